@@ -1,0 +1,157 @@
+"""Every metric of the server, declared once.
+
+Names follow https://prometheus.io/docs/practices/naming/; meanings follow Triton's `nv_inference_*`.
+No label takes a value that a client can invent. Every child that a label set can have is created at start, so that
+each series is exported as 0 before the first request: a series that first appears with a value hides that value from
+`rate()`, and a name without a series does not exist for an autoscaler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+PROTOCOLS = ("v2_json", "v2_binary", "v1")
+OUTCOMES = (
+    "success", "invalid", "unauthenticated", "not_found", "too_large",
+    "rejected", "unavailable", "timeout", "cancelled", "error",
+)  # fmt: skip
+DEFAULT_LATENCY_BUCKETS_SECONDS = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+BATCH_SIZE_BUCKETS = tuple(float(2**power) for power in range(11))
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class SampledCounter(Collector):
+    """A counter whose value is computed when it is read (the time integral of a level that seldom changes)."""
+
+    def __init__(
+        self, name: str, help: str, labels: tuple[str, ...], registry: CollectorRegistry
+    ) -> None:
+        self._name = name
+        self._help = help
+        self._labels = labels
+        self._readers: dict[tuple[str, ...], Callable[[], float]] = {}
+        registry.register(self)
+
+    def set_function(self, labels: tuple[str, ...], read: Callable[[], float]) -> None:
+        """`read` returns the running total for `labels`; it is called from the thread that serves `/metrics`."""
+        self._readers[labels] = read
+
+    def describe(self) -> Iterable[Metric]:
+        return [CounterMetricFamily(self._name, self._help, labels=self._labels)]
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(self._name, self._help, labels=self._labels)
+        for labels, read in list(self._readers.items()):
+            family.add_metric(labels, read())
+        yield family
+
+
+class ServerMetrics:
+    """The metrics of one server; each server and each test has its own `registry`."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry | None = None,
+        *,
+        latency_buckets_seconds: tuple[float, ...] = DEFAULT_LATENCY_BUCKETS_SECONDS,
+    ) -> None:
+        self.registry = registry or CollectorRegistry()
+        by_model, by_version = ("model",), ("model", "version")
+
+        def counter(name: str, help: str, labels: tuple[str, ...]) -> Counter:
+            return Counter(name, help, labels, registry=self.registry)
+
+        def gauge(name: str, help: str, labels: tuple[str, ...] = ()) -> Gauge:
+            return Gauge(name, help, labels, registry=self.registry)
+
+        def histogram(
+            name: str, help: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+        ) -> Histogram:
+            return Histogram(name, help, labels, buckets=buckets, registry=self.registry)
+
+        # What the autoscaler reads: additive, counted on arrival, refusals included, never saturating.
+        self.requests = counter(
+            "longshore_requests_total", "Inference requests that arrived, refused ones included.",
+            ("model", "version", "protocol"),
+        )  # fmt: skip
+        self.offered_work_seconds = counter(
+            "longshore_offered_work_seconds_total",
+            "Share of this pod's capacity that arriving work asked for, in seconds: "
+            "rows x calibrated seconds per row / instances. Its rate is 1 when the pod is exactly full.",
+            by_model,
+        )
+        self.inflight_request_seconds = SampledCounter(
+            "longshore_inflight_request_seconds_total",
+            "Time integral of requests in flight; its rate is the mean concurrency.",
+            by_model, self.registry,
+        )  # fmt: skip
+        self.request_duration_seconds = histogram(
+            "longshore_request_duration_seconds", "From arrival to answer, by outcome.",
+            ("model", "version", "outcome"), latency_buckets_seconds,
+        )  # fmt: skip
+
+        # What became of the requests.
+        self.responses = counter(
+            "longshore_responses_total", "Inference requests that were answered, by outcome.",
+            ("model", "version", "outcome"),
+        )  # fmt: skip
+        self.inferences = counter(
+            "longshore_inferences_total", "Rows that the model computed.", by_version
+        )
+        self.executions = counter(
+            "longshore_executions_total",
+            "Executions of the model; inferences / executions is the mean batch size.", by_version,
+        )  # fmt: skip
+        self.queue_duration_seconds = histogram(
+            "longshore_queue_duration_seconds", "From admission to the start of the execution.",
+            by_version, latency_buckets_seconds,
+        )  # fmt: skip
+        self.compute_duration_seconds = histogram(
+            "longshore_compute_duration_seconds",
+            "One execution of the model.",
+            by_version,
+            latency_buckets_seconds,
+        )
+        self.batch_size = histogram(
+            "longshore_batch_size", "Rows in one execution.", by_version, BATCH_SIZE_BUCKETS
+        )
+        self.pending_requests = gauge(
+            "longshore_pending_requests", "Requests that wait for an instance.", by_version
+        )
+        self.inflight_requests = gauge(
+            "longshore_inflight_requests", "Requests between arrival and answer.", by_model
+        )
+
+        # The model and the server.
+        self.model_ready = gauge(
+            "longshore_model_ready", "1 while the version answers requests.", by_version
+        )
+        self.model_load_duration_seconds = gauge(
+            "longshore_model_load_duration_seconds",
+            "Reading the artifact and building the sessions.",
+            by_version,
+        )
+        self.model_warmup_duration_seconds = gauge(
+            "longshore_model_warmup_duration_seconds",
+            "First executions before the version is ready.",
+            by_version,
+        )
+        self.model_calibration_duration_seconds = gauge(
+            "longshore_model_calibration_duration_seconds",
+            "Proof of batching and measurement of its cost.",
+            by_version,
+        )
+        self.model_load_failures = counter(
+            "longshore_model_load_failures_total", "Versions that could not be loaded.", by_model
+        )
+        self.draining = gauge("longshore_draining", "1 from SIGTERM to the end of the process.")
+        self.build_info = gauge(
+            "longshore_build_info", "Always 1; the labels say what runs.", ("version", "backend")
+        )

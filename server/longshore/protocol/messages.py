@@ -1,0 +1,55 @@
+"""Requests and answers as every wire format decodes to and encodes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from longshore.tensors import Tensors
+
+Parameters: TypeAlias = dict[str, Any]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedOutput:
+    """One entry of a request's `outputs`; `binary_data` asks for the binary tensor extension."""
+
+    name: str
+    binary_data: bool
+
+
+@dataclass(slots=True)
+class InferenceRequest:
+    """A decoded request that fits the model's signature (names, datatypes and shapes are already checked)."""
+
+    inputs: Tensors
+    outputs: tuple[RequestedOutput, ...]
+    """What the client asked for, in its order; when it named none, every output in the model's order."""
+    id: str | None = None
+    parameters: Parameters = field(default_factory=dict)
+    timeout_seconds: float | None = None
+    """The protocol's `timeout` parameter (Triton: microseconds), converted; `None` when the client set none."""
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(output.name for output in self.outputs)
+
+
+@dataclass(slots=True)
+class InferenceResponse:
+    """The tensors that answer one request, by output name."""
+
+    model_name: str
+    model_version: str
+    outputs: Tensors
+    id: str | None = None
+    parameters: Parameters = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class EncodedResponse:
+    """Body of an answer and the headers that describe it (`content-length` is the sender's)."""
+
+    body: bytes
+    headers: Headers

@@ -1,0 +1,96 @@
+"""`config.yaml` of a model: the words and units of Triton's `model_config.proto`.
+
+https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto
+Microseconds become float seconds here, once; everything inside the server reads seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from longshore.tensors import Datatype
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """Lets requests that differ in one dimension share a batch: the shorter ones are filled up."""
+
+    value: float = 0.0
+    buckets: tuple[int, ...] = ()
+    """Sizes to pad to, ascending; empty pads to the longest in the batch."""
+    mask: str | None = None
+    """Name of an input that receives 1 where the data is real and 0 where it is padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """An `input` entry. `dims` leaves out the batch axis when `max_batch_size` > 0, as Triton has it."""
+
+    name: str
+    data_type: Datatype
+    dims: tuple[int, ...]
+    padding: dict[int, Padding] = field(default_factory=dict)
+    """By axis of `dims` (the batch axis not counted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput:
+    name: str
+    data_type: Datatype
+    dims: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceGroup:
+    count: int | None = None
+    """Instances to run at once; `None` lets the calibration choose."""
+    kind: Literal["KIND_AUTO", "KIND_CPU", "KIND_GPU"] = "KIND_AUTO"
+    gpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePolicy:
+    """`default_queue_policy`: how long and how many requests may wait."""
+
+    max_queue_size: int = 0
+    """0 means no bound in number; the bound in time always holds."""
+    default_timeout_seconds: float = 0.0
+    """0 means the server's own default deadline."""
+    timeout_action: Literal["REJECT"] = "REJECT"
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicBatching:
+    preferred_batch_size: tuple[int, ...] = ()
+    max_queue_delay_seconds: float = 0.0
+    """How long an idle instance waits for a fuller batch; 0 sends at once what is queued."""
+    default_queue_policy: QueuePolicy = QueuePolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPolicy:
+    """Which version directories are served: the `latest` n, `all`, or the `specific` ones listed."""
+
+    kind: Literal["latest", "all", "specific"] = "latest"
+    num_versions: int = 1
+    versions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What the artifact cannot say about itself; every field has a default, so an absent file is an empty config."""
+
+    name: str | None = None
+    backend: str | None = None
+    """`onnxruntime`, `pytorch` or `identity`; `None` follows from the artifact's file name."""
+    max_batch_size: int | None = None
+    """`None` lets the proof and the calibration choose; 0 forbids batching."""
+    batching: Literal["proven", "vouched", "forbidden"] = "proven"
+    """`parameters.batching`: `vouched` skips the proof because the owner knows that rows are independent."""
+    input: tuple[ModelInput, ...] = ()
+    output: tuple[ModelOutput, ...] = ()
+    instance_group: InstanceGroup = InstanceGroup()
+    dynamic_batching: DynamicBatching = DynamicBatching()
+    version_policy: VersionPolicy = VersionPolicy()
+    parameters: dict[str, Any] = field(default_factory=dict)

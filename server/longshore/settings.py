@@ -1,0 +1,262 @@
+"""Every setting of the server: one table from which the CLI, the environment, the config file and the docs come.
+
+Settings are read once, at start, and passed in. Order of precedence: command line, `LONGSHORE_*`, config file, default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+
+from longshore.errors import SettingsError
+
+ENV_PREFIX = "LONGSHORE_"
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """A setting: its default, one sentence with unit and effect, and the values allowed."""
+    metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model is served, and on what."""
+
+    model_path: str = option("", "Directory of the model, or a lone artifact file.")
+    name: str | None = option(
+        None, "Name of the model in URLs and metrics; the default is the directory's name."
+    )
+    device: str = option(
+        "cpu",
+        "Where the model runs: `cpu`, `cuda`, `cuda:N`, or `auto` (a GPU when there is one). "
+        "A GPU that was asked for and is not there is a load failure.",
+    )
+    instances: int | None = option(
+        None, "Executions at once; the default is measured.", minimum=1, maximum=256
+    )
+    threads: int | None = option(
+        None,
+        "CPU threads of one execution; the default is measured within the CPU quota.",
+        minimum=1,
+        maximum=1024,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """The inference port and what a client may send to it."""
+
+    host: str = option("0.0.0.0", "Address that the inference port listens on.")
+    port: int = option(8000, "Inference port.", minimum=0, maximum=65535)
+    max_body_bytes: int = option(
+        128 * 1024 * 1024,
+        "Largest request body, also after decompression; more is answered 413.",
+        minimum=1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchingSettings:
+    """How requests share an execution, and how long they may wait for it."""
+
+    max_batch_size: int | None = option(
+        None,
+        "Rows in one execution; the default is measured, 0 forbids batching.",
+        minimum=0,
+        maximum=65536,
+    )
+    max_queue_delay_microseconds: int | None = option(
+        None,
+        "How long an idle instance waits for a fuller batch; the default is `config.yaml`'s, else 0.",
+        minimum=0,
+    )
+    request_timeout_seconds: float = option(
+        30.0,
+        "Deadline of a request that names none; then 504, or 429 at once when the wait would exceed it.",
+        minimum=0.001,
+        maximum=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleSettings:
+    """Loading and stopping."""
+
+    drain_delay_seconds: float = option(
+        5.0,
+        "After SIGTERM the server keeps accepting for this long, while endpoints are taken out of the Service.",
+        minimum=0,
+        maximum=3600,
+    )
+    drain_timeout_seconds: float = option(
+        30.0,
+        "After the drain delay, the longest wait for requests in flight before the process ends.",
+        minimum=0,
+        maximum=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """The management port."""
+
+    management_host: str = option("0.0.0.0", "Address that the management port listens on.")
+    management_port: int = option(
+        8002,
+        "Port of `/metrics` and a second set of health paths, served by a thread of its own.",
+        minimum=0,
+        maximum=65535,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    log_level: str = option(
+        "info", "Least severe level that is logged.", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = option(
+        "auto",
+        "`text`, `json`, or `auto`: text on a terminal, JSON otherwise.",
+        choices=("auto", "text", "json"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    model: ModelSettings = ModelSettings()
+    http: HttpSettings = HttpSettings()
+    batching: BatchingSettings = BatchingSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table of settings."""
+
+    group: str
+    name: str
+    type: type
+    is_optional: bool
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def environment_variable(self) -> str:
+        return ENV_PREFIX + self.name.upper()
+
+
+def option_table() -> tuple[Option, ...]:
+    """Every setting in the order of the groups; names are unique across groups."""
+    return tuple(
+        _option(group.name, setting, get_type_hints(type(group.default))[setting.name])
+        for group in fields(Settings)
+        for setting in fields(type(group.default))  # type: ignore[arg-type]
+    )
+
+
+def load_settings(
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config_file: Path | None = None,
+) -> Settings:
+    """Settings from the command line (`overrides`, values that are `None` are unset), the environment and a YAML file.
+
+    Raises:
+        SettingsError: an unknown name, or a value that is not allowed; says which, from where, and what is.
+    """
+    from_file = _read_config_file(config_file) if config_file else {}
+    groups: dict[str, dict[str, Any]] = {group.name: {} for group in fields(Settings)}
+    for row in option_table():
+        for source, value in (
+            (row.flag, overrides.get(row.name)),
+            (row.environment_variable, environ.get(row.environment_variable)),
+            (f"{config_file}: {row.name}", from_file.get(row.name)),
+        ):
+            if value is not None and value != "":
+                groups[row.group][row.name] = parse_value(row, value, source)
+                break
+    kinds = get_type_hints(Settings)
+    return Settings(**{name: kinds[name](**values) for name, values in groups.items()})
+
+
+def parse_value(row: Option, value: Any, source: str) -> Any:
+    """`value` as the setting's type, checked against its bounds and choices.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    try:
+        parsed = _parse_bool(value) if row.type is bool else row.type(value)
+        if row.type is int and isinstance(value, float) and value != parsed:
+            raise ValueError(value)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{source}: {value!r} is not {_describe(row)}") from None
+    too_small = row.minimum is not None and not parsed >= row.minimum
+    too_large = row.maximum is not None and not parsed <= row.maximum
+    if too_small or too_large or (row.choices and parsed not in row.choices):
+        raise SettingsError(f"{source}: {value!r} is not {_describe(row)}")
+    return parsed
+
+
+def _parse_bool(value: Any) -> bool:
+    text = str(value).lower()
+    if text not in _TRUE + _FALSE:
+        raise ValueError(value)
+    return text in _TRUE
+
+
+def _describe(row: Option) -> str:
+    if row.choices:
+        return f"one of {', '.join(row.choices)}"
+    noun = {int: "a whole number", float: "a number", bool: "true or false"}.get(row.type, "a text")
+    lower = "" if row.minimum is None else f" from {row.minimum:g}"
+    upper = "" if row.maximum is None else f" to {row.maximum:g}"
+    return noun + lower + upper
+
+
+def _read_config_file(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(
+            f"{path}: expected a mapping of settings, found {type(content).__name__}"
+        )
+    known = {row.name for row in option_table()}
+    unknown = sorted(str(name) for name in content if name not in known)
+    if unknown:
+        raise SettingsError(
+            f"{path}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        )
+    return content
+
+
+def _option(group: str, setting: Field[Any], hint: Any) -> Option:
+    is_optional = type(None) in get_args(hint)
+    kind = get_args(hint)[0] if get_origin(hint) is not None or is_optional else hint
+    return Option(group, setting.name, kind, is_optional, setting.default, **setting.metadata)

@@ -1,0 +1,121 @@
+"""Tensors as the protocol names them and as numpy holds them.
+
+A tensor inside the server is always a C-ordered `numpy.ndarray`; BYTES is an object array whose elements are `bytes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Tensors: TypeAlias = dict[str, Array]
+
+
+class Datatype(StrEnum):
+    """Tensor element types of the Open Inference Protocol v2 ("Tensor Data Types")."""
+
+    BOOL = "BOOL"
+    UINT8 = "UINT8"
+    UINT16 = "UINT16"
+    UINT32 = "UINT32"
+    UINT64 = "UINT64"
+    INT8 = "INT8"
+    INT16 = "INT16"
+    INT32 = "INT32"
+    INT64 = "INT64"
+    FP16 = "FP16"
+    FP32 = "FP32"
+    FP64 = "FP64"
+    BYTES = "BYTES"
+
+    @property
+    def numpy_dtype(self) -> np.dtype[Any]:
+        return _NUMPY_DTYPES[self]
+
+    @property
+    def itemsize(self) -> int | None:
+        """Bytes of one element; `None` for BYTES, whose elements differ in length."""
+        return None if self is Datatype.BYTES else _NUMPY_DTYPES[self].itemsize
+
+    @classmethod
+    def of(cls, array: Array) -> Datatype:
+        """The datatype of `array`; strings and objects are BYTES.
+
+        Raises:
+            ValueError: numpy types that the protocol has no name for (complex, dates, structures).
+        """
+        datatype = _DATATYPES.get(array.dtype.newbyteorder("="))
+        if datatype is not None:
+            return datatype
+        if array.dtype.kind in "OSU":
+            return cls.BYTES
+        raise ValueError(f"numpy dtype {array.dtype} has no Open Inference Protocol datatype")
+
+
+_NUMPY_DTYPES: Mapping[Datatype, np.dtype[Any]] = {
+    Datatype.BOOL: np.dtype(np.bool_),
+    Datatype.UINT8: np.dtype(np.uint8),
+    Datatype.UINT16: np.dtype(np.uint16),
+    Datatype.UINT32: np.dtype(np.uint32),
+    Datatype.UINT64: np.dtype(np.uint64),
+    Datatype.INT8: np.dtype(np.int8),
+    Datatype.INT16: np.dtype(np.int16),
+    Datatype.INT32: np.dtype(np.int32),
+    Datatype.INT64: np.dtype(np.int64),
+    Datatype.FP16: np.dtype(np.float16),
+    Datatype.FP32: np.dtype(np.float32),
+    Datatype.FP64: np.dtype(np.float64),
+    Datatype.BYTES: np.dtype(np.object_),
+}
+_DATATYPES = {dtype: datatype for datatype, dtype in _NUMPY_DTYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, element type and shape of one input or output; -1 in `shape` is a dimension that may vary."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+
+    def accepts_shape(self, shape: tuple[int, ...]) -> bool:
+        return len(shape) == len(self.shape) and all(
+            wanted in (-1, found) for wanted, found in zip(self.shape, shape, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Everything that a model takes and gives, in the artifact's own order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def input(self, name: str) -> TensorSpec | None:
+        return _find(self.inputs, name)
+
+    def output(self, name: str) -> TensorSpec | None:
+        return _find(self.outputs, name)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.outputs)
+
+
+def element_count(shape: Iterable[int]) -> int:
+    """Number of elements of a tensor of `shape`, exact for any size (Python integers do not overflow)."""
+    return prod(shape)
+
+
+def _find(specs: tuple[TensorSpec, ...], name: str) -> TensorSpec | None:
+    for spec in specs:
+        if spec.name == name:
+            return spec
+    return None
