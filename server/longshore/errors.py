@@ -1,15 +1,18 @@
 """The one error family of the runtime.
 
-Whatever goes wrong with a request is raised as a `LongshoreError`; `rest.responses` is the only place that turns one
-into an HTTP answer (status map: Open Inference Protocol and Triton, KServe where they are silent).
-Faults of a model or of the configuration are a family of their own: nobody's request caused them.
+Whatever goes wrong with a request is raised as a `LongshoreError`; `rest.responses` is the only
+place that turns one into an HTTP answer (status map: Open Inference Protocol and Triton, KServe
+where they are silent). Faults of a model or of the configuration are a family of their own:
+nobody's request caused them.
 """
 
 from __future__ import annotations
 
 
 class LongshoreError(Exception):
-    """A request that is not answered with a result; the message is public and goes to the client as it is."""
+    """A request that is not answered with a result; the message is public and goes to the client as
+    it is.
+    """
 
     status = 500
     outcome = "error"
@@ -139,11 +142,13 @@ class UnsupportedFeature(LongshoreError):
 
 
 class SettingsError(ValueError):
-    """A setting has a value that is not allowed; names the setting, its source, the value and what is allowed."""
+    """A setting has a value that is not allowed; names the setting, its source, the value and what
+    is allowed.
+    """
 
 
 class ModelConfigError(ValueError):
-    """`config.yaml` has a mistake; names the file, the key, the value found and the values allowed."""
+    """A mistake in `config.yaml`; names the file, the key, the value found and those allowed."""
 
 
 class ModelLoadError(RuntimeError):

@@ -1,9 +1,10 @@
 """Every metric of the server, declared once.
 
-Names follow https://prometheus.io/docs/practices/naming/; meanings follow Triton's `nv_inference_*`.
-No label takes a value that a client can invent. Every child that a label set can have is created at start, so that
-each series is exported as 0 before the first request: a series that first appears with a value hides that value from
-`rate()`, and a name without a series does not exist for an autoscaler.
+Names follow https://prometheus.io/docs/practices/naming/; meanings follow Triton's
+`nv_inference_*`. No label takes a value that a client can invent. Every child that a label set can
+have is created at start, so that each series is exported as 0 before the first request: a series
+that first appears with a value hides that value from `rate()`, and a name without a series does not
+exist for an autoscaler.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class SampledCounter(Collector):
-    """A counter whose value is computed when it is read (the time integral of a level that seldom changes)."""
+    """A counter whose value is computed when it is read (the time integral of a level that seldom
+    changes).
+    """
 
     def __init__(
         self, name: str, help: str, labels: tuple[str, ...], registry: CollectorRegistry
@@ -40,7 +43,9 @@ class SampledCounter(Collector):
         registry.register(self)
 
     def set_function(self, labels: tuple[str, ...], read: Callable[[], float]) -> None:
-        """`read` returns the running total for `labels`; it is called from the thread that serves `/metrics`."""
+        """`read` returns the running total for `labels`; it is called from the thread that serves
+        `/metrics`.
+        """
         self._readers[labels] = read
 
     def describe(self) -> Iterable[Metric]:
@@ -76,15 +81,15 @@ class ServerMetrics:
         ) -> Histogram:
             return Histogram(name, help, labels, buckets=buckets, registry=self.registry)
 
-        # What the autoscaler reads: additive, counted on arrival, refusals included, never saturating.
+        # What the autoscaler reads: additive, counted on arrival, refusals included, unbounded.
         self.requests = counter(
             "longshore_requests_total", "Inference requests that arrived, refused ones included.",
             ("model", "version", "protocol"),
         )  # fmt: skip
         self.offered_work_seconds = counter(
             "longshore_offered_work_seconds_total",
-            "Share of this pod's capacity that arriving work asked for, in seconds: "
-            "rows x calibrated seconds per row / instances. Its rate is 1 when the pod is exactly full.",
+            "Capacity of this pod that arriving work asked for, in seconds: rows x calibrated "
+            "seconds per row / instances. Its rate is 1 when the pod is exactly full.",
             by_model,
         )
         self.inflight_request_seconds = SampledCounter(

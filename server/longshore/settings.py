@@ -1,6 +1,8 @@
-"""Every setting of the server: one table from which the CLI, the environment, the config file and the docs come.
+"""Every setting of the server: one table from which the CLI, the environment, the config file and
+the docs come.
 
-Settings are read once, at start, and passed in. Order of precedence: command line, `LONGSHORE_*`, config file, default.
+Settings are read once, at start, and passed in. Order of precedence: command line, `LONGSHORE_*`,
+config file, default.
 """
 
 from __future__ import annotations
@@ -80,12 +82,12 @@ class BatchingSettings:
     )
     max_queue_delay_microseconds: int | None = option(
         None,
-        "How long an idle instance waits for a fuller batch; the default is `config.yaml`'s, else 0.",
+        "How long an idle instance waits for a fuller batch; the default is the config's, else 0.",
         minimum=0,
     )
     request_timeout_seconds: float = option(
         30.0,
-        "Deadline of a request that names none; then 504, or 429 at once when the wait would exceed it.",
+        "Deadline of a request that names none: 504 after it, 429 at once when the wait exceeds it.",
         minimum=0.001,
         maximum=3600,
     )
@@ -97,7 +99,7 @@ class LifecycleSettings:
 
     drain_delay_seconds: float = option(
         5.0,
-        "After SIGTERM the server keeps accepting for this long, while endpoints are taken out of the Service.",
+        "Keep accepting for this long after SIGTERM, while the Service forgets the pod.",
         minimum=0,
         maximum=3600,
     )
@@ -181,10 +183,12 @@ def load_settings(
     environ: Mapping[str, str],
     config_file: Path | None = None,
 ) -> Settings:
-    """Settings from the command line (`overrides`, values that are `None` are unset), the environment and a YAML file.
+    """Settings from the command line (`overrides`, values that are `None` are unset), the
+    environment and a YAML file.
 
     Raises:
-        SettingsError: an unknown name, or a value that is not allowed; says which, from where, and what is.
+        SettingsError: an unknown name, or a value that is not allowed; says which, from where, and
+        what is.
     """
     from_file = _read_config_file(config_file) if config_file else {}
     groups: dict[str, dict[str, Any]] = {group.name: {} for group in fields(Settings)}

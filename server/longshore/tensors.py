@@ -1,6 +1,7 @@
 """Tensors as the protocol names them and as numpy holds them.
 
-A tensor inside the server is always a C-ordered `numpy.ndarray`; BYTES is an object array whose elements are `bytes`.
+A tensor inside the server is always a C-ordered `numpy.ndarray`; BYTES is an object array whose
+elements are `bytes`.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ _DATATYPES = {dtype: datatype for datatype, dtype in _NUMPY_DTYPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Name, element type and shape of one input or output; -1 in `shape` is a dimension that may vary."""
+    """Name, element type and shape of one input or output; -1 in `shape` is a dimension that may
+    vary.
+    """
 
     name: str
     datatype: Datatype
@@ -110,7 +113,9 @@ class Signature:
 
 
 def element_count(shape: Iterable[int]) -> int:
-    """Number of elements of a tensor of `shape`, exact for any size (Python integers do not overflow)."""
+    """Number of elements of a tensor of `shape`, exact for any size (Python integers do not
+    overflow).
+    """
     return prod(shape)
 
 

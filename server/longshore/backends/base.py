@@ -26,8 +26,8 @@ class Device:
 class Backend(ABC):
     """One loaded artifact on one device.
 
-    `execute` is called by several instance threads at once when `shares_instances` is true, and by one thread at a
-    time otherwise (each instance then loads an artifact of its own).
+    `execute` is called by several instance threads at once when `shares_instances` is true, and by
+    one thread at a time otherwise (each instance then loads an artifact of its own).
     """
 
     platform: ClassVar[str]
@@ -42,7 +42,8 @@ class Backend(ABC):
         """Open the artifact; `threads` is the number of CPU threads one execution may use.
 
         Raises:
-            ModelLoadError: the artifact is refused or broken, or the device is not what was asked for.
+            ModelLoadError: the artifact is refused or broken, or the device is not what was asked
+            for.
         """
 
     @abstractmethod

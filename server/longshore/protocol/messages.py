@@ -21,15 +21,21 @@ class RequestedOutput:
 
 @dataclass(slots=True)
 class InferenceRequest:
-    """A decoded request that fits the model's signature (names, datatypes and shapes are already checked)."""
+    """A decoded request that fits the model's signature (names, datatypes and shapes are already
+    checked).
+    """
 
     inputs: Tensors
     outputs: tuple[RequestedOutput, ...]
-    """What the client asked for, in its order; when it named none, every output in the model's order."""
+    """What the client asked for, in its order; when it named none, every output in the model's
+    order.
+    """
     id: str | None = None
     parameters: Parameters = field(default_factory=dict)
     timeout_seconds: float | None = None
-    """The protocol's `timeout` parameter (Triton: microseconds), converted; `None` when the client set none."""
+    """The protocol's `timeout` parameter (Triton: microseconds), converted; `None` when the client
+    set none.
+    """
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -25,7 +25,9 @@ class Padding:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """An `input` entry. `dims` leaves out the batch axis when `max_batch_size` > 0, as Triton has it."""
+    """An `input` entry. `dims` leaves out the batch axis when `max_batch_size` > 0, as Triton has
+    it.
+    """
 
     name: str
     data_type: Datatype
@@ -70,7 +72,7 @@ class DynamicBatching:
 
 @dataclass(frozen=True, slots=True)
 class VersionPolicy:
-    """Which version directories are served: the `latest` n, `all`, or the `specific` ones listed."""
+    """The version directories to serve: the `latest` n, `all`, or the `specific` ones listed."""
 
     kind: Literal["latest", "all", "specific"] = "latest"
     num_versions: int = 1
@@ -79,7 +81,9 @@ class VersionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """What the artifact cannot say about itself; every field has a default, so an absent file is an empty config."""
+    """What the artifact cannot say about itself; every field has a default, so an absent file is an
+    empty config.
+    """
 
     name: str | None = None
     backend: str | None = None
@@ -87,7 +91,9 @@ class ModelConfig:
     max_batch_size: int | None = None
     """`None` lets the proof and the calibration choose; 0 forbids batching."""
     batching: Literal["proven", "vouched", "forbidden"] = "proven"
-    """`parameters.batching`: `vouched` skips the proof because the owner knows that rows are independent."""
+    """`parameters.batching`: `vouched` skips the proof because the owner knows that rows are
+    independent.
+    """
     input: tuple[ModelInput, ...] = ()
     output: tuple[ModelOutput, ...] = ()
     instance_group: InstanceGroup = InstanceGroup()
