@@ -1,0 +1,94 @@
+"""Rows of one or more requests that are computed in one execution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from longshore.batching.padding import PaddingPlan
+from longshore.batching.pending_request import PendingRequest
+from longshore.errors import InferenceFailed
+from longshore.tensors import Tensors
+
+
+@dataclass(slots=True, eq=False)
+class BatchPart:
+    """Rows `start` to `stop` of one request."""
+
+    request: PendingRequest
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def is_whole(self) -> bool:
+        return self.rows == self.request.rows
+
+    def inputs(self) -> Tensors:
+        if self.is_whole:
+            return self.request.inputs
+        return {name: array[self.start : self.stop] for name, array in self.request.inputs.items()}
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The unit that an instance executes; all parts belong to requests of one group."""
+
+    parts: Sequence[BatchPart]
+    padding: PaddingPlan | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    def output_names(self) -> tuple[str, ...]:
+        """Every output that one of the requests asked for."""
+        first = self.parts[0].request.output_names
+        if all(part.request.output_names == first for part in self.parts):
+            return first
+        return tuple(dict.fromkeys(n for part in self.parts for n in part.request.output_names))
+
+    def concatenate(self) -> Tensors:
+        """The inputs of all parts along axis 0; a lone part is passed on without a copy."""
+        if self.padding is None and len(self.parts) == 1:
+            return self.parts[0].inputs()
+        pieces = [part.inputs() for part in self.parts]
+        if self.padding is None:
+            return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+        return self.padding.combine(pieces)
+
+    def split(self, outputs: Tensors) -> list[Tensors]:
+        """The rows of `outputs` that belong to each part, as views.
+
+        Raises:
+            InferenceFailed: an output does not have one row for each row of the batch.
+        """
+        if len(self.parts) == 1 and self.parts[0].is_whole and self.padding is None:
+            return [outputs]
+        rows = self.rows
+        for name, array in outputs.items():
+            if array.ndim == 0 or len(array) != rows:
+                raise InferenceFailed(
+                    f"output '{name}' has shape {list(array.shape)} for a batch of {rows} rows; "
+                    "the model does not carry the batch on axis 0"
+                )
+        answers = []
+        offset = 0
+        for part in self.parts:
+            rows_of_part = slice(offset, offset + part.rows)
+            names = part.request.output_names
+            answer = {name: outputs[name][rows_of_part] for name in names}
+            if self.padding is not None:
+                answer = self.padding.trim(answer, part.request.inputs)
+            answers.append(answer)
+            offset += part.rows
+        return answers
+
+    def alone(self) -> list[Batch]:
+        """The same parts as batches of one, to find the request that makes an execution fail."""
+        return [Batch((part,), self.padding) for part in self.parts]

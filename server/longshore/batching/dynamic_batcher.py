@@ -1,0 +1,120 @@
+"""Admission: which requests may wait, for how long, and what becomes of those that cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from longshore.batching.cost import CostModel
+from longshore.batching.pending_request import PendingRequest
+from longshore.batching.request_queue import RequestQueue
+from longshore.errors import QueueFull, RequestTimeout
+from longshore.tensors import Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class QueueBounds:
+    """How much may wait; the bound in time is what matters, the one in number is the user's own."""
+
+    max_wait_seconds: float
+    max_requests: int = 0
+    """0 means no bound in number."""
+
+
+class DynamicBatcher:
+    """Puts admitted requests into the queue, from which the instances take batches.
+
+    Natural batching: nothing waits while an instance is idle; what arrives while all are busy is
+    taken together by the next one that finishes. Lives on the event loop.
+    """
+
+    def __init__(
+        self,
+        queue: RequestQueue,
+        cost: CostModel,
+        *,
+        bounds: QueueBounds,
+        instance_count: int,
+        clock: Callable[[], float],
+        on_put: Callable[[], None] | None = None,
+    ) -> None:
+        self.queue = queue
+        self.cost = cost
+        self._bounds = bounds
+        self._instance_count = instance_count
+        self._clock = clock
+        self._on_put = on_put
+        self._rows_inside = 0
+
+    @property
+    def rows_inside(self) -> int:
+        """Rows admitted and not yet answered, waiting or running."""
+        return self._rows_inside
+
+    def expected_wait_seconds(self) -> float:
+        """Until everything admitted so far is computed, with all instances at work."""
+        return self._rows_inside * self.cost.seconds_per_row / self._instance_count
+
+    def refuse_if_full(self, deadline: float) -> None:
+        """Raise before any work is spent on a request that could not be answered in time.
+
+        Raises:
+            QueueFull: the expected wait exceeds the bound of the queue or the deadline.
+        """
+        wait = self.expected_wait_seconds()
+        patience = min(self._bounds.max_wait_seconds, deadline - self._clock())
+        if wait > patience > 0:
+            raise QueueFull(
+                f"the expected wait of {wait:.3g} s exceeds the {patience:.3g} s allowed",
+                retry_after_seconds=wait - patience / 2,
+            )
+        if self._bounds.max_requests and len(self.queue) >= self._bounds.max_requests:
+            raise QueueFull(
+                f"{self._bounds.max_requests} requests wait already",
+                retry_after_seconds=max(wait, 1.0),
+            )
+
+    def submit(
+        self,
+        inputs: Tensors,
+        output_names: tuple[str, ...],
+        *,
+        rows: int,
+        group: Hashable,
+        arrived: float,
+        deadline: float,
+    ) -> asyncio.Future[Tensors]:
+        """Admit a request; the future gives its outputs, or an error of the family.
+
+        Raises:
+            QueueFull: as `refuse_if_full`.
+            RequestTimeout: the deadline has passed already.
+        """
+        if deadline <= self._clock():
+            raise RequestTimeout("the deadline passed before the request was read")
+        self.refuse_if_full(deadline)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Tensors] = loop.create_future()
+        request = PendingRequest(
+            inputs, rows, group, output_names, arrived=arrived, deadline=deadline, future=future
+        )
+        self._rows_inside += rows
+        self.queue.put(request)
+        if self._on_put is not None:
+            self._on_put()
+        future.add_done_callback(self._release(request, loop))
+        return future
+
+    def _release(
+        self, request: PendingRequest, loop: asyncio.AbstractEventLoop
+    ) -> Callable[[asyncio.Future[Tensors]], None]:
+        """Watch the deadline of `request` until its future is done, however that comes about."""
+        delay = request.deadline - self._clock()
+        timer = loop.call_later(delay, request.expire)
+
+        def release(_: asyncio.Future[Tensors]) -> None:
+            timer.cancel()
+            self._rows_inside -= request.rows
+
+        return release

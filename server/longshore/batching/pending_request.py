@@ -1,0 +1,80 @@
+"""A request that waits for its rows to be computed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from longshore.errors import RequestTimeout
+from longshore.tensors import Tensors
+
+
+@dataclass(slots=True, eq=False)
+class PendingRequest:
+    """One request between admission and answer.
+
+    `future` belongs to the event loop; the other fields are written by the queue and by the
+    instance that computes the rows, never by two at once.
+    """
+
+    inputs: Tensors
+    rows: int
+    """Length of axis 0 of every input; 1 for a model that is served unbatched."""
+    group: Hashable
+    """Requests of equal groups may share a batch (same shape beyond axis 0, after padding)."""
+    output_names: tuple[str, ...]
+    arrived: float
+    deadline: float
+    """Monotonic seconds, as `arrived`."""
+    future: asyncio.Future[Tensors]
+    started: float | None = None
+    """When its first row was handed to an instance."""
+    rows_taken: int = 0
+    rows_computed: int = 0
+    parts: list[tuple[int, Tensors]] = field(default_factory=list)
+    """Outputs of the rows from the index given, for a request that was split."""
+
+    @property
+    def rows_left(self) -> int:
+        return self.rows - self.rows_taken
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Nobody waits for the answer any more: the client left, or the deadline passed."""
+        return self.future.done()
+
+    def has_expired(self, now: float) -> bool:
+        return now >= self.deadline
+
+    def add_part(self, start: int, rows: int, outputs: Tensors) -> Tensors | None:
+        """Keep the outputs of `rows` rows from `start`; returns all of them once all are there."""
+        if rows == self.rows:
+            return outputs
+        self.parts.append((start, outputs))
+        self.rows_computed += rows
+        if self.rows_computed < self.rows:
+            return None
+        self.parts.sort(key=lambda part: part[0])
+        return {
+            name: np.concatenate([part[name] for _, part in self.parts])
+            for name in self.output_names
+        }
+
+    def succeed(self, outputs: Tensors) -> None:
+        if not self.future.done():
+            self.future.set_result(outputs)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def expire(self) -> None:
+        """Answer that the deadline has passed; runs on the event loop."""
+        waited = self.deadline - self.arrived
+        doing = "queued" if self.started is None else "running"
+        self.fail(
+            RequestTimeout(f"the deadline of {waited:g} s passed while the request was {doing}")
+        )

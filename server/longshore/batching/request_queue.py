@@ -1,0 +1,153 @@
+"""Requests that wait for an instance.
+
+The event loop puts, the instances take from their own threads: an instance that has finished picks
+its next rows itself and never waits for a busy loop.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from longshore.batching.batch import Batch, BatchPart
+from longshore.batching.padding import PaddingPlan
+from longshore.batching.pending_request import PendingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class BatchingPolicy:
+    """What may share an execution, and how long an idle instance waits for it to fill."""
+
+    max_rows: int = 1
+    """Most rows in one execution; 1 with `is_batched` false hands on each request whole."""
+    is_batched: bool = False
+    max_delay_seconds: float = 0.0
+    preferred_rows: tuple[int, ...] = ()
+    """With a delay, a batch that reaches one of these is sent without waiting further."""
+    padding: PaddingPlan | None = None
+
+
+class RequestQueue:
+    """First come, first served over groups of requests that may share a batch; thread-safe."""
+
+    def __init__(
+        self, policy: BatchingPolicy, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.policy = policy
+        self._clock = clock
+        self._groups: dict[Hashable, deque[PendingRequest]] = {}
+        self._changed = threading.Condition(threading.Lock())
+        self._is_closed = False
+        self.pending_rows = 0
+        """Rows that wait, those of requests nobody waits for any more included until dropped."""
+
+    def __len__(self) -> int:
+        """Requests that wait for an instance."""
+        return sum(len(group) for group in self._groups.values())
+
+    def put(self, request: PendingRequest) -> None:
+        with self._changed:
+            self._groups.setdefault(request.group, deque()).append(request)
+            self.pending_rows += request.rows
+            self._changed.notify()
+
+    def take(self) -> Batch | None:
+        """Wait for rows to compute; `None` once the queue is closed and empty."""
+        with self._changed:
+            while True:
+                batch, wait_seconds = self._next_batch()
+                if batch is not None:
+                    return batch
+                if self._is_closed and not self._groups:
+                    return None
+                self._changed.wait(wait_seconds)
+
+    def take_now(self) -> Batch | None:
+        """The next batch, or `None` when nothing waits."""
+        with self._changed:
+            return self._next_batch(may_wait=False)[0]
+
+    def close(self) -> None:
+        """Let the instances end once everything that waits has been taken."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def drop_abandoned(self) -> int:
+        """Forget requests that nobody waits for; returns how many.
+
+        They are skipped anyway when their turn comes: this frees their tensors, and keeps the
+        estimate of the wait true, while the instances are busy.
+        """
+        dropped = 0
+        with self._changed:
+            for key, group in list(self._groups.items()):
+                kept = deque(request for request in group if not request.is_abandoned)
+                dropped += len(group) - len(kept)
+                self.pending_rows -= sum(r.rows_left for r in group if r.is_abandoned)
+                if kept:
+                    self._groups[key] = kept
+                else:
+                    del self._groups[key]
+        return dropped
+
+    def _next_batch(self, *, may_wait: bool = True) -> tuple[Batch | None, float | None]:
+        """A batch, or how long to wait for one (`None`: until something is put)."""
+        now = self._clock()
+        group = self._oldest_group(now)
+        if group is None:
+            return None, None
+        if may_wait and not self._is_closed:
+            wait_seconds = self._delay_left(group, now)
+            if wait_seconds > 0:
+                return None, wait_seconds
+        return self._take_from(group, now), None
+
+    def _oldest_group(self, now: float) -> deque[PendingRequest] | None:
+        """The group whose first request came earliest, after dropping those nobody waits for."""
+        oldest: deque[PendingRequest] | None = None
+        for key in list(self._groups):
+            group = self._groups[key]
+            while group and (group[0].is_abandoned or group[0].has_expired(now)):
+                self.pending_rows -= group.popleft().rows_left
+            if not group:
+                del self._groups[key]
+            elif oldest is None or group[0].arrived < oldest[0].arrived:
+                oldest = group
+        return oldest
+
+    def _delay_left(self, group: deque[PendingRequest], now: float) -> float:
+        policy = self.policy
+        if not policy.is_batched or policy.max_delay_seconds <= 0:
+            return 0.0
+        rows = sum(request.rows_left for request in group)
+        if rows >= policy.max_rows or rows in policy.preferred_rows:
+            return 0.0
+        return group[0].arrived + policy.max_delay_seconds - now
+
+    def _take_from(self, group: deque[PendingRequest], now: float) -> Batch:
+        policy = self.policy
+        parts: list[BatchPart] = []
+        room = policy.max_rows
+        while group and room > 0:
+            request = group[0]
+            if request.is_abandoned or request.has_expired(now):
+                self.pending_rows -= group.popleft().rows_left
+                continue
+            start = request.rows_taken
+            rows = min(request.rows_left, room)
+            parts.append(BatchPart(request, start, start + rows))
+            request.rows_taken += rows
+            request.started = request.started or now
+            room -= rows
+            self.pending_rows -= rows
+            if request.rows_left == 0:
+                group.popleft()
+            if not policy.is_batched:
+                break
+        if not group:
+            self._groups.pop(parts[0].request.group, None)
+        return Batch(parts, policy.padding)

@@ -1,0 +1,134 @@
+"""Executors of batches: a thread of their own each, or the event loop for very cheap models."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from longshore.backends.base import Backend
+from longshore.batching.request_queue import RequestQueue
+from longshore.execution.batch_execution import Execution, Observer, execute_batch
+
+logger = logging.getLogger(__name__)
+
+
+class Executor(Protocol):
+    """Takes batches from the queue until it is closed."""
+
+    def start(self) -> None: ...
+
+    def notify(self) -> None:
+        """Something was put into the queue; called on the event loop."""
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait for the work to end; false when it did not."""
+
+    @property
+    def is_alive(self) -> bool: ...
+
+
+class ModelInstance:
+    """Executes on a thread of its own and picks its next batch itself."""
+
+    def __init__(
+        self,
+        name: str,
+        backend: Backend,
+        queue: RequestQueue,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        observe: Observer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backend = backend
+        self._queue = queue
+        self._loop = loop
+        self._observe = observe
+        self._clock = clock
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def notify(self) -> None:
+        """The queue wakes the thread."""
+
+    def join(self, timeout_seconds: float) -> bool:
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (batch := self._queue.take()) is not None:
+            execution = execute_batch(self._backend, batch, clock=self._clock)
+            del batch
+            self._loop.call_soon_threadsafe(deliver, execution, self._observe)
+            del execution
+
+
+class InlineInstance:
+    """Executes on the event loop, once all that arrived in the same turn is queued.
+
+    For models that cost less than handing them to a thread. After each batch the loop gets a turn
+    to read and write, so a long queue does not block it.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        queue: RequestQueue,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        observe: Observer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backend = backend
+        self._queue = queue
+        self._loop = loop
+        self._observe = observe
+        self._clock = clock
+        self._is_scheduled = False
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def notify(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._work)
+
+    def join(self, timeout_seconds: float) -> bool:
+        return len(self._queue) == 0
+
+    @property
+    def is_alive(self) -> bool:
+        return True
+
+    def _work(self) -> None:
+        self._is_scheduled = False
+        batch = self._queue.take_now()
+        if batch is None:
+            return
+        deliver(execute_batch(self._backend, batch, clock=self._clock), self._observe)
+        if len(self._queue):
+            self.notify()
+
+
+def deliver(execution: Execution, observe: Observer) -> None:
+    """Hand the results to those who wait; runs on the event loop."""
+    for done in execution.results:
+        request = done.part.request
+        if isinstance(done.result, Exception):
+            request.fail(done.result)
+            continue
+        outputs = request.add_part(done.part.start, done.part.rows, done.result)
+        if outputs is not None:
+            request.succeed(outputs)
+    observe(execution)

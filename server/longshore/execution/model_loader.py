@@ -1,0 +1,259 @@
+"""From an artifact to backends that are ready to run, and the plan by which to run them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from longshore.backends.base import Backend, Device
+from longshore.backends.devices import resolve_device
+from longshore.backends.registry import create_backend
+from longshore.batching.cost import CostLine
+from longshore.batching.padding import PaddingPlan
+from longshore.execution import calibration, calibration_cache
+from longshore.execution.batch_proof import prove_batching
+from longshore.execution.calibration import Budget, Measurement, Split
+from longshore.execution.padding_proof import client_signature, declared_padding, prove_padding
+from longshore.execution.plan import ExecutionPlan
+from longshore.execution.sample_inputs import SampleMaker, find_sample_maker
+from longshore.repository.layout import Artifact
+from longshore.repository.model_config import ModelConfig
+from longshore.tensors import Signature, Tensors
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """The settings that loading obeys; what is `None` is measured."""
+
+    cpus: int
+    device: str = "cpu"
+    instances: int | None = None
+    threads: int | None = None
+    max_batch_size: int | None = None
+    calibration_budget_seconds: float = 10.0
+    calibration_cache: Path | None = None
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """A model that can execute, not yet serving."""
+
+    artifact: Artifact
+    config: ModelConfig
+    signature: Signature
+    """What clients see; masks that the server fills are left out."""
+    backends: list[Backend]
+    """One for each instance; the same object several times when it may be shared."""
+    plan: ExecutionPlan
+    padding: PaddingPlan | None
+    maker: SampleMaker | None
+    load_seconds: float = 0.0
+    calibration_seconds: float = 0.0
+
+    def close(self) -> None:
+        for backend in {id(backend): backend for backend in self.backends}.values():
+            backend.close()
+
+
+def load_model(artifact: Artifact, config: ModelConfig, options: LoadOptions) -> LoadedModel:
+    """Load, prove batching, calibrate; runs on a worker thread and takes seconds.
+
+    Raises:
+        ModelLoadError: the artifact is refused or broken, or the device is not there.
+        ModelConfigError: the config does not fit the artifact.
+    """
+    return _Loader(artifact, config, options).load()
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the proof of batching found out."""
+
+    maker: SampleMaker | None
+    is_batched: bool
+    padding: PaddingPlan | None
+    notes: list[str] = field(default_factory=list)
+
+
+class _Loader:
+    """The steps of one load, over the backends that were opened on the way."""
+
+    def __init__(self, artifact: Artifact, config: ModelConfig, options: LoadOptions) -> None:
+        self.artifact = artifact
+        self.config = config
+        self.options = options
+        self.device: Device = resolve_device(options.device, format=artifact.format)
+        self.instances = options.instances or config.instance_group.count
+        self.max_batch_size = (
+            options.max_batch_size if options.max_batch_size is not None else config.max_batch_size
+        )
+        self._backends: dict[Split, list[Backend]] = {}
+
+    def load(self) -> LoadedModel:
+        started = time.perf_counter()
+        splits = self._splits()
+        first = self._open(splits[0])[0]
+        loaded_at = time.perf_counter()
+        findings = self._find_out(first)
+        plan = self._plan(splits, findings)
+        backends = self._open(Split(plan.instances, plan.threads))
+        self._close_unused(backends)
+        return LoadedModel(
+            self.artifact,
+            self.config,
+            client_signature(first.signature, findings.padding),
+            backends,
+            plan,
+            findings.padding if plan.is_batched else None,
+            findings.maker,
+            load_seconds=loaded_at - started,
+            calibration_seconds=time.perf_counter() - loaded_at,
+        )
+
+    def _splits(self) -> list[Split]:
+        if self.device.kind != "cpu":
+            return [Split(self.instances or 1, self.options.threads or 1)]
+        return calibration.candidate_splits(
+            self.options.cpus, instances=self.instances, threads=self.options.threads
+        )
+
+    def _open(self, split: Split) -> list[Backend]:
+        if split not in self._backends:
+            first = self._create(split.threads)
+            others = (
+                [first] * (split.instances - 1)
+                if first.shares_instances
+                else [self._create(split.threads) for _ in range(split.instances - 1)]
+            )
+            self._backends[split] = [first, *others]
+        return self._backends[split]
+
+    def _create(self, threads: int) -> Backend:
+        return create_backend(
+            self.artifact, config=self.config, device=self.device, threads=threads
+        )
+
+    def _close_unused(self, used: list[Backend]) -> None:
+        kept = {id(backend) for backend in used}
+        for backends in self._backends.values():
+            for backend in {id(b): b for b in backends if id(b) not in kept}.values():
+                backend.close()
+
+    def _find_out(self, backend: Backend) -> _Findings:
+        """Sample inputs, and whether requests may share a batch."""
+        names = backend.signature.output_names
+        declared = declared_padding(self.config, backend.signature)
+        signature = client_signature(backend.signature, declared)
+        masks = PaddingPlan({}, declared.masks) if declared else None
+
+        def run(inputs: Tensors) -> Tensors:
+            return backend.execute(masks.combine([inputs]) if masks else inputs, names)
+
+        maker, reason = find_sample_maker(signature, run)
+        if maker is None:
+            return _Findings(None, False, None, [f"no sample input works: {reason}"])
+        if self.max_batch_size == 0 or self.config.batching == "forbidden":
+            return _Findings(maker, False, None, ["not batched: the configuration forbids it"])
+        if self.config.batching != "vouched":
+            view = Signature(signature.inputs, backend.signature.outputs)
+            proof = prove_batching(view, run, maker)
+            if not proof.is_proven:
+                return _Findings(maker, False, None, [f"not batched: {proof.reason}"])
+        if declared is None:
+            return _Findings(maker, True, None)
+        padding, reason = prove_padding(declared, run, maker)
+        return _Findings(maker, True, padding, [] if padding else [f"not padded: {reason}"])
+
+    def _plan(self, splits: list[Split], findings: _Findings) -> ExecutionPlan:
+        if findings.maker is None:
+            return ExecutionPlan(
+                False, 1, splits[0].instances, splits[0].threads, False, None,
+                tuple(findings.notes),
+            )  # fmt: skip
+        key = self._cache_key(findings)
+        if self.options.calibration_cache is not None:
+            cached = calibration_cache.read(self.options.calibration_cache, key)
+            if cached is not None:
+                return cached
+        plan = self._measure(splits, findings, findings.maker)
+        if self.options.calibration_cache is not None:
+            calibration_cache.write(self.options.calibration_cache, key, plan)
+        return plan
+
+    def _measure(
+        self, splits: list[Split], findings: _Findings, maker: SampleMaker
+    ) -> ExecutionPlan:
+        budget = Budget(self.options.calibration_budget_seconds)
+        largest = (self.max_batch_size or calibration.LARGEST_BATCH) if findings.is_batched else 1
+        measurements = calibration.measure(
+            self._open, splits, maker, largest_batch=largest, budget=budget
+        )
+        notes = list(findings.notes)
+        if budget.is_spent:
+            notes.append(f"calibration stopped after its budget of {budget.seconds:g} s")
+        best = calibration.choose(measurements)
+        notes.append(_summary(measurements, best))
+        return self._decide(best, findings, notes)
+
+    def _decide(self, best: Measurement, findings: _Findings, notes: list[str]) -> ExecutionPlan:
+        rows = best.best_rows if findings.is_batched else 1
+        is_inline = self._may_run_inline() and calibration.runs_inline(best.cost)
+        if is_inline:
+            rows = calibration.largest_inline_batch(best.cost, rows)
+        if findings.is_batched and self.max_batch_size:
+            notes += _pinned_batch_notes(best, rows, self.max_batch_size)
+            rows = self.max_batch_size
+        return ExecutionPlan(
+            findings.is_batched,
+            rows,
+            1 if is_inline else best.split.instances,
+            best.split.threads,
+            is_inline,
+            best.cost,
+            tuple(notes),
+        )
+
+    def _may_run_inline(self) -> bool:
+        return (
+            self.device.kind == "cpu"
+            and self.instances is None
+            and not (self.config.dynamic_batching.max_queue_delay_seconds)
+        )
+
+    def _cache_key(self, findings: _Findings) -> str:
+        return calibration_cache.key(
+            self.artifact,
+            str(self.device),
+            self.options.cpus,
+            self.instances,
+            self.options.threads,
+            self.max_batch_size,
+            findings.is_batched,
+            findings.padding is not None,
+        )
+
+
+def _summary(measurements: list[Measurement], best: Measurement) -> str:
+    figures = ", ".join(
+        f"{m.split.instances}x{m.split.threads}: {m.best_throughput:.4g}/s at {m.best_rows}"
+        for m in measurements
+    )
+    return (
+        f"measured instances x threads: {figures}; "
+        f"chose {best.split.instances}x{best.split.threads}"
+    )
+
+
+def _pinned_batch_notes(best: Measurement, measured: int, pinned: int) -> list[str]:
+    line: CostLine = best.cost
+    loss = 1 - best.throughput(pinned) / best.throughput(measured) if line.points else 0.0
+    if loss <= 1 - calibration.GOOD_ENOUGH:
+        return []
+    return [
+        f"max_batch_size is pinned to {pinned}, {loss:.0%} slower per row than the measured "
+        f"{measured}"
+    ]

@@ -1,0 +1,26 @@
+"""How a loaded model is to be executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from longshore.batching.cost import CostLine
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPlan:
+    """The outcome of proof and calibration; shown in metadata, log and metrics."""
+
+    is_batched: bool
+    max_batch_size: int
+    """Rows in one execution; 1 when unbatched."""
+    instances: int
+    threads: int
+    is_inline: bool
+    """Executed on the event loop, because a hand-over to a thread would cost more."""
+    cost: CostLine | None
+    """`None` when nothing could be measured; the price is then learned from what is executed."""
+    notes: tuple[str, ...] = ()
+    """Why it is so, in sentences, for the log and the metadata."""
+    source: str = "measured"
+    """`measured`, or `cached` when an earlier start measured it."""

@@ -1,0 +1,80 @@
+"""Inputs that a model accepts, made from its signature alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+
+DIMENSION_CANDIDATES = (16, 128, 32, 1, 224)
+"""Tried in this order for a dimension that may vary; image models want 32 or more, some only 1."""
+INTEGER_BOUNDS = (100, 2)
+"""Integers are often indices into a table of unknown size: try below 100, then 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMaker:
+    """Makes random inputs of one shape family; the same seed gives the same inputs."""
+
+    signature: Signature
+    dimension: int
+    """Stands in for every dimension that may vary, axis 0 of a batch excepted."""
+    integer_bound: int
+    fixed: Mapping[tuple[str, int], int] | None = None
+    """Sizes by (input, axis) that override `dimension` (the buckets of declared padding)."""
+
+    def make(self, rows: int, seed: int) -> Tensors:
+        generator = np.random.default_rng(seed)
+        return {
+            spec.name: _random(spec, self._shape(spec, rows), self.integer_bound, generator)
+            for spec in self.signature.inputs
+        }
+
+    def _shape(self, spec: TensorSpec, rows: int) -> tuple[int, ...]:
+        sizes = self.fixed or {}
+        return tuple(
+            (rows if axis == 0 else sizes.get((spec.name, axis), self.dimension))
+            if size == -1
+            else size
+            for axis, size in enumerate(spec.shape)
+        )
+
+
+def find_sample_maker(
+    signature: Signature, run: Callable[[Tensors], object]
+) -> tuple[SampleMaker | None, str]:
+    """The first way to make inputs that the model runs on, or `None` and the last error."""
+    reason = ""
+    for maker in _candidates(signature):
+        try:
+            run(maker.make(1, seed=0))
+        except Exception as error:
+            reason = str(error)
+        else:
+            return maker, ""
+    return None, reason
+
+
+def _candidates(signature: Signature) -> Iterator[SampleMaker]:
+    varies = any(-1 in spec.shape[1:] for spec in signature.inputs)
+    counts = any(np.issubdtype(s.datatype.numpy_dtype, np.integer) for s in signature.inputs)
+    for dimension in DIMENSION_CANDIDATES if varies else DIMENSION_CANDIDATES[:1]:
+        for bound in INTEGER_BOUNDS if counts else INTEGER_BOUNDS[:1]:
+            yield SampleMaker(signature, dimension, bound)
+
+
+def _random(
+    spec: TensorSpec, shape: tuple[int, ...], integer_bound: int, generator: np.random.Generator
+) -> Array:
+    dtype = spec.datatype.numpy_dtype
+    if spec.datatype is Datatype.BYTES:
+        words = generator.integers(0, integer_bound, size=shape).astype(str)
+        return np.char.encode(words, "ascii").astype(object)
+    if spec.datatype is Datatype.BOOL:
+        return generator.integers(0, 2, size=shape).astype(dtype)
+    if np.issubdtype(dtype, np.integer):
+        return generator.integers(0, integer_bound, size=shape).astype(dtype)
+    return generator.standard_normal(shape).astype(dtype)
