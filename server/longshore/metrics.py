@@ -158,5 +158,29 @@ class ServerMetrics:
         )
         self.draining = gauge("longshore_draining", "1 from SIGTERM to the end of the process.")
         self.build_info = gauge(
-            "longshore_build_info", "Always 1; the labels say what runs.", ("version", "backend")
+            "longshore_build_info", "Always 1; the labels say what runs.", ("version",)
         )
+
+    def create_version(self, model: str, version: str) -> None:
+        """Create every child of `model` and `version`, so that all are exported as 0."""
+        for protocol in PROTOCOLS:
+            self.requests.labels(model, version, protocol)
+        for outcome in OUTCOMES:
+            self.request_duration_seconds.labels(model, version, outcome)
+            self.responses.labels(model, version, outcome)
+        for by_version in (
+            self.inferences,
+            self.executions,
+            self.queue_duration_seconds,
+            self.compute_duration_seconds,
+            self.batch_size,
+            self.pending_requests,
+            self.model_ready,
+        ):
+            by_version.labels(model, version)
+        for by_model in (
+            self.offered_work_seconds,
+            self.inflight_requests,
+            self.model_load_failures,
+        ):
+            by_model.labels(model)

@@ -68,6 +68,27 @@ class HttpSettings:
         "Largest request body, also after decompression; more is answered 413.",
         minimum=1,
     )
+    body_timeout_seconds: float = option(
+        30.0, "Longest time that a client may take to send its body; then 408.", minimum=0.01
+    )
+    max_header_bytes: int = option(65536, "Largest head of a request; more is 431.", minimum=1024)
+    header_timeout_seconds: float = option(
+        10.0, "Longest time that a client may take to send the head of a request.", minimum=0.01
+    )
+    write_timeout_seconds: float = option(
+        30.0, "A client that does not read its answer for this long is cut off.", minimum=0.01
+    )
+    max_connections: int = option(
+        16384, "Connections at once; more are answered 503 and closed.", minimum=1
+    )
+    keep_alive_seconds: int = option(75, "An idle connection is closed after this long.", minimum=1)
+    connection_max_age_seconds: float = option(
+        300.0,
+        "A connection is closed after this long, give or take 20 %, so that new pods get load "
+        "from keep-alive clients; 0 never.",
+        minimum=0,
+    )
+    show_version: bool = option(False, "Tell clients the server's version in `GET /v2`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +108,29 @@ class BatchingSettings:
     )
     request_timeout_seconds: float = option(
         30.0,
-        "Deadline of a request that names none: 504 after it, 429 at once when the wait exceeds it.",
+        "Deadline of a request, and the longest that one may ask for; 504 after it.",
         minimum=0.001,
         maximum=3600,
+    )
+    max_queue_seconds: float = option(
+        10.0,
+        "Longest expected wait; a request that would wait longer, or beyond its deadline, is "
+        "answered 429 at once.",
+        minimum=0.001,
+        maximum=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings:
+    """How the server learns what an execution costs."""
+
+    calibration_budget_seconds: float = option(
+        10.0, "Longest time to spend on measuring; then it serves with what it knows.", minimum=0
+    )
+    calibration_cache: str = option(
+        "~/.cache/longshore",
+        "Directory that keeps measurements by artifact, device and limits; empty keeps none.",
     )
 
 
@@ -141,6 +182,7 @@ class Settings:
     model: ModelSettings = ModelSettings()
     http: HttpSettings = HttpSettings()
     batching: BatchingSettings = BatchingSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

@@ -46,11 +46,21 @@ class DynamicBatcher:
         self._clock = clock
         self._on_put = on_put
         self._rows_inside = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def rows_inside(self) -> int:
         """Rows admitted and not yet answered, waiting or running."""
         return self._rows_inside
+
+    async def wait_idle(self, timeout_seconds: float) -> bool:
+        """Wait until every admitted request is answered; false when time ran out."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def expected_wait_seconds(self) -> float:
         """Until everything admitted so far is computed, with all instances at work."""
@@ -100,6 +110,7 @@ class DynamicBatcher:
             inputs, rows, group, output_names, arrived=arrived, deadline=deadline, future=future
         )
         self._rows_inside += rows
+        self._idle.clear()
         self.queue.put(request)
         if self._on_put is not None:
             self._on_put()
@@ -116,5 +127,7 @@ class DynamicBatcher:
         def release(_: asyncio.Future[Tensors]) -> None:
             timer.cancel()
             self._rows_inside -= request.rows
+            if self._rows_inside == 0:
+                self._idle.set()
 
         return release

@@ -1,0 +1,115 @@
+"""What the autoscaler reads: additive, counted on arrival, refusals included, never saturating.
+
+A rate of completed requests stops growing where the pod is full; a rate of arriving work does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from longshore.execution.model import Model
+from longshore.metrics import ServerMetrics
+
+OVERHEAD_WEIGHT = 0.2
+LEAST_REQUESTS_PER_SAMPLE = 20
+"""Fewer requests between two samples say more about idling than about the price of a request."""
+
+
+class TimeIntegral:
+    """The integral over time of a level that is raised and lowered; read from any thread."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._state = (0.0, 0, clock())
+
+    @property
+    def level(self) -> int:
+        return self._state[1]
+
+    def change(self, step: int) -> None:
+        now = self._clock()
+        total, level, since = self._state
+        # One assignment: a reader on another thread sees the old state or the new one, whole.
+        self._state = (total + level * (now - since), level + step, now)
+
+    def read(self) -> float:
+        """Level times seconds since the start."""
+        total, level, since = self._state
+        return total + level * (self._clock() - since)
+
+
+class RequestOverhead:
+    """CPU seconds of the event loop per request: parsing, validating, encoding, sending.
+
+    For a cheap model this is most of what a request costs, and the loop is what saturates.
+    """
+
+    def __init__(self, cpu_clock: Callable[[], float] = time.thread_time) -> None:
+        self._cpu_clock = cpu_clock
+        self._last_cpu = cpu_clock()
+        self._requests = 0
+        self.seconds = 0.0
+        """Per request; includes the model's own work when it runs on the event loop."""
+
+    def count(self) -> None:
+        self._requests += 1
+
+    def sample(self) -> None:
+        """Look at the clock; called on the event loop at a steady interval."""
+        cpu = self._cpu_clock()
+        if self._requests >= LEAST_REQUESTS_PER_SAMPLE:
+            price = (cpu - self._last_cpu) / self._requests
+            weight = OVERHEAD_WEIGHT if self.seconds else 1.0
+            self.seconds += weight * (price - self.seconds)
+        self._last_cpu = cpu
+        self._requests = 0
+
+
+class ScalingSignal:
+    """Counts the load on one model where it arrives; lives on the event loop."""
+
+    def __init__(
+        self,
+        metrics: ServerMetrics,
+        model_name: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        overhead: RequestOverhead | None = None,
+    ) -> None:
+        self._metrics = metrics
+        self._model_name = model_name
+        self._inflight = TimeIntegral(clock)
+        self._offered = metrics.offered_work_seconds.labels(model_name)
+        self._mean_rows = 1.0
+        self.overhead = overhead or RequestOverhead()
+        metrics.inflight_request_seconds.set_function((model_name,), self._inflight.read)
+        metrics.inflight_requests.labels(model_name).set_function(lambda: self._inflight.level)
+
+    @property
+    def inflight(self) -> int:
+        """Requests between arrival and answer."""
+        return self._inflight.level
+
+    def arrive(self, version: str, protocol: str) -> None:
+        """A request came in; whatever becomes of it, it asked for capacity."""
+        self._inflight.change(1)
+        self._metrics.requests.labels(self._model_name, version, protocol).inc()
+        self.overhead.count()
+
+    def offer(self, model: Model, rows: int | None) -> None:
+        """Add the capacity that a request asks for; `rows` is `None` when refused unread."""
+        if rows is None:
+            rows_asked = self._mean_rows
+        else:
+            rows_asked = rows
+            self._mean_rows += 0.05 * (rows - self._mean_rows)
+        work = model.offered_seconds(rows_asked)
+        self._offered.inc(max(work, self.overhead.seconds))
+
+    def leave(self, version: str, outcome: str, seconds: float) -> None:
+        """The request is answered, or nobody waits for it any more."""
+        self._inflight.change(-1)
+        labels = (self._model_name, version, outcome)
+        self._metrics.responses.labels(*labels).inc()
+        self._metrics.request_duration_seconds.labels(*labels).observe(seconds)

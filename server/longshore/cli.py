@@ -1,0 +1,72 @@
+"""The `longshore` command; heavy imports wait until the command that needs them runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from longshore import __version__
+from longshore.errors import ModelConfigError, ModelLoadError, SettingsError
+from longshore.logs import configure_logging
+from longshore.settings import ENV_PREFIX, Option, Settings, load_settings, option_table
+
+USAGE_ERROR, LOAD_ERROR = 2, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (2: usage, 1: the model cannot be served)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except SettingsError as error:
+        print(f"longshore: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except (ModelConfigError, ModelLoadError, OSError) as error:
+        print(f"longshore: {error}", file=sys.stderr)
+        return LOAD_ERROR
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    configure_logging(settings.log.log_level, settings.log.log_format)
+    # uvloop, starlette and numpy take a noticeable part of a second: not for --help.
+    import uvloop
+
+    from longshore.server import Server
+
+    return uvloop.run(Server(settings).run())
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    config_file = options.config_file or os.environ.get(f"{ENV_PREFIX}CONFIG_FILE")
+    settings = load_settings(vars(options), os.environ, Path(config_file) if config_file else None)
+    if not settings.model.model_path:
+        raise SettingsError("no model: name its directory, as in `longshore serve models/digits`")
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="longshore", description="Serve one model over HTTP.")
+    parser.add_argument("--version", action="version", version=f"longshore {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve a model directory until SIGTERM")
+    serve.set_defaults(command=_serve)
+    serve.add_argument("model_path", nargs="?", metavar="DIR", help="directory of the model")
+    serve.add_argument("--config-file", metavar="FILE", help="settings as YAML, by their names")
+    for row in option_table():
+        if row.name != "model_path":
+            _add_option(serve, row)
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, row: Option) -> None:
+    default = "" if row.is_optional or row.default == "" else f" (default: {row.default})"
+    text = f"{row.help.replace('%', '%%')}{default} [{row.environment_variable}]"
+    parser.add_argument(row.flag, dest=row.name, metavar=row.name.upper(), help=text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

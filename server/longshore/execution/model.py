@@ -1,0 +1,252 @@
+"""A model version that answers requests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from longshore.batching.cost import CostModel
+from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
+from longshore.batching.request_queue import BatchingPolicy, RequestQueue
+from longshore.errors import InvalidRequest
+from longshore.execution.batch_execution import Execution
+from longshore.execution.model_instance import Executor, InlineInstance, ModelInstance
+from longshore.execution.model_loader import LoadedModel
+from longshore.execution.statistics import ModelStatistics
+from longshore.metrics import ServerMetrics
+from longshore.tensors import Signature, Tensors
+
+DROP_INTERVAL_SECONDS = 0.1
+"""How often requests that nobody waits for are swept out of the queue."""
+
+
+class Model:
+    """Queue, instances and bookkeeping of one loaded version; lives on the event loop."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        metrics: ServerMetrics,
+        *,
+        max_queue_seconds: float,
+        max_queue_delay_seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = loaded.artifact.model_name
+        self.version = loaded.artifact.version
+        self.signature: Signature = loaded.signature
+        self.config = loaded.config
+        self.plan = loaded.plan
+        self.statistics = ModelStatistics()
+        self._loaded = loaded
+        self._clock = clock
+        self._has_static_shape = all(-1 not in s.shape[1:] for s in self.signature.inputs)
+        self._queue = RequestQueue(_policy(loaded, max_queue_delay_seconds), clock=clock)
+        self.cost = CostModel(self.plan.cost, max_rows=self.plan.max_batch_size)
+        self._metrics = _BoundMetrics(metrics, self.name, self.version)
+        loop = asyncio.get_running_loop()
+        self._instances = self._build_instances(loop)
+        self._batcher = DynamicBatcher(
+            self._queue,
+            self.cost,
+            bounds=QueueBounds(
+                max_queue_seconds,
+                self.config.dynamic_batching.default_queue_policy.max_queue_size,
+            ),
+            instance_count=self.plan.instances,
+            clock=clock,
+            on_put=self._instances[0].notify if self.plan.is_inline else None,
+        )
+        self._sweeper: asyncio.TimerHandle | None = None
+        metrics.pending_requests.labels(self.name, self.version).set_function(
+            lambda: len(self._queue)
+        )
+
+    @property
+    def backend(self) -> Any:
+        """The first instance's backend: all are alike."""
+        return self._loaded.backends[0]
+
+    @property
+    def platform(self) -> str:
+        return str(self.backend.platform)
+
+    @property
+    def is_healthy(self) -> bool:
+        """Every instance is able to take work."""
+        return all(instance.is_alive for instance in self._instances)
+
+    @property
+    def is_idle(self) -> bool:
+        return self._batcher.rows_inside == 0
+
+    @property
+    def default_timeout_seconds(self) -> float | None:
+        """The deadline that the model's own queue policy sets, if it does."""
+        policy = self.config.dynamic_batching.default_queue_policy
+        return policy.default_timeout_seconds or None
+
+    def start(self) -> None:
+        for instance in self._instances:
+            instance.start()
+        self._sweep()
+
+    def count_rows(self, inputs: Tensors) -> int:
+        """Rows that a request asks for; 1 for a model that is served unbatched.
+
+        Raises:
+            InvalidRequest: its inputs disagree on axis 0.
+        """
+        if not self.plan.is_batched:
+            return 1
+        arrays = iter(inputs.values())
+        rows = len(next(arrays))
+        if any(len(array) != rows for array in arrays):
+            shapes = ", ".join(f"'{name}' {list(a.shape)}" for name, a in inputs.items())
+            raise InvalidRequest(f"all inputs need the same number of rows on axis 0: {shapes}")
+        return rows
+
+    def offered_seconds(self, rows: float) -> float:
+        """Share of this pod's time that computing `rows` rows takes, all instances at work."""
+        return rows * self.cost.calibrated_seconds_per_row / self.plan.instances
+
+    def refuse_if_full(self, deadline: float) -> None:
+        """Raises `QueueFull` when a request that arrives now could not be answered in time."""
+        self._batcher.refuse_if_full(deadline)
+
+    def infer(
+        self,
+        inputs: Tensors,
+        output_names: tuple[str, ...],
+        *,
+        rows: int,
+        arrived: float,
+        deadline: float,
+    ) -> asyncio.Future[Tensors]:
+        """Queue a request; cancelling the future drops it before it reaches the device.
+
+        Raises:
+            QueueFull: the wait would exceed the queue's bound or the deadline.
+            RequestTimeout: the deadline has passed already.
+        """
+        return self._batcher.submit(
+            inputs,
+            output_names,
+            rows=rows,
+            group=self._group(inputs),
+            arrived=arrived,
+            deadline=deadline,
+        )
+
+    async def close(self, timeout_seconds: float) -> bool:
+        """Let queued work finish, end the instances, free the device; false when time ran out."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        deadline = self._clock() + timeout_seconds
+        await self._batcher.wait_idle(timeout_seconds)
+        self._queue.close()
+        ended = [
+            await asyncio.to_thread(instance.join, max(0.1, deadline - self._clock()))
+            for instance in self._instances
+        ]
+        if all(ended):
+            self._loaded.close()
+        return all(ended)
+
+    def describe(self) -> dict[str, Any]:
+        """What the server decided about this model, for the metadata's `parameters`."""
+        plan = self.plan
+        described: dict[str, Any] = {
+            "device": str(self.backend.device),
+            "batched": plan.is_batched,
+            "max_batch_size": plan.max_batch_size if plan.is_batched else 0,
+            "instances": plan.instances,
+            "threads": plan.threads,
+            "inline": plan.is_inline,
+            "calibration": plan.source,
+            "notes": list(plan.notes),
+        }
+        if plan.cost is not None:
+            described["cost_seconds_by_rows"] = {str(r): s for r, s in plan.cost.points}
+        return described
+
+    def _build_instances(self, loop: asyncio.AbstractEventLoop) -> list[Executor]:
+        if self.plan.is_inline:
+            return [
+                InlineInstance(
+                    self.backend, self._queue, loop=loop, observe=self._observe, clock=self._clock
+                )
+            ]
+        return [
+            ModelInstance(
+                f"{self.name}-{self.version}-{index}",
+                backend,
+                self._queue,
+                loop=loop,
+                observe=self._observe,
+                clock=self._clock,
+            )
+            for index, backend in enumerate(self._loaded.backends)
+        ]
+
+    def _group(self, inputs: Tensors) -> Hashable:
+        padding = self._queue.policy.padding
+        if padding is not None:
+            return padding.group(inputs)
+        if self._has_static_shape or not self.plan.is_batched:
+            return ()
+        return tuple(array.shape[1:] for array in inputs.values())
+
+    def _observe(self, execution: Execution) -> None:
+        self.cost.observe(execution.rows, execution.seconds)
+        self._metrics.observe(execution)
+        statistics = self.statistics
+        statistics.execution_count += 1
+        statistics.inference_count += execution.rows
+        statistics.last_inference_milliseconds = int(time.time() * 1000)
+        statistics.compute_infer.add(execution.seconds)
+        for done in execution.results:
+            statistics.queue.add(execution.started - done.part.request.arrived)
+
+    def _sweep(self) -> None:
+        if len(self._queue):
+            self._queue.drop_abandoned()
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(DROP_INTERVAL_SECONDS, self._sweep)
+
+
+class _BoundMetrics:
+    """The children of the metrics that every execution moves, looked up once."""
+
+    def __init__(self, metrics: ServerMetrics, name: str, version: str) -> None:
+        self._executions = metrics.executions.labels(name, version)
+        self._inferences = metrics.inferences.labels(name, version)
+        self._compute = metrics.compute_duration_seconds.labels(name, version)
+        self._queue = metrics.queue_duration_seconds.labels(name, version)
+        self._batch_size = metrics.batch_size.labels(name, version)
+
+    def observe(self, execution: Execution) -> None:
+        self._executions.inc()
+        self._inferences.inc(execution.rows)
+        self._compute.observe(execution.seconds)
+        self._batch_size.observe(execution.rows)
+        for done in execution.results:
+            self._queue.observe(execution.started - done.part.request.arrived)
+
+
+def _policy(loaded: LoadedModel, max_queue_delay_seconds: float | None) -> BatchingPolicy:
+    batching = loaded.config.dynamic_batching
+    delay = (
+        batching.max_queue_delay_seconds
+        if max_queue_delay_seconds is None
+        else max_queue_delay_seconds
+    )
+    return BatchingPolicy(
+        max_rows=loaded.plan.max_batch_size,
+        is_batched=loaded.plan.is_batched,
+        max_delay_seconds=delay,
+        preferred_rows=batching.preferred_batch_size,
+        padding=loaded.padding,
+    )

@@ -1,0 +1,240 @@
+"""Which versions are served: loads what appears on the volume, unloads what is gone.
+
+A new version is loaded, proven, calibrated and warmed beside the old one; only when it is ready
+does the default move to it, in one step, and the old one drains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from longshore.errors import ModelConfigError, ModelLoadError, ModelNotFound, ModelNotReady
+from longshore.execution.model import Model
+from longshore.execution.model_loader import LoadedModel, LoadOptions, load_model
+from longshore.lifecycle.served_version import ServedVersion
+from longshore.lifecycle.state import ModelState
+from longshore.lifecycle.warmup import warm_up
+from longshore.metrics import ServerMetrics
+from longshore.repository.layout import Artifact, ModelRepository
+from longshore.repository.model_config import ModelConfig
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServingOptions:
+    """The settings that serving a loaded version obeys."""
+
+    max_queue_seconds: float
+    max_queue_delay_seconds: float | None
+    unload_timeout_seconds: float
+
+
+class ModelManager:
+    """The versions of one model; lives on the event loop, loads on worker threads."""
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        metrics: ServerMetrics,
+        *,
+        load_options: LoadOptions,
+        serving_options: ServingOptions,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = repository.model_name()
+        self.versions: dict[str, ServedVersion] = {}
+        self.problems: tuple[str, ...] = ()
+        """What the last scan found wrong on the volume, a sentence each."""
+        self._repository = repository
+        self._metrics = metrics
+        self._load_options = load_options
+        self._serving_options = serving_options
+        self._clock = clock
+        self._default: ServedVersion | None = None
+        self._unloading: set[asyncio.Task[None]] = set()
+        self._refreshing = asyncio.Lock()
+
+    @property
+    def is_ready(self) -> bool:
+        """The version that answers requests without a version in their path is able to."""
+        return self._default is not None and self._default.is_ready
+
+    @property
+    def is_loading(self) -> bool:
+        loading = (ModelState.LOADING, ModelState.WARMING)
+        return any(served.state in loading for served in self.versions.values())
+
+    @property
+    def ready_versions(self) -> list[str]:
+        return [version for version, served in self.versions.items() if served.is_ready]
+
+    @property
+    def newest_version(self) -> str:
+        """The version that requests without one mean, or will; empty when nothing is known."""
+        if self._default is not None:
+            return self._default.version
+        return max(self.versions, key=int, default="")
+
+    def get_ready(self, name: str, version: str | None = None) -> Model:
+        """The model that answers requests for `name`, of the newest ready version by default.
+
+        Raises:
+            ModelNotFound: no such model or version.
+            ModelNotReady: known, and loading, failed or draining.
+        """
+        served = self._default if version is None else self.versions.get(version)
+        if name != self.name:
+            raise ModelNotFound(f"unknown model '{name}'; this server serves '{self.name}'")
+        if served is None:
+            raise self._absent(version)
+        if served.model is None or not served.is_ready:
+            because = f": {served.reason}" if served.reason else ""
+            raise ModelNotReady(
+                f"model '{name}' version {served.version} is {served.state}{because}"
+            )
+        return served.model
+
+    def _absent(self, version: str | None) -> ModelNotFound | ModelNotReady:
+        if version is None:
+            reasons = "; ".join(self.describe_problems()) or "it is being loaded"
+            return ModelNotReady(f"model '{self.name}' is not ready: {reasons}")
+        ready = ", ".join(self.ready_versions) or "none"
+        return ModelNotFound(
+            f"unknown version '{version}' of model '{self.name}'; ready versions: {ready}"
+        )
+
+    def describe_problems(self) -> list[str]:
+        """Why something is not served, a sentence for each reason."""
+        failed = [
+            f"version {served.version} {served.state}: {served.reason}"
+            for served in self.versions.values()
+            if served.state is ModelState.FAILED
+        ]
+        return failed + list(self.problems)
+
+    async def refresh(self) -> None:
+        """Look at the volume and bring what is served in line with it.
+
+        Raises:
+            ModelLoadError: the volume holds no model at all.
+            ModelConfigError: `config.yaml` has a mistake.
+        """
+        async with self._refreshing:
+            scan = await asyncio.to_thread(self._repository.scan)
+            self.problems = tuple(f"version {p.version}: {p.message}" for p in scan.problems)
+            config = await asyncio.to_thread(self._repository.config)
+            for artifact in scan.artifacts:
+                if self._is_new(artifact):
+                    await self._load(artifact, config)
+            self._choose_default({artifact.version for artifact in scan.artifacts})
+
+    async def close(self, timeout_seconds: float) -> bool:
+        """Drain and unload every version; false when one did not end in time."""
+        self._default = None
+        for served in list(self.versions.values()):
+            if served.state is ModelState.READY:
+                self._start_unloading(served, timeout_seconds)
+        if self._unloading:
+            await asyncio.wait(self._unloading, timeout=timeout_seconds + 1)
+        return not self._unloading
+
+    def _is_new(self, artifact: Artifact) -> bool:
+        """Never seen, or failed and changed since."""
+        served = self.versions.get(artifact.version)
+        if served is None or served.state is ModelState.UNLOADED:
+            return True
+        return served.state is ModelState.FAILED and served.artifact != artifact
+
+    async def _load(self, artifact: Artifact, config: ModelConfig) -> None:
+        served = ServedVersion(artifact)
+        self.versions[artifact.version] = served
+        self._metrics.create_version(self.name, artifact.version)
+        logger.info("loading model: name=%s version=%s", self.name, artifact.version)
+        try:
+            loaded = await asyncio.to_thread(load_model, artifact, config, self._load_options)
+            served.move(ModelState.WARMING)
+            warmup_seconds = await asyncio.to_thread(warm_up, loaded)
+        except (ModelLoadError, ModelConfigError) as error:
+            self._fail(served, str(error))
+        except Exception as error:
+            logger.exception("unexpected error while loading")
+            self._fail(served, f"{type(error).__name__} while loading")
+        else:
+            self._serve(served, loaded, warmup_seconds)
+
+    def _fail(self, served: ServedVersion, reason: str) -> None:
+        served.move(ModelState.FAILED, reason)
+        self._metrics.model_load_failures.labels(self.name).inc()
+        logger.error(
+            "model not loaded: name=%s version=%s reason=%s", self.name, served.version, reason
+        )
+
+    def _serve(self, served: ServedVersion, loaded: LoadedModel, warmup_seconds: float) -> None:
+        options = self._serving_options
+        served.model = Model(
+            loaded,
+            self._metrics,
+            max_queue_seconds=options.max_queue_seconds,
+            max_queue_delay_seconds=options.max_queue_delay_seconds,
+            clock=self._clock,
+        )
+        served.model.start()
+        served.move(ModelState.READY)
+        labels = (self.name, served.version)
+        metrics = self._metrics
+        metrics.model_load_duration_seconds.labels(*labels).set(loaded.load_seconds)
+        metrics.model_calibration_duration_seconds.labels(*labels).set(loaded.calibration_seconds)
+        metrics.model_warmup_duration_seconds.labels(*labels).set(warmup_seconds)
+        metrics.model_ready.labels(*labels).set(1)
+        logger.info(
+            "model ready: name=%s version=%s load_s=%.3f calibration_s=%.3f warmup_s=%.3f %s",
+            *labels,
+            loaded.load_seconds,
+            loaded.calibration_seconds,
+            warmup_seconds,
+            _plan_facts(loaded),
+        )
+
+    def _choose_default(self, wanted: set[str]) -> None:
+        """Move the default to the newest ready version that is wanted; unload what is not."""
+        ready = [s for v, s in self.versions.items() if v in wanted and s.is_ready]
+        if not ready:
+            return
+        self._default = max(ready, key=lambda served: int(served.version))
+        for version, served in list(self.versions.items()):
+            if version in wanted:
+                continue
+            if served.state is ModelState.READY:
+                self._start_unloading(served, self._serving_options.unload_timeout_seconds)
+            elif served.state is ModelState.FAILED:
+                del self.versions[version]
+
+    def _start_unloading(self, served: ServedVersion, timeout_seconds: float) -> None:
+        served.move(ModelState.DRAINING)
+        self._metrics.model_ready.labels(self.name, served.version).set(0)
+        task = asyncio.get_running_loop().create_task(self._unload(served, timeout_seconds))
+        self._unloading.add(task)
+        task.add_done_callback(self._unloading.discard)
+
+    async def _unload(self, served: ServedVersion, timeout_seconds: float) -> None:
+        assert served.model is not None
+        ended = await served.model.close(timeout_seconds)
+        served.model = None
+        served.move(ModelState.UNLOADED)
+        event = "model unloaded" if ended else "model unloaded with work unfinished"
+        logger.info("%s: name=%s version=%s", event, self.name, served.version)
+
+
+def _plan_facts(loaded: LoadedModel) -> str:
+    plan = loaded.plan
+    facts = (
+        f"max_batch_size={plan.max_batch_size if plan.is_batched else 0} "
+        f"instances={plan.instances} threads={plan.threads} inline={plan.is_inline} "
+        f"calibration={plan.source}"
+    )
+    return facts + "".join(f"; {note}" for note in plan.notes)

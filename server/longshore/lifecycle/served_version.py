@@ -1,0 +1,32 @@
+"""One version of the model on its way through the states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from longshore.execution.model import Model
+from longshore.lifecycle.state import ModelState, next_state
+from longshore.repository.layout import Artifact
+
+
+@dataclass(slots=True)
+class ServedVersion:
+    """A version that the server knows, serving or not; `reason` says why it is not."""
+
+    artifact: Artifact
+    state: ModelState = ModelState.LOADING
+    reason: str = ""
+    model: Model | None = None
+
+    @property
+    def version(self) -> str:
+        return self.artifact.version
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state is ModelState.READY and self.model is not None and self.model.is_healthy
+
+    def move(self, state: ModelState, reason: str = "") -> None:
+        """Enter `state`; a fault in the order raises `InvalidTransition`."""
+        self.state = next_state(self.state, state)
+        self.reason = reason

@@ -1,0 +1,41 @@
+"""The states of a model version, and which may follow which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class ModelState(StrEnum):
+    LOADING = "LOADING"
+    WARMING = "WARMING"
+    READY = "READY"
+    DRAINING = "DRAINING"
+    UNLOADED = "UNLOADED"
+    FAILED = "FAILED"
+
+
+TRANSITIONS: Mapping[ModelState, frozenset[ModelState]] = {
+    ModelState.LOADING: frozenset({ModelState.WARMING, ModelState.FAILED}),
+    ModelState.WARMING: frozenset({ModelState.READY, ModelState.FAILED}),
+    ModelState.READY: frozenset({ModelState.DRAINING}),
+    ModelState.DRAINING: frozenset({ModelState.UNLOADED}),
+    ModelState.UNLOADED: frozenset(),
+    ModelState.FAILED: frozenset(),
+}
+"""A version that is loaded again starts over as a new one."""
+
+
+class InvalidTransition(RuntimeError):
+    """A state was about to follow one that it cannot follow: a fault in this program."""
+
+
+def next_state(current: ModelState, wanted: ModelState) -> ModelState:
+    """`wanted`, when it may follow `current`.
+
+    Raises:
+        InvalidTransition: it may not.
+    """
+    if wanted not in TRANSITIONS[current]:
+        raise InvalidTransition(f"a model version cannot go from {current} to {wanted}")
+    return wanted

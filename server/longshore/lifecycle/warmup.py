@@ -1,0 +1,46 @@
+"""First executions, so that no client pays for them: lazy allocations, kernel selection, JIT."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from longshore.backends.base import Backend
+from longshore.batching.padding import PaddingPlan
+from longshore.errors import LongshoreError, ModelLoadError
+from longshore.execution.model_loader import LoadedModel
+from longshore.tensors import Tensors
+
+
+def warm_up(loaded: LoadedModel) -> float:
+    """Run every instance at batch 1 and at its largest batch; returns the seconds it took.
+
+    A model for which no sample input could be made is not warmed; its notes say so.
+
+    Raises:
+        ModelLoadError: the largest batch does not run.
+    """
+    started = time.perf_counter()
+    if loaded.maker is None:
+        return 0.0
+    for rows in sorted({1, loaded.plan.max_batch_size}):
+        inputs = loaded.maker.make(rows, seed=0)
+        if loaded.padding is not None:
+            inputs = PaddingPlan({}, loaded.padding.masks).combine([inputs])
+        _run_all(loaded, inputs, rows)
+    return time.perf_counter() - started
+
+
+def _run_all(loaded: LoadedModel, inputs: Tensors, rows: int) -> None:
+    names = loaded.signature.output_names
+
+    def run(backend: Backend) -> None:
+        backend.execute(inputs, names)
+
+    with ThreadPoolExecutor(len(loaded.backends)) as pool:
+        try:
+            list(pool.map(run, loaded.backends))
+        except LongshoreError as error:
+            raise ModelLoadError(
+                f"{loaded.artifact.path.name}: warm-up with {rows} rows failed: {error}"
+            ) from error

@@ -1,0 +1,51 @@
+"""The route tables of both ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp
+
+from longshore.rest.boundary import ErrorBoundary
+from longshore.rest.endpoints import Endpoints
+from longshore.rest.health import Health
+from longshore.rest.inference import InferenceEndpoint
+from longshore.rest.metrics_endpoint import MetricsEndpoint
+from longshore.rest.routes import InferenceRoute, answer_route
+
+
+def inference_app(
+    inference: InferenceEndpoint,
+    endpoints: Endpoints,
+    health: Health,
+    *,
+    must_close: Callable[[float], bool],
+) -> ASGIApp:
+    """The application of the inference port; the hot route is tried first."""
+    model, version = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
+    routes: list[BaseRoute] = [
+        InferenceRoute(inference),
+        *health.routes(),
+        answer_route("/v2", endpoints.server_metadata),
+        answer_route("/v2/models/stats", endpoints.model_statistics),
+        answer_route(model, endpoints.model_metadata),
+        answer_route(version, endpoints.model_metadata),
+        answer_route(f"{model}/ready", endpoints.model_ready),
+        answer_route(f"{version}/ready", endpoints.model_ready),
+        answer_route(f"{model}/config", endpoints.model_config),
+        answer_route(f"{version}/config", endpoints.model_config),
+        answer_route(f"{model}/stats", endpoints.model_statistics),
+        answer_route(f"{version}/stats", endpoints.model_statistics),
+        answer_route("/v1/models", endpoints.v1_models),
+        answer_route("/v1/models/{name}", endpoints.v1_model),
+        answer_route("/openapi.json", endpoints.openapi),
+    ]
+    return ErrorBoundary(Router(routes, redirect_slashes=False), must_close=must_close)
+
+
+def management_app(health: Health, metrics: MetricsEndpoint) -> ASGIApp:
+    """The application of the management port; it never serves inference."""
+    routes = [*health.routes(), answer_route("/metrics", metrics.scrape)]
+    router = Router(routes, redirect_slashes=False)
+    return ErrorBoundary(router, must_close=lambda closes_at: False)

@@ -1,0 +1,117 @@
+"""Reading a request's body: bounded in size, in time, and in what it decompresses to."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from starlette.types import Receive
+
+from longshore.errors import (
+    BodyTimeout,
+    InvalidRequest,
+    PayloadTooLarge,
+    RequestCancelled,
+    UnsupportedEncoding,
+)
+
+ENCODINGS = {
+    b"gzip": 16 + zlib.MAX_WBITS,
+    b"x-gzip": 16 + zlib.MAX_WBITS,
+    b"deflate": zlib.MAX_WBITS,
+}
+"""zlib's window bits by content coding (RFC 9110, section 8.4.1)."""
+
+
+class BodyReader:
+    """Reads bodies within the limits of the settings."""
+
+    def __init__(self, *, max_bytes: int, timeout_seconds: float) -> None:
+        self._max_bytes = max_bytes
+        self._timeout_seconds = timeout_seconds
+
+    def refuse_if_too_large(self, headers: dict[bytes, bytes]) -> None:
+        """Raise before anything is read when the declared length is over the limit.
+
+        Raises:
+            PayloadTooLarge: it is.
+        """
+        declared = headers.get(b"content-length")
+        if declared is not None and int(declared) > self._max_bytes:
+            raise self._too_large(f"{int(declared)} bytes")
+
+    async def read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body, decompressed.
+
+        Raises:
+            PayloadTooLarge: it is larger than allowed, before or after decompression.
+            BodyTimeout: the client is too slow.
+            RequestCancelled: the client left.
+            UnsupportedEncoding: a `Content-Encoding` other than gzip, deflate or identity.
+            InvalidRequest: the compressed data is broken.
+        """
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestCancelled("the client left")
+        body: bytes = message["body"]
+        if message["more_body"]:
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    body = await self._read_rest(body, receive)
+            except TimeoutError:
+                raise BodyTimeout(
+                    f"the body did not arrive within {self._timeout_seconds:g} s"
+                ) from None
+        if len(body) > self._max_bytes:
+            raise self._too_large(f"{len(body)} bytes")
+        encoding = headers.get(b"content-encoding")
+        return body if encoding is None else self._decompress(body, encoding.strip().lower())
+
+    async def _read_rest(self, first: bytes, receive: Receive) -> bytes:
+        chunks = [first]
+        size = len(first)
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestCancelled("the client left while sending its body")
+            chunks.append(message["body"])
+            size += len(message["body"])
+            if size > self._max_bytes:
+                raise self._too_large("more")
+            if not message["more_body"]:
+                return b"".join(chunks)
+
+    def _decompress(self, body: bytes, encoding: bytes) -> bytes:
+        if encoding in (b"identity", b""):
+            return body
+        window_bits = ENCODINGS.get(encoding)
+        if window_bits is None:
+            raise UnsupportedEncoding(
+                f"Content-Encoding '{encoding.decode('latin-1')}' is not one of gzip, deflate"
+            )
+        decompressor = zlib.decompressobj(window_bits)
+        try:
+            data = decompressor.decompress(body, self._max_bytes + 1)
+        except zlib.error as error:
+            raise InvalidRequest(f"the {encoding.decode()} body is broken: {error}") from None
+        if len(data) > self._max_bytes:
+            raise self._too_large("more after decompression")
+        if not decompressor.eof:
+            raise InvalidRequest(f"the {encoding.decode()} body is truncated")
+        return data
+
+    def _too_large(self, found: str) -> PayloadTooLarge:
+        return PayloadTooLarge(f"the body has {found}; at most {self._max_bytes} are allowed")
+
+
+def compress(body: bytes, accepted: bytes) -> tuple[bytes, bytes] | None:
+    """`body` in a coding that `Accept-Encoding` names, and the coding; `None` to send it as it is.
+
+    Only gzip and deflate, and only when they are named: `*` is no wish for compression.
+    """
+    codings = [item.split(b";")[0].strip().lower() for item in accepted.split(b",")]
+    for coding in codings:
+        if coding in (b"gzip", b"deflate"):
+            compressor = zlib.compressobj(level=1, wbits=ENCODINGS[coding])
+            return compressor.compress(body) + compressor.flush(), coding
+    return None

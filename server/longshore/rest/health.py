@@ -1,0 +1,79 @@
+"""Health as Kubernetes asks for it; the same on the inference port and on the management port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from longshore.lifecycle.drain import DrainController
+from longshore.lifecycle.manager import ModelManager
+from longshore.rest.responses import Answer, json_answer
+from longshore.rest.routes import answer_route
+
+STUCK_AFTER_SECONDS = 10.0
+"""An event loop that has not turned for this long is stuck, not busy."""
+
+
+class Heartbeat:
+    """Written by the event loop at a steady interval, read by the management thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = clock()
+
+    def beat(self) -> None:
+        self._last = self._clock()
+
+    @property
+    def is_stuck(self) -> bool:
+        return self._clock() - self._last > STUCK_AFTER_SECONDS
+
+
+class Health:
+    """What the probes read; safe to ask from any thread."""
+
+    def __init__(self, manager: ModelManager, drain: DrainController, heartbeat: Heartbeat) -> None:
+        self._manager = manager
+        self._drain = drain
+        self._heartbeat = heartbeat
+
+    @property
+    def is_live(self) -> bool:
+        return not self._heartbeat.is_stuck
+
+    @property
+    def is_ready(self) -> bool:
+        return self.is_live and not self._drain.is_draining and self._manager.is_ready
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            answer_route("/v2/health/live", self.server_live),
+            answer_route("/v2/health/ready", self.server_ready),
+        ]
+
+    async def server_live(self, params: dict[str, Any]) -> Answer:
+        return json_answer({"live": self.is_live}, 200 if self.is_live else 503)
+
+    async def server_ready(self, params: dict[str, Any]) -> Answer:
+        """The body says why not, and which versions are there; a probe reads the status alone."""
+        detail: dict[str, Any] = {
+            "ready": self.is_ready,
+            "state": self.state,
+            "versions": {v: str(s.state) for v, s in list(self._manager.versions.items())},
+        }
+        problems = self._manager.describe_problems()
+        if problems:
+            detail["problems"] = problems
+        return json_answer(detail, 200 if self.is_ready else 503)
+
+    @property
+    def state(self) -> str:
+        """The server's state in one word."""
+        if self._drain.is_draining:
+            return "DRAINING"
+        if self._manager.is_ready:
+            return "READY"
+        return "LOADING" if self._manager.is_loading else "FAILED"

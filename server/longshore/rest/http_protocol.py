@@ -1,0 +1,171 @@
+"""HTTP/1.1 on a connection: uvicorn's httptools protocol, with the limits that it leaves to others.
+
+- A head that takes too long or grows too large ends the connection (slow-loris, huge headers).
+- A client that does not read its answers is cut off.
+- Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
+- A request that offers `Upgrade` keeps its body: httptools stops at the end of the head and
+  uvicorn drops the rest (Kludex/uvicorn#2722), yet HTTP clients of Java offer h2c by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+AGE_JITTER = 0.2
+"""Share of the age by which a connection may be closed earlier or later."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """The bounds of one connection; seconds and bytes."""
+
+    max_connections: int
+    max_header_bytes: int
+    header_timeout_seconds: float
+    write_timeout_seconds: float
+    max_age_seconds: float
+    """0 lets a connection live for ever."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection under `limits`, which a subclass made by `limited_protocol` carries."""
+
+    limits: ConnectionLimits
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._closes_at = float("inf")
+        self._head_bytes = 0
+        self._is_in_head = False
+        self._is_priming = False
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        limits = self.limits
+        if len(self.connections) > limits.max_connections:
+            self._refuse(503, f"more than {limits.max_connections} connections")
+            return
+        if limits.max_age_seconds:
+            jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)
+            self._closes_at = self.loop.time() + limits.max_age_seconds * jitter
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_head_timer()
+        self._cancel_write_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        if self._is_in_head or self.cycle is None or self.cycle.response_complete:
+            self._head_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(400, f"invalid HTTP request: {error}")
+        if self._is_in_head:
+            self._check_head()
+
+    def on_message_begin(self) -> None:
+        if self._is_priming:
+            return
+        super().on_message_begin()
+        self.scope["closes_at"] = self._closes_at  # type: ignore[typeddict-unknown-key]
+        self._is_in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        if not self._is_priming:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_priming:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._is_priming:
+            return
+        self._is_in_head = False
+        self._head_bytes = 0
+        self._cancel_head_timer()
+        super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cancel_write_timer()
+        self._write_timer = self.loop.call_later(
+            self.limits.write_timeout_seconds, self.transport.abort
+        )
+
+    def resume_writing(self) -> None:
+        self._cancel_write_timer()
+        super().resume_writing()
+
+    def _check_head(self) -> None:
+        if self._head_bytes > self.limits.max_header_bytes:
+            self._refuse(431, f"the head exceeds {self.limits.max_header_bytes} bytes")
+        elif self._head_timer is None:
+            self._expect_head()
+
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(
+            self.limits.header_timeout_seconds, self._head_timed_out
+        )
+
+    def _head_timed_out(self) -> None:
+        self._head_timer = None
+        if self._is_in_head:
+            self._refuse(408, "the head of the request took too long")
+        elif self.cycle is None:
+            self.transport.close()
+
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer before any endpoint is reached, and close."""
+        self._is_in_head = False
+        body = b'{"error":"%s"}' % message.replace('"', "'").encode()
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+        self.transport.close()
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Go on as if no upgrade had been offered: `rest` is the body, or the next request."""
+        framing = [
+            name + b": " + value
+            for name, value in self.headers
+            if name in (b"content-length", b"transfer-encoding")
+        ]
+        self.parser = httptools.HttpRequestParser(self)
+        if framing:
+            self.cycle.more_body = True
+            self.cycle.message_event.clear()
+            self._is_priming = True
+            self.parser.feed_data(b"\r\n".join([b"POST / HTTP/1.1", *framing, b"", b""]))
+            self._is_priming = False
+        if rest:
+            self.data_received(rest)
+
+
+def limited_protocol(limits: ConnectionLimits) -> type[LimitedProtocol]:
+    """The protocol class that uvicorn is to instantiate for each connection."""
+    return type("ConfiguredProtocol", (LimitedProtocol,), {"limits": limits})

@@ -1,0 +1,185 @@
+"""The hot endpoint: raw ASGI, from the bytes of a request to the bytes of its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+
+from starlette.types import Receive, Scope, Send
+
+from longshore.autoscaling import ScalingSignal
+from longshore.errors import (
+    InferenceFailed,
+    InvalidRequest,
+    LongshoreError,
+    RequestCancelled,
+)
+from longshore.execution.model import Model
+from longshore.lifecycle.manager import ModelManager
+from longshore.protocol.messages import InferenceRequest, InferenceResponse
+from longshore.rest.body import BodyReader, compress
+from longshore.rest.responses import Answer, encoded_answer, error_answer, send_answer
+from longshore.rest.wire import Wire
+from longshore.tensors import Tensors
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_HEADER = b"x-request-timeout-ms"
+COMPRESS_FROM_BYTES = 1024
+"""Shorter answers are sent as they are: compressing them costs more than it saves."""
+
+
+class InferenceEndpoint:
+    """Answers inference requests of every wire format for the one model of this server."""
+
+    def __init__(
+        self,
+        manager: ModelManager,
+        signal: ScalingSignal,
+        body_reader: BodyReader,
+        *,
+        default_timeout_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._manager = manager
+        self._signal = signal
+        self._body_reader = body_reader
+        self._default_timeout_seconds = default_timeout_seconds
+        self._clock = clock
+
+    async def answer(
+        self,
+        wire: Wire,
+        name: str,
+        version: str | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Serve one request, whatever becomes of it, and account for it."""
+        arrived = self._clock()
+        headers = dict(scope["headers"])
+        try:
+            model = self._manager.get_ready(name, version)
+        except LongshoreError as error:
+            await send_answer(scope, send, self._refuse_unserved(error, wire, headers, name))
+            return
+        self._signal.arrive(model.version, wire.label(headers))
+        outcome = "cancelled"
+        try:
+            answer = await self._infer(model, wire, headers, receive, arrived)
+            outcome = "success"
+        except LongshoreError as error:
+            outcome = error.outcome
+            answer = error_answer(error)
+        except Exception:
+            logger.exception("unexpected error", extra={"request_id": scope["request_id"].decode()})
+            outcome = InferenceFailed.outcome
+            answer = error_answer(InferenceFailed("internal error; the log has the details"))
+        finally:
+            self._account(model, outcome, self._clock() - arrived)
+        if outcome != RequestCancelled.outcome:
+            await send_answer(scope, send, answer)
+
+    def _refuse_unserved(
+        self, error: LongshoreError, wire: Wire, headers: dict[bytes, bytes], name: str
+    ) -> Answer:
+        """A request that no ready version could take; those for our model still ask for it."""
+        if name == self._manager.name:
+            version = self._manager.newest_version
+            self._signal.arrive(version, wire.label(headers))
+            self._signal.leave(version, error.outcome, 0.0)
+        return error_answer(error)
+
+    async def _infer(
+        self,
+        model: Model,
+        wire: Wire,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        arrived: float,
+    ) -> Answer:
+        rows: int | None = None
+        try:
+            deadline = arrived + self._timeout_seconds(model, headers)
+            self._body_reader.refuse_if_too_large(headers)
+            model.refuse_if_full(deadline)
+            body = await self._body_reader.read(headers, receive)
+            request = wire.decode(body, headers, model.signature)
+            del body
+            rows = model.count_rows(request.inputs)
+        finally:
+            self._signal.offer(model, rows)
+        if request.timeout_seconds is not None:
+            deadline = min(deadline, arrived + request.timeout_seconds)
+        future = model.infer(
+            request.inputs, request.output_names, rows=rows, arrived=arrived, deadline=deadline
+        )
+        outputs = await self._wait(future, model, receive)
+        return self._encode(outputs, model, request, wire, headers)
+
+    async def _wait(
+        self, future: asyncio.Future[Tensors], model: Model, receive: Receive
+    ) -> Tensors:
+        """The answer; a client that leaves meanwhile takes its request out of the queue."""
+        if model.plan.is_inline:
+            return await future
+        watch = asyncio.get_running_loop().create_task(_until_disconnect(receive))
+        watch.add_done_callback(lambda _: future.cancel())
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if watch.done() and not watch.cancelled():
+                raise RequestCancelled("the client left") from None
+            raise
+        finally:
+            watch.cancel()
+
+    def _encode(
+        self,
+        outputs: Tensors,
+        model: Model,
+        request: InferenceRequest,
+        wire: Wire,
+        headers: dict[bytes, bytes],
+    ) -> Answer:
+        response = InferenceResponse(model.name, model.version, outputs, id=request.id)
+        encoded = wire.encode(response, request)
+        accepted = headers.get(b"accept-encoding")
+        if accepted is not None and len(encoded.body) >= COMPRESS_FROM_BYTES:
+            compressed = compress(encoded.body, accepted)
+            if compressed is not None:
+                encoded.body, coding = compressed
+                encoded.headers.append((b"content-encoding", coding))
+                encoded.headers.append((b"vary", b"accept-encoding"))
+        return encoded_answer(encoded)
+
+    def _timeout_seconds(self, model: Model, headers: dict[bytes, bytes]) -> float:
+        """The client's `X-Request-Timeout-Ms`, else the model's deadline, else the server's."""
+        value = headers.get(TIMEOUT_HEADER)
+        default = model.default_timeout_seconds or self._default_timeout_seconds
+        if value is None:
+            return default
+        try:
+            milliseconds = float(value)
+        except ValueError:
+            milliseconds = math.nan
+        if not 0 < milliseconds < math.inf:
+            raise InvalidRequest(
+                f"X-Request-Timeout-Ms: {value.decode('latin-1')!r} is not a number above 0"
+            )
+        return min(milliseconds / 1000, self._default_timeout_seconds)
+
+    def _account(self, model: Model, outcome: str, seconds: float) -> None:
+        self._signal.leave(model.version, outcome, seconds)
+        statistics = model.statistics
+        (statistics.success if outcome == "success" else statistics.fail).add(seconds)
+
+
+async def _until_disconnect(receive: Receive) -> None:
+    """Return once the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

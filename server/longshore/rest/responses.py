@@ -1,0 +1,64 @@
+"""Answers as bytes; the one place where an error of the family becomes an HTTP response."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.types import Scope, Send
+
+from longshore.errors import LongshoreError, MethodNotAllowed, RetryableError, Unauthenticated
+from longshore.protocol.messages import EncodedResponse, Headers
+
+JSON_CONTENT = (b"content-type", b"application/json")
+CLOSE = (b"connection", b"close")
+SECURITY_HEADERS: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer; `send_answer` adds length, request id and the common headers."""
+
+    body: bytes
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = (JSON_CONTENT,)
+
+
+def json_answer(content: Any, status: int = 200) -> Answer:
+    return Answer(orjson.dumps(content), status)
+
+
+def encoded_answer(response: EncodedResponse) -> Answer:
+    return Answer(response.body, 200, tuple(response.headers))
+
+
+def error_answer(error: LongshoreError) -> Answer:
+    """`{"error": "..."}` with the status of the family (Open Inference Protocol, "Errors")."""
+    headers = [JSON_CONTENT]
+    if isinstance(error, RetryableError):
+        seconds = max(1, math.ceil(error.retry_after_seconds))
+        headers.append((b"retry-after", str(seconds).encode()))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
+    if isinstance(error, Unauthenticated):
+        headers.append((b"www-authenticate", b"Bearer"))
+    return Answer(orjson.dumps({"error": str(error)}), error.status, tuple(headers))
+
+
+async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
+    """Send `answer` with the request's id, closing the connection when its time has come."""
+    headers: Headers = [
+        *answer.headers,
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"x-request-id", scope["request_id"]),
+        *SECURITY_HEADERS,
+    ]
+    if scope["must_close"](scope["closes_at"]):
+        headers.append(CLOSE)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,235 @@
+"""The process: both ports, the model between them, and a beginning, a middle and an end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from longshore import __version__
+from longshore.autoscaling import ScalingSignal
+from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.execution.cpu_quota import available_cpus
+from longshore.execution.model_loader import LoadOptions
+from longshore.lifecycle.drain import DrainController
+from longshore.lifecycle.manager import ModelManager, ServingOptions
+from longshore.metrics import ServerMetrics
+from longshore.repository.layout import ModelRepository
+from longshore.rest.app import inference_app, management_app
+from longshore.rest.body import BodyReader
+from longshore.rest.endpoints import Endpoints
+from longshore.rest.health import Health, Heartbeat
+from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
+from longshore.rest.inference import InferenceEndpoint
+from longshore.rest.metrics_endpoint import MetricsEndpoint
+from longshore.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+"""Between two beats of the heart, and two samples of what a request costs the event loop."""
+BACKLOG = 2048
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: it would close the listener before anything else."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server:
+    """`run` is the whole life of the process: startup, serve, shutdown."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = ServerMetrics()
+        self._heartbeat = Heartbeat()
+        self._manager = ModelManager(
+            ModelRepository(Path(settings.model.model_path), name=settings.model.name),
+            self._metrics,
+            load_options=_load_options(settings),
+            serving_options=_serving_options(settings),
+        )
+
+    async def run(self) -> int:
+        """Serve until a stop signal; returns the exit code of the process."""
+        await self._startup()
+        try:
+            await self._serve()
+        finally:
+            is_clean = await self._shutdown()
+        return 0 if is_clean else 1
+
+    async def _startup(self) -> None:
+        """Open both ports, then begin to load: probes and scrapes are answered meanwhile."""
+        settings = self._settings
+        self._drain = DrainController(
+            self._metrics, delay_seconds=settings.lifecycle.drain_delay_seconds
+        )
+        self._signal = ScalingSignal(self._metrics, self._manager.name)
+        health = Health(self._manager, self._drain, self._heartbeat)
+        self._http = HttpServer(self._http_config(self._inference_app(health)))
+        self._http_task = asyncio.create_task(
+            self._http.serve([_listen(settings.http.host, settings.http.port)])
+        )
+        self._management = ManagementThread(
+            management_app(health, MetricsEndpoint(self._metrics.registry)),
+            _listen(settings.metrics.management_host, settings.metrics.management_port),
+        )
+        self._management.start()
+        self._metrics.build_info.labels(__version__).set(1)
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signal_number, self._drain.request)
+
+    async def _serve(self) -> None:
+        ticking = asyncio.create_task(self._tick())
+        loading = asyncio.create_task(self._load())
+        try:
+            await self._drain.wait_until_requested()
+        finally:
+            ticking.cancel()
+            loading.cancel()
+
+    async def _shutdown(self) -> bool:
+        """Accept for the drain delay, close the listener, finish what is queued."""
+        timeout = self._settings.lifecycle.drain_timeout_seconds
+        self._drain.request() if not self._drain.is_draining else None
+        await self._drain.wait_delay()
+        started = time.monotonic()
+        self._http.should_exit = True
+        await self._http_task
+        left = max(0.0, timeout - (time.monotonic() - started))
+        is_clean = await self._manager.close(left)
+        if not is_clean or self._signal.inflight:
+            logger.error(
+                "stopped before all work was done: requests=%d timeout_s=%g",
+                self._signal.inflight,
+                timeout,
+            )
+        self._management.stop()
+        logger.info("stopped")
+        return is_clean
+
+    async def _load(self) -> None:
+        """Serve what is on the volume; an error is reported, and the pod stays not ready."""
+        try:
+            await self._manager.refresh()
+        except (ModelLoadError, ModelConfigError) as error:
+            self._manager.problems = (str(error),)
+            logger.error("nothing to serve: %s", error)
+
+    async def _tick(self) -> None:
+        while True:
+            self._heartbeat.beat()
+            self._signal.overhead.sample()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def _inference_app(self, health: Health) -> ASGIApp:
+        http = self._settings.http
+        inference = InferenceEndpoint(
+            self._manager,
+            self._signal,
+            BodyReader(max_bytes=http.max_body_bytes, timeout_seconds=http.body_timeout_seconds),
+            default_timeout_seconds=self._settings.batching.request_timeout_seconds,
+        )
+        endpoints = Endpoints(self._manager, shows_version=http.show_version)
+        loop = asyncio.get_running_loop()
+
+        def must_close(closes_at: float) -> bool:
+            return self._drain.is_draining or loop.time() >= closes_at
+
+        return inference_app(inference, endpoints, health, must_close=must_close)
+
+    def _http_config(self, app: ASGIApp) -> uvicorn.Config:
+        http = self._settings.http
+        limits = ConnectionLimits(
+            max_connections=http.max_connections,
+            max_header_bytes=http.max_header_bytes,
+            header_timeout_seconds=http.header_timeout_seconds,
+            write_timeout_seconds=http.write_timeout_seconds,
+            max_age_seconds=http.connection_max_age_seconds,
+        )
+        return _uvicorn_config(
+            app,
+            http=limited_protocol(limits),
+            timeout_keep_alive=http.keep_alive_seconds,
+            timeout_graceful_shutdown=int(self._settings.lifecycle.drain_timeout_seconds) or None,
+        )
+
+
+class ManagementThread:
+    """The management port on a thread and an event loop of its own."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server = HttpServer(_uvicorn_config(app, http="httptools", loop="asyncio"))
+        self._thread = threading.Thread(target=self._run, name="management", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve([self._listener]))
+
+
+def _uvicorn_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        **options,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 lets the system choose one, which the log then names."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    logger.info("listening: address=%s port=%d", host, listener.getsockname()[1])
+    return listener
+
+
+def _load_options(settings: Settings) -> LoadOptions:
+    model = settings.model
+    cache = settings.calibration.calibration_cache
+    return LoadOptions(
+        cpus=available_cpus(),
+        device=model.device,
+        instances=model.instances,
+        threads=model.threads,
+        max_batch_size=settings.batching.max_batch_size,
+        calibration_budget_seconds=settings.calibration.calibration_budget_seconds,
+        calibration_cache=Path(cache).expanduser() if cache else None,
+    )
+
+
+def _serving_options(settings: Settings) -> ServingOptions:
+    delay = settings.batching.max_queue_delay_microseconds
+    return ServingOptions(
+        max_queue_seconds=settings.batching.max_queue_seconds,
+        max_queue_delay_seconds=None if delay is None else delay / 1e6,
+        unload_timeout_seconds=settings.lifecycle.drain_timeout_seconds,
+    )
