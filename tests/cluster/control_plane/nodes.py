@@ -1,0 +1,100 @@
+"""The nodes of a cluster: processes of the node agent, started, stopped, and lost."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster.control_plane.control_plane import ControlPlane
+from tests.cluster.control_plane.places import NODE_ADDRESSES
+from tests.cluster.control_plane.program import Program
+from tests.cluster.node_agent import commands, pod_network
+from tests.cluster.node_agent.settings import NodeSettings
+
+STOP_SECONDS = 40
+TAINTS: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Nodes:
+    """Starts nodes by name; the number of a node gives its address and its pods' range."""
+
+    control_plane: ControlPlane
+    run_directory: Path
+    running: dict[str, Program] = field(default_factory=dict)
+    _settings: dict[str, NodeSettings] = field(default_factory=dict)
+
+    def start(
+        self,
+        name: str,
+        *,
+        capacity: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+        taints: tuple[dict[str, str], ...] = TAINTS,
+    ) -> None:
+        """Start a node; one that had this name before comes back at the same address."""
+        plane = self.control_plane
+        number = _place(self._settings, name)
+        address = NODE_ADDRESSES[number]
+        serving = plane.authority.issue(f"{name}-serving", name, hosts=(address,))
+        settings = NodeSettings(
+            name=name,
+            address=address,
+            pod_cidr=f"10.244.{number + 1}.0/24",
+            kubeconfig=str(plane.identity(name, f"system:node:{name}", "system:nodes")),
+            certificate=str(serving.certificate),
+            certificate_key=str(serving.key),
+            run_directory=str(self.run_directory / name),
+            capacity=capacity or {"cpu": "8", "memory": "16Gi"},
+            labels=labels or {},
+            taints=taints,
+        )
+        self._settings[name] = settings
+        file = plane.folders.nodes / f"{name}.json"
+        settings.write(file)
+        command = [sys.executable, "-m", "tests.cluster.node_agent", str(file)]
+        self.running[name] = Program.start(name, command, plane.folders.log(name))
+
+    def stop(self, name: str) -> None:
+        """Stop the agent, and with it its pods' containers."""
+        if program := self.running.pop(name, None):
+            program.stop(STOP_SECONDS)
+        self._clear_away(name)
+
+    def lose(self, name: str) -> None:
+        """Cut the node off as a broken machine is: its agent dies, its pods fall silent.
+
+        The containers live on without a network until `stop`, as they may behind a dead switch.
+        """
+        self.running[name].kill()
+        for address in self._pod_addresses(name):
+            commands.succeeds("ip", "link", "set", address.link, "down")
+            # Silence, not an error at once: nobody answers for a machine that is gone.
+            commands.succeeds("ip", "route", "replace", "blackhole", f"{address.ip}/32")
+
+    def _clear_away(self, name: str) -> None:
+        """Delete what an agent that was killed left behind."""
+        root = self.run_directory / name / "runc"
+        if root.exists():
+            for container in commands.run("runc", "--root", str(root), "list", "-q").split():
+                commands.succeeds("runc", "--root", str(root), "delete", "--force", container)
+        for address in self._pod_addresses(name):
+            commands.succeeds("ip", "route", "del", "blackhole", f"{address.ip}/32")
+            commands.succeeds("ip", "netns", "del", address.namespace)
+        if (self.run_directory / name).exists():
+            commands.succeeds("umount", "-R", "-l", str(self.run_directory / name))
+
+    def _pod_addresses(self, name: str) -> list[pod_network.PodAddress]:
+        hosts = ipaddress.ip_network(self._settings[name].pod_cidr).hosts()
+        every = (pod_network.PodAddress(str(host)) for host in hosts)
+        return [address for address in every if Path(address.namespace_path).exists()]
+
+
+def _place(known: dict[str, NodeSettings], name: str) -> int:
+    if name in known:
+        return NODE_ADDRESSES.index(known[name].address)
+    if len(known) == len(NODE_ADDRESSES):
+        raise LookupError(f"no address left for node {name}: there are {len(NODE_ADDRESSES)}")
+    return len(known)
