@@ -2,33 +2,229 @@
 
 <model>/config.yaml
 <model>/<version>/model.onnx | model.pt | model.pt2
+<model>/<version>/manifest.json
+
+Every scan looks at what a version consists of, so that one which is being copied, is broken, or
+leads out of the model directory is a line in `Scan.problems` and never disturbs what serves.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.repository import version_policy
+from longshore.repository.artifact import FORMATS
+from longshore.repository.artifact import Artifact as Artifact
+from longshore.repository.artifact import ArtifactFormat as ArtifactFormat
+from longshore.repository.manifest import ManifestPolicy
+from longshore.repository.model_config import ModelConfig, load_model_config
+from longshore.repository.regular_file import IrregularFile, describe_mode
+from longshore.repository.version_files import Stillness
+from longshore.repository.version_reader import (
+    StillChanging,
+    VersionReader,
+    content_directory,
+    present,
+)
 
-class ArtifactFormat(StrEnum):
-    """The allow-list of what can be loaded; a file with any other name is never opened."""
+CONFIG_FILE = "config.yaml"
+MAX_ARTIFACT_BYTES = 64 * 1024**3
 
-    ONNX = "onnx"
-    TORCHSCRIPT = "torchscript"
-    PT2 = "pt2"
-    IDENTITY = "identity"
+_MODEL_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """One version of a model, found on the volume and not yet loaded."""
+class VersionProblem:
+    """Why a version, or something that looks like one, is not served."""
 
-    model_name: str
     version: str
-    """A decimal number, as Triton names version directories."""
-    directory: Path
-    """The version directory, or the model directory for a lone file."""
-    path: Path
-    """The file to load, resolved, inside the model root."""
-    format: ArtifactFormat
+    message: str
+    is_temporary: bool = False
+    """Half-copied or just changed: it may be fine in a moment, and what serves should stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one look at the volume found."""
+
+    artifacts: tuple[Artifact, ...]
+    """The versions to serve, oldest first, each complete and still."""
+    problems: tuple[VersionProblem, ...]
+
+
+class ModelRepository:
+    """The versions of one model.
+
+    `root` is a model directory, or an artifact file that is served as version 1 without any
+    configuration. Links are followed inside the directory and nowhere else.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        name: str | None = None,
+        settle_seconds: float = 2.0,
+        manifest: ManifestPolicy = "optional",
+        clock: Callable[[], float] = time.time,
+        max_artifact_bytes: int = MAX_ARTIFACT_BYTES,
+    ) -> None:
+        self.root = root
+        self._name = name
+        self._stillness = Stillness(settle_seconds, clock=clock)
+        self._reader = VersionReader(
+            manifest=manifest, max_artifact_bytes=max_artifact_bytes, stillness=self._stillness
+        )
+        self._listed: dict[str, Artifact] = {}
+
+    def config(self) -> ModelConfig:
+        """Read `config.yaml` anew; an absent one is an empty one.
+
+        Raises:
+            ModelConfigError: a mistake in it.
+        """
+        path = self.root / CONFIG_FILE
+        if not self.root.is_dir() or not os.path.lexists(path):
+            return ModelConfig()
+        return load_model_config(path, inside=self.root.resolve())
+
+    def model_name(self) -> str:
+        """The name given, else the one in the config, else that of the directory or file.
+
+        Raises:
+            ModelConfigError: it would not fit into a URL as it is.
+        """
+        return self._model_name(self.config())
+
+    def directories(self) -> tuple[Path, ...]:
+        """The version directories, oldest first, or the one directory of a lone file: those that
+        `longshore manifest` writes a manifest into.
+
+        Raises:
+            ModelLoadError: the root is not there or not readable.
+        """
+        if self.root.is_file():
+            return (self.root.parent,)
+        try:
+            versions = [entry for entry in self._entries() if version_policy.is_version(entry)]
+        except OSError as error:
+            raise ModelLoadError(f"{self.root}: {error.strerror}") from error
+        ordered = tuple(self.root / version for version in sorted(versions, key=int))
+        return ordered or (self.root,)
+
+    def scan(self) -> Scan:
+        """Look at the volume.
+
+        A version that was in the last answer and is being changed now stays in this one as it was,
+        beside the problem: its bytes are loaded already.
+
+        Raises:
+            ModelLoadError: the root is not there or not readable, or has nothing to serve.
+            ModelConfigError: a mistake in `config.yaml`, or a name that is not allowed.
+        """
+        try:
+            scan = self._scan_file() if self.root.is_file() else self._scan_root()
+        except OSError as error:
+            raise ModelLoadError(f"{self.root}: {error.strerror}") from error
+        if not scan.artifacts and not scan.problems:
+            raise ModelLoadError(
+                f"{self.root}: nothing to serve; looked for directories named 1, 2, 3, ... that "
+                f"hold one of {', '.join(FORMATS)}, or for one of these files"
+            )
+        self._listed = {artifact.version: artifact for artifact in scan.artifacts}
+        return scan
+
+    def _scan_root(self) -> Scan:
+        if not self.root.is_dir():
+            kind = describe_mode(self.root.stat().st_mode)
+            raise ModelLoadError(f"{self.root}: {kind} is not a model directory or model file")
+        config = self.config()
+        entries = self._entries()
+        versions = [entry for entry in entries if version_policy.is_version(entry)]
+        problems = [
+            VersionProblem(entry, f"{self.root / entry}: not a version number (1, 2, 3, ...)")
+            for entry in entries
+            if version_policy.is_almost_version(entry) and (self.root / entry).is_dir()
+        ]
+        self._stillness.forget_all_but({*versions, "1"})
+        if versions:
+            return self._scan_versions(versions, config, problems)
+        return self._scan_lone(config, problems)
+
+    def _entries(self) -> list[str]:
+        return sorted(name for name in os.listdir(self.root) if not name.startswith("."))
+
+    def _scan_versions(
+        self, versions: list[str], config: ModelConfig, problems: list[VersionProblem]
+    ) -> Scan:
+        policy = config.version_policy
+        for version in version_policy.missing(policy, versions):
+            message = f"{self.root}: version_policy names version {version}, which is not there"
+            problems.append(VersionProblem(version, message))
+        for name in present(self.root, FORMATS):
+            message = f"{self.root / name}: not served beside version directories"
+            problems.append(VersionProblem(name, message))
+        artifacts: list[Artifact] = []
+        for version in version_policy.candidates(policy, versions):
+            if len(artifacts) == version_policy.limit(policy):
+                break
+            artifact, problem = self._look(version, self.root / version, config)
+            artifacts += [artifact] if artifact is not None else []
+            problems += [problem] if problem is not None else []
+        return Scan(tuple(reversed(artifacts)), tuple(problems))
+
+    def _scan_lone(self, config: ModelConfig, problems: list[VersionProblem]) -> Scan:
+        if not present(content_directory(self.root, self.root.resolve()), FORMATS):
+            return Scan((), tuple(problems))
+        artifact, problem = self._look("1", self.root, config)
+        problems += [problem] if problem is not None else []
+        return Scan((artifact,) if artifact is not None else (), tuple(problems))
+
+    def _scan_file(self) -> Scan:
+        artifact, problem = self._look("1", self.root, ModelConfig())
+        return Scan(
+            (artifact,) if artifact is not None else (), (problem,) if problem is not None else ()
+        )
+
+    def _look(
+        self, version: str, path: Path, config: ModelConfig
+    ) -> tuple[Artifact | None, VersionProblem | None]:
+        """One version: what to serve of it, and what keeps it from being served as it is now."""
+        name = self._model_name(config)
+        try:
+            if path.is_file() and path == self.root:
+                return self._reader.read_file(path, model_name=name), None
+            artifact = self._reader.read_directory(
+                path,
+                version=version,
+                model_name=name,
+                root=self.root.resolve(),
+                backend=config.backend,
+            )
+        except StillChanging as error:
+            problem = VersionProblem(version, f"{path}: {error}", is_temporary=True)
+        except FileNotFoundError:
+            problem = VersionProblem(version, f"{path}: being changed", is_temporary=True)
+        except OSError as error:
+            problem = VersionProblem(version, f"{error.filename or path}: {error.strerror}")
+        except (IrregularFile, ModelLoadError) as error:
+            problem = VersionProblem(version, f"{path}: {error}")
+        else:
+            return artifact, None
+        return self._listed.get(version) if problem.is_temporary else None, problem
+
+    def _model_name(self, config: ModelConfig) -> str:
+        name = self._name or config.name
+        if name is None:
+            name = self.root.stem if self.root.is_file() else self.root.absolute().name
+        if _MODEL_NAME.fullmatch(name) is None:
+            raise ModelConfigError(
+                f"{self.root}: found model name {name!r}, allowed: 1 to 128 of A-Z a-z 0-9 . _ -"
+            )
+        return name

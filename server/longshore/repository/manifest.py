@@ -1,0 +1,140 @@
+"""`manifest.json` of a version: SHA-256 and size of every file, written last.
+
+{"version": 1, "files": {"model.onnx": {"sha256": "<64 hex digits>", "size": 25678}}}
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, TypeAlias
+
+from longshore.errors import ModelLoadError
+from longshore.repository.regular_file import IrregularFile, read_bounded
+
+FILE_NAME = "manifest.json"
+TEMPORARY_PREFIX = ".manifest.json."
+MAX_BYTES = 16 * 1024 * 1024
+MAX_FILES = 10_000
+
+ManifestPolicy: TypeAlias = Literal["optional", "required", "ignored"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    sha256: str
+    """64 lower-case hexadecimal digits."""
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Files by their path relative to the version directory, with `/` between its parts."""
+
+    files: dict[str, ListedFile]
+
+    def check_sizes(self, sizes: Mapping[str, int]) -> None:
+        """Compare with the files that are there, by name and bytes.
+
+        Raises:
+            ModelLoadError: one is missing, not listed or of another size; names it.
+        """
+        for name, listed in self.files.items():
+            if name not in sizes:
+                raise ModelLoadError(f"{name}: listed in {FILE_NAME} and not there")
+            if sizes[name] != listed.size:
+                raise ModelLoadError(f"{name}: {sizes[name]} bytes, {FILE_NAME} says {listed.size}")
+        for name in sizes:
+            if name not in self.files:
+                raise ModelLoadError(f"{name}: not listed in {FILE_NAME}")
+
+    def to_json(self) -> str:
+        files = {
+            name: {"sha256": file.sha256, "size": file.size}
+            for name, file in sorted(self.files.items())
+        }
+        return json.dumps({"version": 1, "files": files}, indent=1) + "\n"
+
+
+def is_manifest_file(name: str) -> bool:
+    """Whether `name` is the manifest itself or one that is being written."""
+    return name == FILE_NAME or name.startswith(TEMPORARY_PREFIX)
+
+
+def read_manifest(directory: Path, *, inside: Path) -> Manifest | None:
+    """The manifest of a version directory, `None` where there is none.
+
+    Raises:
+        ModelLoadError: it is not readable, not a regular file in `inside`, or not a manifest.
+    """
+    path = directory / FILE_NAME
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return None
+    try:
+        content = read_bounded(path, inside=inside, max_bytes=MAX_BYTES)
+    except IrregularFile as error:
+        raise ModelLoadError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ModelLoadError(f"{path}: {error.strerror}") from error
+    return parse_manifest(content, file=str(path))
+
+
+def parse_manifest(content: bytes, *, file: str) -> Manifest:
+    """Raises:
+    ModelLoadError: `content` is no manifest; names `file`, the entry and what is wrong.
+    """
+    try:
+        document = json.loads(content, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise ModelLoadError(f"{file}: not JSON: {error}") from error
+    files = document.get("files") if isinstance(document, dict) else None
+    if (
+        not isinstance(files, dict)
+        or not isinstance(document, dict)
+        or set(document) != {"version", "files"}
+    ):
+        raise ModelLoadError(f'{file}: must be an object with "version" and "files" and no more')
+    if document["version"] != 1 or isinstance(document["version"], bool):
+        raise ModelLoadError(f'{file}: "version" must be 1')
+    if not 1 <= len(files) <= MAX_FILES:
+        raise ModelLoadError(f"{file}: lists {len(files)} files, allowed: 1 to {MAX_FILES}")
+    return Manifest({name: _listed_file(name, entry, file) for name, entry in files.items()})
+
+
+def _listed_file(name: str, entry: Any, file: str) -> ListedFile:
+    _check_name(name, file)
+    if not isinstance(entry, dict) or set(entry) != {"sha256", "size"}:
+        raise ModelLoadError(f'{file}: {name}: must have "sha256" and "size" and no more')
+    sha256, size = entry["sha256"], entry["size"]
+    if not isinstance(sha256, str) or _SHA256.fullmatch(sha256) is None:
+        raise ModelLoadError(f'{file}: {name}: "sha256" must be 64 lower-case hexadecimal digits')
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**63:
+        raise ModelLoadError(f'{file}: {name}: "size" must be a number of bytes')
+    return ListedFile(sha256, size)
+
+
+def _check_name(name: str, file: str) -> None:
+    """A listed path stays in the directory by its spelling alone; links are checked when opened."""
+    parts = name.split("/")
+    plain = name.isprintable() and "\\" not in name
+    if not plain or any(part in ("", ".", "..") for part in parts):
+        raise ModelLoadError(
+            f"{file}: {name!r}: leads out of the version directory or is not a plain relative path"
+        )
+    if is_manifest_file(PurePosixPath(name).name):
+        raise ModelLoadError(f"{file}: {name}: a manifest cannot list a manifest")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key is given twice")
+    return document

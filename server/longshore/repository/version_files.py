@@ -1,0 +1,121 @@
+"""The files that make up a version, and whether they have stopped changing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from longshore.repository.manifest import MAX_FILES, is_manifest_file
+from longshore.repository.regular_file import IrregularFile, regular_status, resolve_inside
+
+_NOT_OURS = "lost+found"
+"""What fsck leaves at the root of a volume."""
+_MAX_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFiles:
+    """A directory as it was at one moment; the manifest is not among its files."""
+
+    sizes: dict[str, int]
+    """Bytes by path relative to the directory."""
+    changed_at: float
+    """The latest modification of a file or directory, seconds since the epoch."""
+    fingerprint: str
+    """Changes when a file is added, removed, replaced or written to."""
+
+
+def list_version_files(
+    directory: Path, *, root: Path, recursive: bool, only: Collection[str] | None = None
+) -> VersionFiles:
+    """Look at every file below `directory`, or only right in it when not `recursive`; `only` names
+    those to look at.
+
+    Raises:
+        IrregularFile: `recursive` and something below is neither a directory nor a regular file
+            inside `root`, or there are too many files. Without `recursive` such things are left
+            out: a model directory may hold more than its lone file.
+    """
+    fingerprint = hashlib.sha256()
+    sizes: dict[str, int] = {}
+    if only is None:
+        changed_at = directory.stat().st_mtime
+        found = _walk(directory, root=root, recursive=recursive)
+    else:
+        changed_at = 0.0
+        found = _named(directory, only, root=root)
+    for name, status in found:
+        changed_at = max(changed_at, status.st_mtime)
+        if stat.S_ISDIR(status.st_mode):
+            continue
+        if len(sizes) >= MAX_FILES:
+            raise IrregularFile(f"{directory.name} holds more than {MAX_FILES} files")
+        sizes[name] = status.st_size
+        facts = (name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        fingerprint.update(repr(facts).encode())
+    return VersionFiles(dict(sorted(sizes.items())), changed_at, fingerprint.hexdigest())
+
+
+def _walk(
+    directory: Path, *, root: Path, recursive: bool, prefix: str = ""
+) -> Iterator[tuple[str, os.stat_result]]:
+    if prefix.count("/") > _MAX_DEPTH:
+        raise IrregularFile(f"{prefix} is nested deeper than {_MAX_DEPTH} directories")
+    with os.scandir(directory) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    for entry in ordered:
+        name = prefix + entry.name
+        if is_manifest_file(entry.name) or entry.name == _NOT_OURS:
+            continue
+        if not entry.is_dir(follow_symlinks=False):
+            yield from _regular(Path(entry.path), name, root=root, strict=recursive)
+        elif recursive:
+            yield name, entry.stat(follow_symlinks=False)
+            yield from _walk(Path(entry.path), root=root, recursive=True, prefix=f"{name}/")
+
+
+def _named(
+    directory: Path, names: Collection[str], *, root: Path
+) -> Iterator[tuple[str, os.stat_result]]:
+    for name in sorted(names):
+        if os.path.lexists(directory / name):
+            yield from _regular(directory / name, name, root=root, strict=True)
+
+
+def _regular(
+    path: Path, name: str, *, root: Path, strict: bool
+) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        yield name, regular_status(resolve_inside(path, root))
+    except IrregularFile:
+        if strict:
+            raise
+
+
+class Stillness:
+    """Tells when something has not changed for `settle_seconds`.
+
+    An old modification time is enough. Where it is recent, or in the future because clocks differ,
+    the same fingerprint must have been seen for as long.
+    """
+
+    def __init__(self, settle_seconds: float, *, clock: Callable[[], float]) -> None:
+        self._settle_seconds = settle_seconds
+        self._clock = clock
+        self._seen: dict[str, tuple[str, float]] = {}
+
+    def is_still(self, version: str, files: VersionFiles) -> bool:
+        now = self._clock()
+        fingerprint, since = self._seen.get(version, (files.fingerprint, now))
+        if fingerprint != files.fingerprint or since > now:
+            since = now
+        self._seen[version] = (files.fingerprint, since)
+        age = max(now - files.changed_at, now - since)
+        return age >= self._settle_seconds
+
+    def forget_all_but(self, versions: set[str]) -> None:
+        self._seen = {key: value for key, value in self._seen.items() if key in versions}
