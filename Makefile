@@ -1,0 +1,53 @@
+# Longshore: everything a developer runs. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MODEL ?= models/digits
+PORT ?= 8000
+SOAK_SECONDS ?= 900
+
+.DEFAULT_GOAL := help
+.PHONY: help serve check format docs test coverage fuzz soak bench bench-peers loadtest cluster-tools \
+	test-cluster test-gpu image-cpu image-gpu render clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+$(VENV)/.serve: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[onnx]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.serve
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[onnx,torch,k8s,loadtest,dev]'
+	@touch $@
+
+serve: $(VENV)/.serve ## Serve the example model until Ctrl-C
+	@echo "Longshore serves $(MODEL). Once it says 'model ready', ask it from another terminal:"
+	@echo
+	@echo "  curl -s localhost:$(PORT)/v2/models/$(notdir $(MODEL))/infer -d @$(MODEL)/request.json"
+	@echo
+	@exec $(BIN)/longshore serve $(MODEL) --port $(PORT)
+
+check: $(VENV)/.dev ## Format, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minutes on 2 cores)
+	$(BIN)/pytest -m 'not cluster and not gpu and not soak'
+
+coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
+	$(BIN)/pytest -m 'not cluster and not gpu and not soak' --cov --cov-report=term-missing:skip-covered
+
+docs: $(VENV)/.dev ## Bring the tables of the README up to date
+	$(BIN)/python -m tests.contracts.document_tables
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from longshore.batching.cost import CostLine, CostModel
+from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
+from longshore.batching.request_queue import BatchingPolicy, RequestQueue
+from longshore.errors import QueueFull, RequestTimeout
+
+
+def make_batcher(clock, *, max_wait_seconds=1.0, max_requests=0, instances=1, on_put=None):
+    queue = RequestQueue(BatchingPolicy(8, is_batched=True), clock=clock)
+    cost = CostModel(CostLine(((1, 0.1),)), max_rows=1)
+    bounds = QueueBounds(max_wait_seconds, max_requests)
+    return DynamicBatcher(
+        queue, cost, bounds=bounds, instance_count=instances, clock=clock, on_put=on_put
+    )
+
+
+def submit(batcher, clock, rows=1, timeout=60.0):
+    return batcher.submit(
+        {"x": np.zeros(rows)}, ("y",), rows=rows, group=(), arrived=clock(),
+        deadline=clock() + timeout,
+    )  # fmt: skip
+
+
+async def test_the_queue_is_bounded_in_time(clock):
+    batcher = make_batcher(clock, max_wait_seconds=1.0)
+    for _ in range(11):
+        submit(batcher, clock)
+
+    with pytest.raises(QueueFull, match=r"expected wait of 1.1 s exceeds the 1 s allowed") as full:
+        submit(batcher, clock)
+    assert full.value.retry_after_seconds == pytest.approx(0.6)
+
+
+async def test_more_instances_let_more_wait(clock):
+    batcher = make_batcher(clock, max_wait_seconds=1.0, instances=2)
+    for _ in range(21):
+        submit(batcher, clock)
+
+    with pytest.raises(QueueFull):
+        submit(batcher, clock)
+
+
+async def test_a_request_that_could_not_be_answered_in_time_is_refused_at_once(clock):
+    batcher = make_batcher(clock, max_wait_seconds=60.0)
+    for _ in range(5):
+        submit(batcher, clock)
+
+    submit(batcher, clock, timeout=0.6)
+    with pytest.raises(QueueFull):
+        submit(batcher, clock, timeout=0.4)
+
+
+async def test_the_users_own_bound_in_number_holds_too(clock):
+    batcher = make_batcher(clock, max_requests=2)
+    for _ in range(2):
+        submit(batcher, clock)
+
+    with pytest.raises(QueueFull, match="2 requests wait already"):
+        submit(batcher, clock)
+
+
+async def test_a_passed_deadline_is_a_timeout(clock):
+    with pytest.raises(RequestTimeout):
+        submit(make_batcher(clock), clock, timeout=0.0)
+
+
+async def test_a_client_that_leaves_gives_its_place_back(clock):
+    batcher = make_batcher(clock, max_wait_seconds=0.5)
+    futures = [submit(batcher, clock) for _ in range(6)]
+    futures[0].cancel()
+    futures[1].cancel()
+    await asyncio.sleep(0)
+
+    assert batcher.rows_inside == 4
+    submit(batcher, clock)
+
+
+async def test_the_deadline_answers_a_request_that_still_waits(clock):
+    batcher = make_batcher(clock)
+    future = submit(batcher, clock, timeout=0.01)
+
+    with pytest.raises(RequestTimeout):
+        await future
+
+
+async def test_waiting_until_idle_ends_when_the_last_request_does(clock):
+    batcher = make_batcher(clock)
+    future = submit(batcher, clock)
+    assert not await batcher.wait_idle(0.001)
+
+    future.cancel()
+
+    assert await batcher.wait_idle(5.0)
+
+
+async def test_a_listener_hears_of_every_request(clock):
+    heard = []
+    batcher = make_batcher(clock, on_put=lambda: heard.append(True))
+    submit(batcher, clock)
+
+    assert heard == [True]

@@ -1,0 +1,24 @@
+"""Fixtures that several folders share."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from longshore.metrics import ServerMetrics
+from tests.clock import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def metrics() -> ServerMetrics:
+    return ServerMetrics(CollectorRegistry())
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from longshore.settings import Settings, option_table
+from tests.contracts.document_tables import README, with_tables
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_readmes_tables_say_what_the_code_says():
+    readme = README.read_text(encoding="utf-8")
+
+    assert readme == with_tables(readme), "run `make docs`"
+
+
+def test_every_make_target_that_the_readme_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", README.read_text(encoding="utf-8")))
+
+    assert named - targets == set()
+
+
+def test_every_setting_has_a_name_of_its_own():
+    names = [row.name for row in option_table()]
+
+    assert len(names) == len(set(names))
+
+
+def test_the_default_ports_are_those_that_the_readme_uses():
+    settings = Settings()
+
+    assert settings.http.port == 8000
+    assert settings.metrics.management_port == 8002
+    readme = README.read_text(encoding="utf-8")
+    assert "localhost:8000" in readme
+    assert ":8002/metrics" in readme
+
+
+def test_ci_runs_the_commands_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+    assert "make check" in script
+    assert "make test" in script

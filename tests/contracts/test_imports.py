@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_imports_point_one_way():
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("module", ["torch", "onnxruntime", "kubernetes", "onnx"])
+def test_the_server_itself_imports_no_framework(module):
+    program = f"import sys, longshore.server; sys.exit('{module}' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+
+    assert result.returncode == 0
