@@ -18,13 +18,14 @@ from starlette.types import ASGIApp
 
 from longshore import __version__
 from longshore.autoscaling import ScalingSignal
-from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.execution.cpu_quota import available_cpus
 from longshore.execution.model_loader import LoadOptions
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
+from longshore.lifecycle.watcher import VersionWatcher
 from longshore.metrics import ServerMetrics
 from longshore.repository.layout import ModelRepository
+from longshore.rest.access import Certificate, TokenFile
 from longshore.rest.app import inference_app, management_app
 from longshore.rest.body import BodyReader
 from longshore.rest.endpoints import Endpoints
@@ -32,6 +33,7 @@ from longshore.rest.health import Health, Heartbeat
 from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
 from longshore.rest.inference import InferenceEndpoint
 from longshore.rest.metrics_endpoint import MetricsEndpoint
+from longshore.rest.repository_extension import RepositoryExtension
 from longshore.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -56,8 +58,9 @@ class Server:
         self._settings = settings
         self._metrics = ServerMetrics()
         self._heartbeat = Heartbeat()
+        self._secrets: list[TokenFile | Certificate] = []
         self._manager = ModelManager(
-            ModelRepository(Path(settings.model.model_path), name=settings.model.name),
+            _repository(settings),
             self._metrics,
             load_options=_load_options(settings),
             serving_options=_serving_options(settings),
@@ -95,17 +98,19 @@ class Server:
 
     async def _serve(self) -> None:
         ticking = asyncio.create_task(self._tick())
-        loading = asyncio.create_task(self._load())
+        watcher = VersionWatcher(
+            self._manager, poll_seconds=self._settings.lifecycle.model_poll_seconds
+        )
+        watching = asyncio.create_task(watcher.run())
         try:
             await self._drain.wait_until_requested()
         finally:
             ticking.cancel()
-            loading.cancel()
+            watching.cancel()
 
     async def _shutdown(self) -> bool:
         """Accept for the drain delay, close the listener, finish what is queued."""
         timeout = self._settings.lifecycle.drain_timeout_seconds
-        self._drain.request() if not self._drain.is_draining else None
         await self._drain.wait_delay()
         started = time.monotonic()
         self._http.should_exit = True
@@ -122,18 +127,12 @@ class Server:
         logger.info("stopped")
         return is_clean
 
-    async def _load(self) -> None:
-        """Serve what is on the volume; an error is reported, and the pod stays not ready."""
-        try:
-            await self._manager.refresh()
-        except (ModelLoadError, ModelConfigError) as error:
-            self._manager.problems = (str(error),)
-            logger.error("nothing to serve: %s", error)
-
     async def _tick(self) -> None:
         while True:
             self._heartbeat.beat()
             self._signal.overhead.sample()
+            for secret in self._secrets:
+                secret.refresh()
             await asyncio.sleep(TICK_SECONDS)
 
     def _inference_app(self, health: Health) -> ASGIApp:
@@ -150,7 +149,23 @@ class Server:
         def must_close(closes_at: float) -> bool:
             return self._drain.is_draining or loop.time() >= closes_at
 
-        return inference_app(inference, endpoints, health, must_close=must_close)
+        return inference_app(
+            inference,
+            endpoints,
+            health,
+            must_close=must_close,
+            repository=RepositoryExtension(self._manager)
+            if self._settings.lifecycle.repository_api
+            else None,
+            tokens=self._tokens(),
+        )
+
+    def _tokens(self) -> TokenFile | None:
+        if not self._settings.http.auth_token_file:
+            return None
+        tokens = TokenFile(Path(self._settings.http.auth_token_file))
+        self._secrets.append(tokens)
+        return tokens
 
     def _http_config(self, app: ASGIApp) -> uvicorn.Config:
         http = self._settings.http
@@ -161,12 +176,19 @@ class Server:
             write_timeout_seconds=http.write_timeout_seconds,
             max_age_seconds=http.connection_max_age_seconds,
         )
-        return _uvicorn_config(
+        config = _uvicorn_config(
             app,
             http=limited_protocol(limits),
             timeout_keep_alive=http.keep_alive_seconds,
-            timeout_graceful_shutdown=int(self._settings.lifecycle.drain_timeout_seconds) or None,
+            timeout_graceful_shutdown=int(self._settings.lifecycle.drain_timeout_seconds),
+            ssl_certfile=http.tls_cert_file or None,
+            ssl_keyfile=http.tls_key_file or None,
         )
+        config.load()
+        if config.ssl is not None:
+            certificate, key = Path(http.tls_cert_file), Path(http.tls_key_file)
+            self._secrets.append(Certificate(certificate, key, config.ssl))
+        return config
 
 
 class ManagementThread:
@@ -210,6 +232,16 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setblocking(False)
     logger.info("listening: address=%s port=%d", host, listener.getsockname()[1])
     return listener
+
+
+def _repository(settings: Settings) -> ModelRepository:
+    lifecycle = settings.lifecycle
+    return ModelRepository(
+        Path(settings.model.model_path),
+        name=settings.model.name,
+        settle_seconds=lifecycle.version_settle_seconds,
+        manifest=lifecycle.manifest,
+    )
 
 
 def _load_options(settings: Settings) -> LoadOptions:

@@ -89,6 +89,13 @@ class HttpSettings:
         minimum=0,
     )
     show_version: bool = option(False, "Tell clients the server's version in `GET /v2`.")
+    auth_token_file: str = option(
+        "", "File with the bearer tokens allowed, one a line; read again when it changes."
+    )
+    tls_cert_file: str = option(
+        "", "Certificate chain (PEM) for HTTPS on the inference port; read again when renewed."
+    )
+    tls_key_file: str = option("", "Private key (PEM) of `tls_cert_file`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,22 @@ class CalibrationSettings:
 class LifecycleSettings:
     """Loading and stopping."""
 
+    model_poll_seconds: float = option(
+        5.0, "How often the volume is looked at for new versions; 0 looks once.", minimum=0
+    )
+    version_settle_seconds: float = option(
+        2.0,
+        "A version without a manifest counts once its files have been still for this long.",
+        minimum=0,
+    )
+    manifest: str = option(
+        "optional",
+        "Whether a version needs a `manifest.json`; one that is there is verified unless ignored.",
+        choices=("optional", "required", "ignored"),
+    )
+    repository_api: bool = option(
+        False, "Serve Triton's repository extension (`index`, `load`, `unload`)."
+    )
     drain_delay_seconds: float = option(
         5.0,
         "Keep accepting for this long after SIGTERM, while the Service forgets the pod.",

@@ -58,6 +58,7 @@ class ModelManager:
         self._default: ServedVersion | None = None
         self._unloading: set[asyncio.Task[None]] = set()
         self._refreshing = asyncio.Lock()
+        self._is_held = False
 
     @property
     def is_ready(self) -> bool:
@@ -124,6 +125,8 @@ class ModelManager:
             ModelLoadError: the volume holds no model at all.
             ModelConfigError: `config.yaml` has a mistake.
         """
+        if self._is_held:
+            return
         async with self._refreshing:
             scan = await asyncio.to_thread(self._repository.scan)
             self.problems = tuple(f"version {p.version}: {p.message}" for p in scan.problems)
@@ -132,6 +135,17 @@ class ModelManager:
                 if self._is_new(artifact):
                     await self._load(artifact, config)
             self._choose_default({artifact.version for artifact in scan.artifacts})
+
+    async def load(self) -> None:
+        """End an `unload`, and `refresh`."""
+        self._is_held = False
+        await self.refresh()
+
+    async def unload(self) -> None:
+        """Stop serving, and look at the volume no more until `load`."""
+        self._is_held = True
+        async with self._refreshing:
+            await self.close(self._serving_options.unload_timeout_seconds)
 
     async def close(self, timeout_seconds: float) -> bool:
         """Drain and unload every version; false when one did not end in time."""

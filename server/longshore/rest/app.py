@@ -7,11 +7,13 @@ from collections.abc import Callable
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp
 
+from longshore.rest.access import TokenFile
 from longshore.rest.boundary import ErrorBoundary
 from longshore.rest.endpoints import Endpoints
 from longshore.rest.health import Health
 from longshore.rest.inference import InferenceEndpoint
 from longshore.rest.metrics_endpoint import MetricsEndpoint
+from longshore.rest.repository_extension import RepositoryExtension
 from longshore.rest.routes import InferenceRoute, answer_route
 
 
@@ -21,6 +23,8 @@ def inference_app(
     health: Health,
     *,
     must_close: Callable[[float], bool],
+    repository: RepositoryExtension | None = None,
+    tokens: TokenFile | None = None,
 ) -> ASGIApp:
     """The application of the inference port; the hot route is tried first."""
     model, version = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
@@ -40,8 +44,10 @@ def inference_app(
         answer_route("/v1/models", endpoints.v1_models),
         answer_route("/v1/models/{name}", endpoints.v1_model),
         answer_route("/openapi.json", endpoints.openapi),
+        *(repository.routes() if repository else []),
     ]
-    return ErrorBoundary(Router(routes, redirect_slashes=False), must_close=must_close)
+    router = Router(routes, redirect_slashes=False)
+    return ErrorBoundary(router, must_close=must_close, tokens=tokens)
 
 
 def management_app(health: Health, metrics: MetricsEndpoint) -> ASGIApp:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.errors import InferenceFailed, LongshoreError, MethodNotAllowed, ModelNotFound
+from longshore.rest.access import TokenFile
 from longshore.rest.responses import error_answer, send_answer
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,15 @@ class ErrorBoundary:
     the client's next request on it would fail.
     """
 
-    def __init__(self, app: ASGIApp, *, must_close: Callable[[float], bool]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        must_close: Callable[[float], bool],
+        tokens: TokenFile | None = None,
+    ) -> None:
         self._app = app
+        self._tokens = tokens
         self._must_close = must_close
         self._prefix = os.urandom(6).hex()
         self._numbers = itertools.count(1)
@@ -40,6 +48,8 @@ class ErrorBoundary:
         scope["request_id"] = self._request_id(scope)
         scope["must_close"] = self._must_close
         try:
+            if self._tokens is not None:
+                self._tokens.check(scope["path"], scope["headers"])
             await self._app(scope, receive, send)
         except LongshoreError as error:
             await send_answer(scope, send, error_answer(error))

@@ -1,0 +1,39 @@
+"""Looking at the volume again and again, so that a new version is served without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.lifecycle.manager import ModelManager
+
+logger = logging.getLogger(__name__)
+
+
+class VersionWatcher:
+    """Polls: it works on every volume, network file systems and `..data` swaps included."""
+
+    def __init__(self, manager: ModelManager, *, poll_seconds: float) -> None:
+        self._manager = manager
+        self._poll_seconds = poll_seconds
+        self._last_problems: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """Load what is there, then look again every `poll_seconds`; once only when that is 0."""
+        await self.look()
+        while self._poll_seconds > 0:
+            await asyncio.sleep(self._poll_seconds)
+            await self.look()
+
+    async def look(self) -> None:
+        """One look; what is wrong is reported once, and never disturbs what is served."""
+        try:
+            await self._manager.refresh()
+        except (ModelLoadError, ModelConfigError, OSError) as error:
+            self._manager.problems = (str(error),)
+        problems = self._manager.problems
+        if problems != self._last_problems:
+            for problem in problems:
+                logger.warning("not served: %s", problem)
+            self._last_problems = problems

@@ -1,0 +1,71 @@
+"""Triton's model repository extension; served only when a setting enables it.
+
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_repository.md
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from longshore.errors import ModelNotFound
+from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.state import ModelState
+from longshore.rest.responses import Answer, json_answer
+from longshore.rest.routes import answer_route
+
+INDEX_STATES = {
+    ModelState.LOADING: "LOADING",
+    ModelState.WARMING: "LOADING",
+    ModelState.READY: "READY",
+    ModelState.DRAINING: "UNLOADING",
+    ModelState.UNLOADED: "UNAVAILABLE",
+    ModelState.FAILED: "UNAVAILABLE",
+}
+
+
+class RepositoryExtension:
+    """`index`, `load` and `unload` of the one model of this server."""
+
+    def __init__(self, manager: ModelManager) -> None:
+        self._manager = manager
+
+    def routes(self) -> list[BaseRoute]:
+        model = "/v2/repository/models/{name}"
+        return [
+            answer_route("/v2/repository/index", self.repository_index, "POST"),
+            answer_route(f"{model}/load", self.repository_model_load, "POST"),
+            answer_route(f"{model}/unload", self.repository_model_unload, "POST"),
+        ]
+
+    async def repository_index(self, params: dict[str, Any]) -> Answer:
+        versions = [
+            {
+                "name": self._manager.name,
+                "version": version,
+                "state": INDEX_STATES[served.state],
+                "reason": served.reason,
+            }
+            for version, served in self._manager.versions.items()
+        ]
+        return json_answer(versions)
+
+    async def repository_model_load(self, params: dict[str, Any]) -> Answer:
+        """Look at the volume now; also ends an `unload`."""
+        self._check(params)
+        await self._manager.load()
+        self._manager.get_ready(self._manager.name)
+        return json_answer({})
+
+    async def repository_model_unload(self, params: dict[str, Any]) -> Answer:
+        """Stop serving until `load`; requests in flight are finished."""
+        self._check(params)
+        await self._manager.unload()
+        return json_answer({})
+
+    def _check(self, params: dict[str, Any]) -> None:
+        if params["name"] != self._manager.name:
+            raise ModelNotFound(
+                f"unknown model '{params['name']}'; this server serves '{self._manager.name}'"
+            )
