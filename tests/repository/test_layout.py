@@ -193,9 +193,7 @@ def test_swap_of_a_kubernetes_data_link_gives_another_artifact(model, repository
 
 
 @pytest.mark.parametrize("lone", [True, False])
-def test_files_behind_a_data_link_in_their_own_directory_are_served(
-    model, repository, write, lone
-):
+def test_files_behind_a_data_link_in_their_own_directory_are_served(model, repository, write, lone):
     directory = model if lone else model / "1"
     write(directory / "..2026" / "model.onnx")
     (directory / "..data").symlink_to("..2026")
@@ -235,9 +233,7 @@ def test_clock_that_is_set_back_only_starts_the_wait_anew(model, repository, clo
     assert served(repository.scan()) == ["1"]
 
 
-def test_half_copied_version_is_temporary_until_it_stops_changing(
-    model, repository, clock, write
-):
+def test_half_copied_version_is_temporary_until_it_stops_changing(model, repository, clock, write):
     write(model / "1" / "weights.bin", at=NOW)
     assert repository.scan().problems[0].is_temporary
     clock.now += 5

@@ -66,7 +66,8 @@ def verify(artifact: Artifact) -> None:
 @contextmanager
 def open_verified(artifact: Artifact) -> Iterator[VerifiedArtifact]:
     """Load the artifact within this context; leaving it checks that no file changed meanwhile
-    (inode, size, times of modification and change).
+    (inode, size, times of modification and change). A file that is replaced meanwhile is noticed
+    too, although what was loaded through its descriptor is what was verified.
 
     Raises:
         ModelLoadError: no manifest where one is required; a file that is missing, not listed, of

@@ -95,13 +95,11 @@ def parse_manifest(content: bytes, *, file: str) -> Manifest:
         document = json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ModelLoadError(f"{file}: not JSON: {error}") from error
-    files = document.get("files") if isinstance(document, dict) else None
-    if (
-        not isinstance(files, dict)
-        or not isinstance(document, dict)
-        or set(document) != {"version", "files"}
-    ):
+    if not isinstance(document, dict) or set(document) != {"version", "files"}:
         raise ModelLoadError(f'{file}: must be an object with "version" and "files" and no more')
+    files = document["files"]
+    if not isinstance(files, dict):
+        raise ModelLoadError(f'{file}: "files" must be an object')
     if document["version"] != 1 or isinstance(document["version"], bool):
         raise ModelLoadError(f'{file}: "version" must be 1')
     if not 1 <= len(files) <= MAX_FILES:
