@@ -54,6 +54,11 @@ class Backend(ABC):
             InferenceFailed: the model raised; the message says what, without a stack trace.
         """
 
+    @classmethod
+    def cuda_problem(cls) -> str | None:
+        """Why this backend cannot use CUDA here, as the end of a sentence; `None` when it can."""
+        return f"the backend {cls.platform} runs on the CPU alone"
+
     @property
     def shares_instances(self) -> bool:
         """Whether one loaded copy may be executed by several threads at once."""

@@ -1,0 +1,67 @@
+"""Which backend loads which format; only the one that is needed is imported."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from longshore.backends.base import Backend, Device
+from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.repository.layout import Artifact, ArtifactFormat
+from longshore.repository.model_config import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    target: str
+    """Module and class; a string, so that a server of ONNX models never imports torch."""
+    package: str | None = None
+    extra: str | None = None
+
+
+_BACKENDS = {
+    "onnxruntime": _Entry(
+        "longshore.backends.onnxruntime_backend:OnnxRuntimeBackend", "onnxruntime", "onnx"
+    ),
+    "pytorch": _Entry("longshore.backends.torch_backend:TorchBackend", "torch", "torch"),
+    "identity": _Entry("longshore.backends.identity_backend:IdentityBackend"),
+}
+
+
+def create_backend(
+    artifact: Artifact, *, config: ModelConfig, device: Device, threads: int
+) -> Backend:
+    """Load `artifact`; `threads` is the number of CPU threads one execution may use.
+
+    Raises:
+        ModelConfigError: the config names a backend that does not load this format.
+        ModelLoadError: the backend's package is not installed, or `Backend.load` refuses.
+    """
+    wanted = artifact.format.backend
+    if config.backend not in (None, wanted):
+        raise ModelConfigError(
+            f"{artifact.path}: config.yaml: backend: found {config.backend!r}, "
+            f"allowed for {artifact.path.name}: {wanted}"
+        )
+    backend_class = find_backend_class(artifact.format)
+    return backend_class.load(artifact, config=config, device=device, threads=threads)
+
+
+def find_backend_class(format: ArtifactFormat) -> type[Backend]:
+    """Import the backend that loads `format`.
+
+    Raises:
+        ModelLoadError: its package is not installed.
+    """
+    entry = _BACKENDS[format.backend]
+    module_name, _, class_name = entry.target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if entry.package is None or error.name != entry.package:
+            raise
+        raise ModelLoadError(
+            f"the format {format} needs the extra: pip install 'longshore[{entry.extra}]'"
+        ) from error
+    backend_class: type[Backend] = getattr(module, class_name)
+    return backend_class
