@@ -60,7 +60,7 @@ class ServiceProxy:
         chains = [
             _chain("prerouting", "type nat hook prerouting priority -100;", translated),
             _chain("output", "type nat hook output priority -100;", translated),
-            _chain("masquerade", "type nat hook postrouting priority 100;", [_masquerade()]),
+            _chain("postrouting", "type nat hook postrouting priority 100;", [_masquerade()]),
             _chain("reject_forward", "type filter hook forward priority 0;", rejected),
             _chain("reject_output", "type filter hook output priority 0;", rejected),
         ]

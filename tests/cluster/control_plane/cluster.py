@@ -105,7 +105,7 @@ def running(
         cluster = Cluster(api, control_plane, nodes, metrics, folders, programs)
         services = _start_services(cluster)
         stack.callback(services.stop)
-        stack.callback(lambda: [nodes.stop(node) for node in list(nodes._settings)])
+        stack.callback(nodes.stop_all)
         _create_defaults(cluster)
         metrics.register_adapter()
         metrics.start_prometheus(scrape_configs)

@@ -92,7 +92,8 @@ class ControlPlane:
 
     def _start_api_server(self) -> None:
         issue, authority = self.authority.issue, self.authority.authority.certificate
-        hosts = (CONTROL_PLANE_ADDRESS, API_SERVICE_ADDRESS, "127.0.0.1", SERVICE_DOMAIN)
+        names = (SERVICE_DOMAIN, "kubernetes.default.svc", "kubernetes.default", "kubernetes")
+        hosts = (CONTROL_PLANE_ADDRESS, API_SERVICE_ADDRESS, "127.0.0.1", *names)
         serving = issue("apiserver", "kube-apiserver", hosts=hosts)
         kubelet = issue("apiserver-kubelet", "kube-apiserver", group="system:masters")
         proxy = issue("front-proxy", "front-proxy")

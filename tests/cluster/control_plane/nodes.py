@@ -63,6 +63,11 @@ class Nodes:
             program.stop(STOP_SECONDS)
         self._clear_away(name)
 
+    def stop_all(self) -> None:
+        """Stop every node that was ever started."""
+        for name in list(self._settings):
+            self.stop(name)
+
     def lose(self, name: str) -> None:
         """Cut the node off as a broken machine is: its agent dies, its pods fall silent.
 

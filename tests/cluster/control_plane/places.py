@@ -1,4 +1,4 @@
-"""Addresses, ports and folders of one cluster: nothing outside its namespace can clash with them."""
+"""Addresses, ports and folders of one cluster, in a network of its own."""
 
 from __future__ import annotations
 

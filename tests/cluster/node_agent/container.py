@@ -100,8 +100,9 @@ class Container:
         """Say why the container does not run."""
         self.state = {"waiting": {"reason": reason, "message": message}}
 
-    def signal(self, name: str) -> None:
-        commands.succeeds(*self._runc, "kill", self.id, name)
+    def signal(self, name: str) -> bool:
+        """Whether the signal was delivered to PID 1; it is not while runc still starts it."""
+        return commands.succeeds(*self._runc, "kill", self.id, name)
 
     def execute(self, command: list[str], timeout_seconds: float) -> bool:
         """Whether a command run inside ends well and in time."""

@@ -44,7 +44,12 @@ class ImageStore:
         """The image of that name; raises ImageNotPresent."""
         if reference.startswith(self.settings.machine_image_prefix):
             environment = (f"PATH={self.settings.machine_image_path}", "HOME=/root")
-            return Image(root="/", environment=environment, is_machine_root=True)
+            return Image(
+                root="/",
+                environment=environment,
+                entrypoint=self.settings.machine_image_entrypoint,
+                is_machine_root=True,
+            )
         with self._lock:
             if reference not in self._mounted:
                 self._mounted[reference] = self._mount(reference)

@@ -49,6 +49,9 @@ class NodeSettings:
     machine_image_path: str = "/usr/local/bin:/usr/bin:/bin"
     """PATH inside such an image."""
 
+    machine_image_entrypoint: tuple[str, ...] = ()
+    """What such an image runs when the container names no command."""
+
     def write(self, path: Path) -> None:
         """Write the file that `load` reads."""
         path.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
@@ -57,4 +60,6 @@ class NodeSettings:
 def load(path: Path) -> NodeSettings:
     """Read the settings of a node from the JSON file that `write` wrote."""
     values = json.loads(path.read_text(encoding="utf-8"))
-    return NodeSettings(**{**values, "taints": tuple(values.get("taints", ()))})
+    for name in ("taints", "machine_image_entrypoint"):
+        values[name] = tuple(values[name])
+    return NodeSettings(**values)

@@ -12,6 +12,7 @@ from tests.cluster.node_agent.container import Container
 
 logger = logging.getLogger(__name__)
 
+RETRY_SECONDS = 0.05
 OVERRUN_SECONDS = 2.0
 """What a container still gets after a preStop hook that used up the whole grace period."""
 
@@ -26,7 +27,9 @@ def terminate(container: Container, *, pod_ip: str, grace_seconds: float) -> Non
     if hook and grace_seconds > 0:
         _pre_stop(hook, container, pod_ip, deadline - time.monotonic())
         deadline = max(deadline, time.monotonic() + OVERRUN_SECONDS)
-    container.signal("TERM")
+    while not container.signal("TERM") and time.monotonic() < deadline:
+        if container.ended.wait(RETRY_SECONDS):
+            return
     if not container.ended.wait(max(0.0, deadline - time.monotonic())):
         logger.info("grace period is over, killing id=%s", container.id)
         container.signal("KILL")

@@ -1,0 +1,81 @@
+"""The session's cluster, and what the scenarios share."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.control_plane import cluster as clusters
+from tests.cluster.control_plane import programs
+from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.rules import adapter_rules, scrape_configs
+
+KEPT_LOGS = Path(__file__).resolve().parents[2] / "build/cluster-logs"
+NODE_CAPACITY = {"cpu": "8", "memory": "16Gi"}
+PODS_GONE_SECONDS = 60
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster_programs() -> dict[str, str]:
+    found = programs.find()
+    if sentence := programs.missing(found):
+        pytest.skip(sentence)
+    return found
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    cluster_programs: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Cluster]:
+    """A control plane with two nodes; its logs are kept when a test of the session failed."""
+    root = tmp_path_factory.mktemp("cluster")
+    running = clusters.running(
+        cluster_programs,
+        root,
+        scrape_configs=scrape_configs(),
+        adapter_rules=adapter_rules(root),
+    )
+    is_up = False
+    try:
+        with running as cluster:
+            for name in ("node-a", "node-b"):
+                cluster.nodes.start(name, capacity=NODE_CAPACITY)
+            cluster.wait_until(lambda: _ready_nodes(cluster) == 2, "two ready nodes")
+            is_up = True
+            yield cluster
+    finally:
+        if request.session.testsfailed or not is_up:
+            shutil.copytree(root / "logs", KEPT_LOGS, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of the test's own, with nothing left of its pods afterwards."""
+    name = f"scenario-{next(_numbers)}"
+    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    accounts = f"/api/v1/namespaces/{name}/serviceaccounts"
+    cluster.wait_until(lambda: cluster.list(accounts), "the namespace's service account")
+    yield name
+    cluster.api.delete(f"/api/v1/namespaces/{name}")
+    pods = f"/api/v1/namespaces/{name}/pods"
+    # The namespace controller would give each its whole grace period.
+    cluster.api.delete(pods, {"gracePeriodSeconds": 1})
+    cluster.wait_until(
+        lambda: not cluster.list(pods), f"the pods of {name} to go", seconds=PODS_GONE_SECONDS
+    )
+
+
+def _ready_nodes(cluster: Cluster) -> int:
+    conditions = [
+        condition
+        for node in cluster.list("/api/v1/nodes")
+        for condition in node["status"].get("conditions") or []
+    ]
+    return sum(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)

@@ -1,0 +1,66 @@
+"""The Helm command line, for one release in one namespace."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from tests.cluster.node_agent import commands
+from tests.cluster.node_agent.api import Json
+
+CHART = Path(__file__).resolve().parents[2] / "chart"
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """One `helm` program at one cluster."""
+
+    program: str
+    kubeconfig: Path
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run helm; raises CommandFailed with what it said."""
+        words = (self.program, "--kubeconfig", str(self.kubeconfig), *arguments)
+        return commands.run(*words, stdin=stdin)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release of the chart."""
+
+    helm: Helm
+    name: str
+    namespace: str
+    chart: Path = CHART
+
+    def install(self, values: Json, *, wait: bool = True) -> str:
+        """`helm install`, waiting until the pods are ready unless told otherwise."""
+        return self._apply("install", values, wait=wait)
+
+    def upgrade(self, values: Json, *, wait: bool = True) -> str:
+        """`helm upgrade` to exactly these values."""
+        return self._apply("upgrade", values, wait=wait)
+
+    def rollback(self, revision: int) -> str:
+        options = ("--wait", "--timeout", "55s", "-n", self.namespace)
+        return self.helm("rollback", self.name, str(revision), *options)
+
+    def test(self) -> str:
+        return self.helm("test", self.name, "-n", self.namespace, "--logs", "--timeout", "55s")
+
+    def uninstall(self) -> str:
+        return self.helm("uninstall", self.name, "-n", self.namespace, "--wait")
+
+    def history(self) -> list[Json]:
+        text = self.helm("history", self.name, "-n", self.namespace, "-o", "json")
+        revisions: list[Json] = json.loads(text)
+        return revisions
+
+    def _apply(self, verb: str, values: Json, *, wait: bool) -> str:
+        options = ["-n", self.namespace, "-f", "-"]
+        if wait:
+            options += ["--wait", "--timeout", "55s"]
+        document = yaml.safe_dump(values)
+        return self.helm(verb, self.name, str(self.chart), *options, stdin=document)

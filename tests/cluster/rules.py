@@ -1,0 +1,54 @@
+"""The shipped adapter rules and scrape settings, with shorter clocks for the tests.
+
+The rules are the chart's own file. Only the rate window is shortened, from what is shipped to
+`SHORT_WINDOW`, which keeps at least four scrapes in it (field: W >= 4 S).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+from tests.cluster.node_agent.api import Json
+
+RULES_FILE = Path(__file__).resolve().parents[2] / "chart/files/prometheus-adapter-rules.yaml"
+SHORT_WINDOW = "10s"
+META = "__meta_kubernetes_pod_"
+
+
+def shipped_rules() -> Json:
+    """The one rules file of the chart, as prometheus-adapter reads it."""
+    rules: Json = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
+    return rules
+
+
+def adapter_rules(directory: Path, *, window: str | None = SHORT_WINDOW) -> Path | None:
+    """Write the shipped rules as a config file; `window` None leaves their windows alone."""
+    if not RULES_FILE.exists():
+        return None
+    text = yaml.safe_dump(shipped_rules())
+    if window is not None:
+        text = re.sub(r"\[\d+[smh]\]", f"[{window}]", text)
+    path = directory / f"adapter-rules-{window}.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def scrape_configs() -> list[Json]:
+    """The usual job for pods with `prometheus.io/*` annotations."""
+    address = {
+        "source_labels": [f"{META}ip", f"{META}annotation_prometheus_io_port"],
+        "separator": ":",
+        "target_label": "__address__",
+    }
+    keep = {
+        "source_labels": [f"{META}annotation_prometheus_io_scrape"],
+        "action": "keep",
+        "regex": "true",
+    }
+    named = [
+        {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
+        {"source_labels": [f"{META}name"], "target_label": "pod"},
+    ]
+    return [{"job_name": "pods", "relabel_configs": [keep, address, *named]}]
