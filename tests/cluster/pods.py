@@ -40,6 +40,11 @@ def is_ready(pod: Json) -> bool:
     return ready == ["True"] and not is_leaving
 
 
+def wait_until_ready(cluster: Cluster, namespace: str, name: str) -> None:
+    """Return once the pod is ready."""
+    cluster.wait_until(lambda: is_ready(get(cluster, namespace, name)), f"pod {name} to be ready")
+
+
 def wait_until_ended(cluster: Cluster, namespace: str, name: str, *, seconds: float = 20) -> Json:
     """The terminated state of the pod's container."""
 
