@@ -155,7 +155,7 @@ def _bytes_names(specs: tuple[TensorSpec, ...]) -> frozenset[str]:
 def _to_text(array: Array, name: str) -> Array:
     text = np.empty(array.shape, dtype=object)
     try:
-        text.flat = [element.decode() for element in array.flat]
+        text.ravel()[:] = [element.decode() for element in array.flat]
     except UnicodeDecodeError as error:
         raise InvalidRequest(
             f"input '{name}': the model takes text, and an element is not UTF-8: {error.reason} "
@@ -166,7 +166,7 @@ def _to_text(array: Array, name: str) -> Array:
 
 def _to_bytes(array: Array) -> Array:
     encoded = np.empty(np.shape(array), dtype=object)
-    encoded.flat = [element.encode() for element in np.asarray(array, dtype=object).flat]
+    encoded.ravel()[:] = [element.encode() for element in np.asarray(array, dtype=object).flat]
     return encoded
 
 
