@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from prometheus_client import Counter, Histogram
+
 from longshore.execution.model import Model
 from longshore.metrics import ServerMetrics
 
@@ -82,6 +84,8 @@ class ScalingSignal:
         self._inflight = TimeIntegral(clock)
         self._offered = metrics.offered_work_seconds.labels(model_name)
         self._mean_rows = 1.0
+        self._arrivals: dict[tuple[str, str], Counter] = {}
+        self._departures: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self.overhead = overhead or RequestOverhead()
         metrics.inflight_request_seconds.set_function((model_name,), self._inflight.read)
         metrics.inflight_requests.labels(model_name).set_function(lambda: self._inflight.level)
@@ -94,7 +98,11 @@ class ScalingSignal:
     def arrive(self, version: str, protocol: str) -> None:
         """A request came in; whatever becomes of it, it asked for capacity."""
         self._inflight.change(1)
-        self._metrics.requests.labels(self._model_name, version, protocol).inc()
+        arrivals = self._arrivals.get((version, protocol))
+        if arrivals is None:
+            arrivals = self._metrics.requests.labels(self._model_name, version, protocol)
+            self._arrivals[version, protocol] = arrivals
+        arrivals.inc()
         self.overhead.count()
 
     def offer(self, model: Model, rows: int | None) -> None:
@@ -110,6 +118,14 @@ class ScalingSignal:
     def leave(self, version: str, outcome: str, seconds: float) -> None:
         """The request is answered, or nobody waits for it any more."""
         self._inflight.change(-1)
-        labels = (self._model_name, version, outcome)
-        self._metrics.responses.labels(*labels).inc()
-        self._metrics.request_duration_seconds.labels(*labels).observe(seconds)
+        departures = self._departures.get((version, outcome))
+        if departures is None:
+            labels = (self._model_name, version, outcome)
+            departures = (
+                self._metrics.responses.labels(*labels),
+                self._metrics.request_duration_seconds.labels(*labels),
+            )
+            self._departures[version, outcome] = departures
+        responses, durations = departures
+        responses.inc()
+        durations.observe(seconds)

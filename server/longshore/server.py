@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 """Between two beats of the heart, and two samples of what a request costs the event loop."""
 BACKLOG = 2048
+GC_THRESHOLD = 50_000
 
 
 class HttpServer(uvicorn.Server):
@@ -92,6 +94,7 @@ class Server:
             _listen(settings.metrics.management_host, settings.metrics.management_port),
         )
         self._management.start()
+        _relax_garbage_collector()
         self._metrics.build_info.labels(__version__).set(1)
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, self._drain.request)
@@ -208,6 +211,17 @@ class ManagementThread:
 
     def _run(self) -> None:
         asyncio.run(self._server.serve([self._listener]))
+
+
+def _relax_garbage_collector() -> None:
+    """Leave the modules out of every collection, and collect after many more allocations.
+
+    A request allocates some hundred objects and none of them in a cycle; with the default of 700
+    the collector runs every few requests, for nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 def _uvicorn_config(app: ASGIApp, **options: Any) -> uvicorn.Config:

@@ -121,11 +121,14 @@ class DynamicBatcher:
         self, request: PendingRequest, loop: asyncio.AbstractEventLoop
     ) -> Callable[[asyncio.Future[Tensors]], None]:
         """Watch the deadline of `request` until its future is done, however that comes about."""
-        delay = request.deadline - self._clock()
-        timer = loop.call_later(delay, request.expire)
+        timer = None
+        if self._on_put is None:
+            delay = request.deadline - self._clock()
+            timer = loop.call_later(delay, request.expire)
 
         def release(_: asyncio.Future[Tensors]) -> None:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             self._rows_inside -= request.rows
             if self._rows_inside == 0:
                 self._idle.set()

@@ -50,6 +50,8 @@ class ModelManager:
         self.versions: dict[str, ServedVersion] = {}
         self.problems: tuple[str, ...] = ()
         """What the last scan found wrong on the volume, a sentence each."""
+        self.is_settling = False
+        """Files are being written; another look soon is worth it."""
         self._repository = repository
         self._metrics = metrics
         self._load_options = load_options
@@ -68,7 +70,7 @@ class ModelManager:
     @property
     def is_loading(self) -> bool:
         loading = (ModelState.LOADING, ModelState.WARMING)
-        return any(served.state in loading for served in self.versions.values())
+        return self.is_settling or any(s.state in loading for s in self.versions.values())
 
     @property
     def ready_versions(self) -> list[str]:
@@ -113,8 +115,8 @@ class ModelManager:
         """Why something is not served, a sentence for each reason."""
         failed = [
             f"version {served.version} {served.state}: {served.reason}"
-            for served in self.versions.values()
-            if served.state is ModelState.FAILED
+            for served in list(self.versions.values())
+            if served.reason
         ]
         return failed + list(self.problems)
 
@@ -130,6 +132,7 @@ class ModelManager:
         async with self._refreshing:
             scan = await asyncio.to_thread(self._repository.scan)
             self.problems = tuple(f"version {p.version}: {p.message}" for p in scan.problems)
+            self.is_settling = any(problem.is_temporary for problem in scan.problems)
             config = await asyncio.to_thread(self._repository.config)
             for artifact in scan.artifacts:
                 if self._is_new(artifact):
@@ -158,15 +161,18 @@ class ModelManager:
         return not self._unloading
 
     def _is_new(self, artifact: Artifact) -> bool:
-        """Never seen, or failed and changed since."""
+        """Never seen, given up, or changed since (a lone file, a `..data` swap)."""
         served = self.versions.get(artifact.version)
-        if served is None or served.state is ModelState.UNLOADED:
+        if served is None or served.state in (ModelState.UNLOADED, ModelState.DRAINING):
             return True
-        return served.state is ModelState.FAILED and served.artifact != artifact
+        return served.artifact != artifact
 
     async def _load(self, artifact: Artifact, config: ModelConfig) -> None:
+        """Load beside what is served; only a version that is ready takes another's place."""
         served = ServedVersion(artifact)
-        self.versions[artifact.version] = served
+        previous = self.versions.get(artifact.version)
+        if previous is None or not previous.is_ready:
+            self.versions[artifact.version] = served
         self._metrics.create_version(self.name, artifact.version)
         logger.info("loading model: name=%s version=%s", self.name, artifact.version)
         try:
@@ -180,10 +186,17 @@ class ModelManager:
             self._fail(served, f"{type(error).__name__} while loading")
         else:
             self._serve(served, loaded, warmup_seconds)
+            self.versions[artifact.version] = served
+            if previous is not None and previous.state is ModelState.READY:
+                self._start_unloading(previous, self._serving_options.unload_timeout_seconds)
 
     def _fail(self, served: ServedVersion, reason: str) -> None:
         served.move(ModelState.FAILED, reason)
         self._metrics.model_load_failures.labels(self.name).inc()
+        current = self.versions.get(served.version)
+        if current is not None and current is not served:
+            current.artifact = served.artifact
+            current.reason = f"its replacement was not loaded: {reason}"
         logger.error(
             "model not loaded: name=%s version=%s reason=%s", self.name, served.version, reason
         )
@@ -230,7 +243,8 @@ class ModelManager:
 
     def _start_unloading(self, served: ServedVersion, timeout_seconds: float) -> None:
         served.move(ModelState.DRAINING)
-        self._metrics.model_ready.labels(self.name, served.version).set(0)
+        if self.versions.get(served.version) is served:
+            self._metrics.model_ready.labels(self.name, served.version).set(0)
         task = asyncio.get_running_loop().create_task(self._unload(served, timeout_seconds))
         self._unloading.add(task)
         task.add_done_callback(self._unloading.discard)

@@ -10,6 +10,9 @@ from longshore.lifecycle.manager import ModelManager
 
 logger = logging.getLogger(__name__)
 
+SETTLING_POLL_SECONDS = 1.0
+"""While files are being written, the next look comes sooner."""
+
 
 class VersionWatcher:
     """Polls: it works on every volume, network file systems and `..data` swaps included."""
@@ -22,9 +25,14 @@ class VersionWatcher:
     async def run(self) -> None:
         """Load what is there, then look again every `poll_seconds`; once only when that is 0."""
         await self.look()
-        while self._poll_seconds > 0:
-            await asyncio.sleep(self._poll_seconds)
+        while self._poll_seconds > 0 or self._manager.is_settling:
+            await asyncio.sleep(self._pause())
             await self.look()
+
+    def _pause(self) -> float:
+        if not self._manager.is_settling:
+            return self._poll_seconds
+        return min(self._poll_seconds or SETTLING_POLL_SECONDS, SETTLING_POLL_SECONDS)
 
     async def look(self) -> None:
         """One look; what is wrong is reported once, and never disturbs what is served."""

@@ -3,6 +3,7 @@
 - A head that takes too long or grows too large ends the connection (slow-loris, huge headers).
 - A client that does not read its answers is cut off.
 - Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
+- An answer that is whole leaves in one write: `scope["respond"]`, used by `rest.responses`.
 - A request that offers `Upgrade` keeps its body: httptools stops at the end of the head and
   uvicorn drops the rest (Kludex/uvicorn#2722), yet HTTP clients of Java offer h2c by default.
 """
@@ -12,10 +13,15 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
@@ -100,6 +106,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._cancel_head_timer()
         super().on_headers_complete()
+        self.scope["respond"] = partial(self._respond, self.cycle)  # type: ignore[typeddict-unknown-key]
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -111,6 +118,27 @@ class LimitedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._cancel_write_timer()
         super().resume_writing()
+
+    def _respond(
+        self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes
+    ) -> None:
+        """Send a whole answer; does what `cycle.send` does for its start and its only body.
+
+        `headers` are complete lines, ended by CRLF each, and none of them `connection`.
+        """
+        if cycle.disconnected or cycle.response_complete:
+            return
+        dates = [b"%b: %b\r\n" % header for header in cycle.default_headers]
+        closing = b"" if cycle.keep_alive else b"connection: close\r\n"
+        cycle.transport.write(
+            b"".join((STATUS_LINE[status], *dates, headers, closing, b"\r\n", body))
+        )
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
 
     def _check_head(self) -> None:
         if self._head_bytes > self.limits.max_header_bytes:
