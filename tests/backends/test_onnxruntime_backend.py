@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from tests.backends.conftest import Place, load, onnx_identity
+
+from longshore.errors import InferenceFailed, InvalidRequest, ModelLoadError
+from longshore.tensors import Datatype, TensorSpec
+
+
+@pytest.mark.parametrize(
+    ("element_type", "datatype"),
+    [(TensorProto.FLOAT16, Datatype.FP16), (TensorProto.BOOL, Datatype.BOOL),
+     (TensorProto.UINT64, Datatype.UINT64), (TensorProto.DOUBLE, Datatype.FP64)],
+)  # fmt: skip
+def test_tensors_come_back_as_they_went(
+    place: Place, element_type: int, datatype: Datatype
+) -> None:
+    backend = load(place(onnx_identity(element_type), "model.onnx"))
+    array = np.array([[0, 1]], dtype=datatype.numpy_dtype)
+    assert backend.signature.inputs == (TensorSpec("x", datatype, (-1, 2)),)
+    output = backend.execute({"x": array}, ("y",))["y"]
+    assert output.dtype == array.dtype
+    np.testing.assert_array_equal(output, array)
+
+
+def test_text_goes_in_and_comes_out_as_bytes(place: Place) -> None:
+    backend = load(place(onnx_identity(TensorProto.STRING), "model.onnx"))
+    array = np.array([["é".encode(), b""]], dtype=object)
+    assert backend.execute({"x": array}, ("y",))["y"].tolist() == array.tolist()
+    array[0, 1] = b"\xff"
+    with pytest.raises(InvalidRequest, match=r"input 'x': .* not UTF-8"):
+        backend.execute({"x": array}, ("y",))
+
+
+def test_bfloat16_is_refused_in_words(place: Place) -> None:
+    with pytest.raises(ModelLoadError, match=r"model\.onnx: input 'x' .*bfloat16 has no numpy"):
+        load(place(onnx_identity(TensorProto.BFLOAT16), "model.onnx"))
+
+
+def test_a_failing_execution_is_the_models_fault(place: Place) -> None:
+    backend = load(place(onnx_identity(), "model.onnx"))
+    with pytest.raises(InferenceFailed, match="INVALID_ARGUMENT"):
+        backend.execute({"x": np.zeros((1, 3), np.float32)}, ("y",))
+
+
+def test_one_thread_may_be_shared(place: Place) -> None:
+    assert load(place(onnx_identity(), "model.onnx")).shares_instances
+
+
+def test_a_sequence_of_maps_alone_is_refused_with_the_remedy(place: Place) -> None:
+    maps = helper.make_sequence_type_proto(
+        helper.make_map_type_proto(
+            TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+        )
+    )
+    zipmap = helper.make_node(
+        "ZipMap", ["x"], ["p"], domain="ai.onnx.ml", classlabels_int64s=[0, 1]
+    )
+    graph = helper.make_graph(
+        [zipmap],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_value_info("p", maps)],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)],
+        ir_version=9,
+    )
+    with pytest.raises(ModelLoadError, match=r"'p' is seq\(map\(.*zipmap=False"):
+        load(place(model.SerializeToString(), "model.onnx"))
