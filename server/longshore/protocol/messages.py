@@ -36,6 +36,10 @@ class InferenceRequest:
     """The protocol's `timeout` parameter (Triton: microseconds), converted; `None` when the client
     set none.
     """
+    by_column: bool = False
+    """V1 only: the tensors came whole, by name (`inputs`), and the answer goes back the same way
+    (`outputs`).
+    """
 
     @property
     def output_names(self) -> tuple[str, ...]:

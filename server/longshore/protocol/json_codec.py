@@ -1,0 +1,180 @@
+"""The Open Inference Protocol v2 in JSON, both ways.
+
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import orjson
+
+from longshore.errors import InferenceFailed, InvalidRequest
+from longshore.protocol import validation
+from longshore.protocol.json_data import array_from_list
+from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
+from longshore.protocol.messages import InferenceRequest, InferenceResponse, Parameters
+from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+
+ReadTensor: TypeAlias = Callable[[dict[str, Any], Parameters, TensorSpec, tuple[int, ...]], Array]
+"""Takes an entry of `inputs`, its parameters, what the model wants, and the checked shape."""
+
+
+def decode_json_request(body: bytes, *, signature: Signature) -> InferenceRequest:
+    """Raises:
+    InvalidRequest: anything that is wrong with the request.
+    UnsupportedFeature: an extension that this server does not offer.
+    """
+    document = parse_object(body)
+    booleans = may_hold_booleans(body)
+
+    def read_tensor(
+        entry: dict[str, Any], parameters: Parameters, spec: TensorSpec, shape: tuple[int, ...]
+    ) -> Array:
+        if "binary_data_size" in parameters:
+            raise InvalidRequest(
+                f"input '{spec.name}': `binary_data_size` needs the header "
+                "Inference-Header-Content-Length, which says where the JSON ends"
+            )
+        return read_json_data(entry, spec, shape, may_hold_booleans=booleans)
+
+    return read_request(document, signature, read_tensor)
+
+
+def read_request(
+    document: dict[str, Any], signature: Signature, read_tensor: ReadTensor
+) -> InferenceRequest:
+    """The request in a parsed `document`; `read_tensor` finds the elements of one input and is
+    called in the order of `inputs`.
+    """
+    parameters = validation.read_parameters(document, "the request")
+    identifier = validation.read_id(document)
+    timeout_seconds = None
+    binary_default = False
+    if parameters:
+        validation.refuse_sequences(parameters)
+        timeout_seconds = validation.read_timeout_seconds(parameters)
+        binary_default = validation.read_flag(
+            parameters, "binary_data_output", default=False, what="the request"
+        )
+    return InferenceRequest(
+        inputs=_read_inputs(document, signature, read_tensor),
+        outputs=validation.requested_outputs(
+            document.get("outputs"), signature, binary_default=binary_default
+        ),
+        id=identifier,
+        parameters=parameters,
+        timeout_seconds=timeout_seconds,
+    )
+
+
+def read_json_data(
+    entry: dict[str, Any], spec: TensorSpec, shape: tuple[int, ...], *, may_hold_booleans: bool
+) -> Array:
+    if "data" not in entry:
+        raise InvalidRequest(f"input '{spec.name}' has no `data`")
+    return array_from_list(
+        entry["data"],
+        shape,
+        datatype=spec.datatype,
+        name=spec.name,
+        may_hold_booleans=may_hold_booleans,
+    )
+
+
+def encode_json_response(response: InferenceResponse, request: InferenceRequest) -> bytes:
+    """The answer with every output as JSON, in the order requested.
+
+    NaN and infinities become null, as with KServe: JSON has no word for them. FP16 is written as
+    ordinary numbers, BYTES as strings.
+
+    Raises:
+        InvalidRequest: a BYTES element is not UTF-8, so that only binary data can carry it.
+    """
+    document = response_document(
+        response,
+        [json_output(name, response.outputs[name]) for name in request.output_names],
+    )
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def response_document(response: InferenceResponse, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The JSON object of an answer; `id` and `parameters` only where there are any."""
+    document: dict[str, Any] = {
+        "model_name": response.model_name,
+        "model_version": response.model_version,
+    }
+    if response.id is not None:
+        document["id"] = response.id
+    if response.parameters:
+        document["parameters"] = response.parameters
+    document["outputs"] = outputs
+    return document
+
+
+def json_output(name: str, array: Array) -> dict[str, Any]:
+    """An entry of `outputs`; `data` is flat, for orjson with OPT_SERIALIZE_NUMPY."""
+    datatype = output_datatype(name, array)
+    data = json_strings(name, array) if datatype is Datatype.BYTES else json_numbers(array).ravel()
+    return {"name": name, "datatype": datatype, "shape": array.shape, "data": data}
+
+
+def json_numbers(array: Array) -> Array:
+    """`array` as orjson can write it: C-ordered, in this machine's byte order."""
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def json_strings(name: str, array: Array) -> list[str]:
+    try:
+        return [element.decode() for element in output_bytes(name, array)]
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"output '{name}' holds bytes that are not UTF-8 text and have no JSON form; "
+            "ask for it with `binary_data`: true"
+        ) from error
+
+
+def output_datatype(name: str, array: Array) -> Datatype:
+    try:
+        return Datatype.of(array)
+    except ValueError as error:
+        raise InferenceFailed(f"output '{name}': {error}") from error
+
+
+def output_bytes(name: str, array: Array) -> list[bytes]:
+    """The elements of a BYTES output in row-major order; text becomes UTF-8."""
+    elements: list[bytes] = []
+    for element in array.ravel().tolist():
+        if isinstance(element, str):
+            elements.append(element.encode("utf-8", "surrogateescape"))
+        elif isinstance(element, bytes):
+            elements.append(element)
+        else:
+            raise InferenceFailed(
+                f"output '{name}' holds {type(element).__name__}, which no tensor can carry"
+            )
+    return elements
+
+
+def _read_inputs(
+    document: dict[str, Any], signature: Signature, read_tensor: ReadTensor
+) -> Tensors:
+    entries = document.get("inputs")
+    if type(entries) is not list:
+        found = shown(entries) if "inputs" in document else "none"
+        raise InvalidRequest(f"`inputs` must be a list of objects, found {found}")
+    tensors: Tensors = {}
+    for entry in entries:
+        spec = validation.input_spec(entry, signature)
+        if spec.name in tensors:
+            raise InvalidRequest(f"input '{spec.name}' is given more than once")
+        shape = validation.read_shape(entry, spec)
+        parameters = validation.read_parameters(entry, f"input '{spec.name}'")
+        if parameters:
+            validation.refuse_shared_memory(parameters, f"input '{spec.name}'")
+        tensors[spec.name] = read_tensor(entry, parameters, spec, shape)
+    if len(tensors) != len(signature.inputs):
+        raise validation.missing_inputs_error(tensors, signature)
+    return tensors

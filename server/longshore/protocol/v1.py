@@ -1,0 +1,167 @@
+"""V1 `:predict`: rows in `instances`, or whole tensors in `inputs`.
+
+https://www.tensorflow.org/tfx/serving/api_rest#predict_api
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, TypeAlias
+
+import orjson
+
+from longshore.errors import InvalidRequest, UnsupportedFeature
+from longshore.protocol.json_codec import json_numbers, output_bytes, output_datatype
+from longshore.protocol.json_data import array_from_elements, flatten
+from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
+from longshore.protocol.messages import (
+    EncodedResponse,
+    InferenceRequest,
+    InferenceResponse,
+    RequestedOutput,
+)
+from longshore.protocol.validation import check_shape
+from longshore.tensors import Array, Datatype, Signature, TensorSpec
+
+Columns: TypeAlias = dict[str, Any]
+
+
+def decode_request(body: bytes, *, signature: Signature) -> InferenceRequest:
+    """Shapes follow from how `data` is nested; BYTES are strings or `{"b64": "..."}`.
+
+    In `instances` every entry is one row: an object by input name, or the bare value where the
+    model has one input.
+
+    Raises:
+        InvalidRequest: anything that is wrong with the request.
+    """
+    document = parse_object(body)
+    booleans = may_hold_booleans(body)
+    by_column = "inputs" in document
+    if by_column == ("instances" in document):
+        found = "both" if by_column else "neither"
+        raise InvalidRequest(
+            f"the body must have either `instances` (rows) or `inputs` (columns), found {found}"
+        )
+    if by_column:
+        columns = _by_name(document["inputs"], signature, "`inputs`")
+    else:
+        columns = _columns_of_rows(document["instances"], signature)
+    return InferenceRequest(
+        inputs={
+            spec.name: _array(columns[spec.name], spec, may_hold_booleans=booleans)
+            for spec in signature.inputs
+        },
+        outputs=tuple([RequestedOutput(spec.name, False) for spec in signature.outputs]),
+        by_column=by_column,
+    )
+
+
+def encode_response(response: InferenceResponse, request: InferenceRequest) -> EncodedResponse:
+    """`predictions` for rows, `outputs` for columns; bare values where there is one output.
+
+    NaN and infinities become null; BYTES that are not UTF-8 become `{"b64": "..."}`.
+
+    Raises:
+        UnsupportedFeature: rows were sent, and an output of several has not one row for each.
+    """
+    values = {name: _value(name, response.outputs[name]) for name in request.output_names}
+    document: dict[str, Any]
+    if request.by_column:
+        document = {"outputs": _only(values)}
+    elif len(values) == 1:
+        document = {"predictions": _only(values)}
+    else:
+        rows = len(next(iter(request.inputs.values())))
+        _check_rows(response, request, rows)
+        document = {
+            "predictions": [
+                {name: value[row] for name, value in values.items()} for row in range(rows)
+            ]
+        }
+    body = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return EncodedResponse(body, [(b"content-type", b"application/json")])
+
+
+def _columns_of_rows(instances: Any, signature: Signature) -> Columns:
+    if type(instances) is not list or not instances:
+        raise InvalidRequest(f"`instances` must be a list of rows, found {shown(instances)}")
+    for spec in signature.inputs:
+        if not spec.shape:
+            raise InvalidRequest(
+                f"input '{spec.name}' has no dimensions, so that rows cannot be stacked; "
+                "send `inputs` (columns)"
+            )
+    rows = [
+        _by_name(instance, signature, f"instance {index}")
+        for index, instance in enumerate(instances)
+    ]
+    return {spec.name: [row[spec.name] for row in rows] for spec in signature.inputs}
+
+
+def _by_name(value: Any, signature: Signature, what: str) -> Columns:
+    """`value` as an object that holds every input of the model and nothing else."""
+    names = [spec.name for spec in signature.inputs]
+    listed = ", ".join(f"'{name}'" for name in names)
+    if type(value) is not dict or (value.keys() == {"b64"} and "b64" not in names):
+        if len(names) == 1:
+            return {names[0]: value}
+        raise InvalidRequest(f"{what} must be an object with {listed}, found {shown(value)}")
+    if len(value) != len(names) or value.keys() != set(names):
+        for name in value:
+            if name not in names:
+                raise InvalidRequest(f"{what}: unknown input {shown(name)}; the model has {listed}")
+        missing = ", ".join(f"'{name}'" for name in names if name not in value)
+        raise InvalidRequest(f"{what}: the model also needs {missing}")
+    return value
+
+
+def _array(value: Any, spec: TensorSpec, *, may_hold_booleans: bool) -> Array:
+    shape = _nesting(value)
+    check_shape(shape, spec)
+    flat = flatten(value, shape, name=spec.name)
+    return array_from_elements(
+        flat, datatype=spec.datatype, name=spec.name, may_hold_booleans=may_hold_booleans
+    ).reshape(shape)
+
+
+def _nesting(value: Any) -> tuple[int, ...]:
+    """The shape that the first element on every level suggests; `flatten` checks the others."""
+    shape = []
+    while type(value) is list:
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    return tuple(shape)
+
+
+def _only(values: dict[str, Any]) -> Any:
+    return next(iter(values.values())) if len(values) == 1 else values
+
+
+def _check_rows(response: InferenceResponse, request: InferenceRequest, rows: int) -> None:
+    for name in request.output_names:
+        shape = response.outputs[name].shape
+        if not shape or shape[0] != rows:
+            raise UnsupportedFeature(
+                f"output '{name}' has shape {list(shape)}, not one row for each of {rows} "
+                "instances; send `inputs` (columns)"
+            )
+
+
+def _value(name: str, array: Array) -> Any:
+    if output_datatype(name, array) is not Datatype.BYTES:
+        return json_numbers(array).reshape(array.shape)
+    elements: list[Any] = [_text(element) for element in output_bytes(name, array)]
+    for size in reversed(array.shape[1:]):
+        elements = [elements[start : start + size] for start in range(0, len(elements), size)]
+    return elements if array.shape else elements[0]
+
+
+def _text(element: bytes) -> Any:
+    try:
+        return element.decode()
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(element).decode()}
