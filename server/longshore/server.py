@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -25,6 +25,7 @@ from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.metrics import ServerMetrics
+from longshore.repository.artifact import ManifestPolicy
 from longshore.repository.layout import ModelRepository
 from longshore.rest.access import Certificate, TokenFile
 from longshore.rest.app import inference_app, management_app
@@ -254,7 +255,7 @@ def _repository(settings: Settings) -> ModelRepository:
         Path(settings.model.model_path),
         name=settings.model.name,
         settle_seconds=lifecycle.version_settle_seconds,
-        manifest=lifecycle.manifest,
+        manifest=cast(ManifestPolicy, lifecycle.manifest),
     )
 
 

@@ -68,14 +68,15 @@ class Budget:
     def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
         self.seconds = seconds
+        self.has_stopped = False
+        """Something was left unmeasured for want of time."""
         self._end = clock() + seconds
 
-    @property
-    def is_spent(self) -> bool:
-        return self.clock() >= self._end
-
     def allows(self, seconds: float) -> bool:
-        return self.clock() + seconds < self._end
+        """Whether `seconds` more fit into what is left."""
+        fits = self.clock() + seconds < self._end
+        self.has_stopped = self.has_stopped or not fits
+        return fits
 
 
 def candidate_splits(cpus: int, *, instances: int | None, threads: int | None) -> list[Split]:
@@ -101,7 +102,7 @@ def measure(
     """Every split that the budget allows; the first point of the first split is always measured."""
     measurements: list[Measurement] = []
     for split in splits:
-        if measurements and budget.is_spent:
+        if measurements and not budget.allows(_least_seconds(measurements[0].cost.points[0][1])):
             break
         points = _measure_split(load(split), maker, largest_batch, budget)
         measurements.append(Measurement(split, CostLine(tuple(points))))
@@ -127,6 +128,11 @@ def largest_inline_batch(cost: CostLine, rows: int) -> int:
     return rows
 
 
+def _least_seconds(execution_seconds: float) -> float:
+    """What measuring an execution takes at least: one to warm up, and the samples."""
+    return (1 + LEAST_SAMPLES) * execution_seconds
+
+
 def _measure_split(
     backends: list[Backend], maker: SampleMaker, largest_batch: int, budget: Budget
 ) -> list[tuple[int, float]]:
@@ -134,7 +140,7 @@ def _measure_split(
     best = 0.0
     rows, disappointments = 1, 0
     while rows <= largest_batch and disappointments < PATIENCE:
-        if points and not budget.allows(LEAST_SAMPLES * 2 * points[-1][1]):
+        if points and not budget.allows(_least_seconds(2 * points[-1][1])):
             break
         try:
             seconds = _seconds_per_execution(backends, maker, rows, budget)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -51,4 +52,5 @@ def write(directory: Path, name: str, plan: ExecutionPlan) -> None:
         draft.replace(path)
     except OSError as error:
         logger.warning("calibration not cached: directory=%s error=%s", directory, error)
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()

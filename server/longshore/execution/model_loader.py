@@ -193,7 +193,7 @@ class _Loader:
             self._open, splits, maker, largest_batch=largest, budget=budget
         )
         notes = list(findings.notes)
-        if budget.is_spent:
+        if budget.has_stopped:
             notes.append(f"calibration stopped after its budget of {budget.seconds:g} s")
         best = calibration.choose(measurements)
         notes.append(_summary(measurements, best))

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from longshore.errors import InferenceFailed, InvalidRequest
+from longshore.execution.model import Model
+from longshore.repository.model_config import ModelConfig, ModelInput, Padding
+from longshore.tensors import Datatype
+
+SLOW = "delay_seconds: 0.003"
+PADDED = ModelConfig(
+    input=(ModelInput("INPUT0", Datatype.FP32, (-1,), {0: Padding(buckets=(4, 8))}),)
+)
+
+
+@pytest.fixture
+async def serve(load_identity, metrics):
+    models: list[Model] = []
+
+    def start(content: str = "", config: ModelConfig | None = None, **options) -> Model:
+        model = Model(load_identity(content, config, **options), metrics, max_queue_seconds=30.0)
+        model.start()
+        models.append(model)
+        return model
+
+    yield start
+    for model in models:
+        assert await model.close(5.0)
+
+
+def infer(model: Model, array) -> asyncio.Future:
+    inputs = {"INPUT0": np.asarray(array, dtype=np.float32)}
+    now = asyncio.get_running_loop().time()
+    return model.infer(
+        inputs,
+        model.signature.output_names,
+        rows=model.count_rows(inputs),
+        arrived=now,
+        deadline=now + 20.0,
+    )
+
+
+@pytest.mark.parametrize("content", ["", SLOW], ids=["inline", "threads"])
+async def test_concurrent_requests_get_their_own_answers(serve, content):
+    model = serve(content)
+    arrays = [np.full((1 + i % 3, 2), i) for i in range(40)]
+
+    answers = await asyncio.gather(*(infer(model, array) for array in arrays))
+
+    for array, answer in zip(arrays, answers, strict=True):
+        assert np.array_equal(answer["OUTPUT0"], array)
+    assert model.statistics.inference_count == sum(len(array) for array in arrays)
+    assert model.statistics.execution_count < len(arrays)
+
+
+async def test_a_request_larger_than_a_batch_is_split_and_joined(serve):
+    model = serve(SLOW, max_batch_size=4)
+    array = np.arange(22).reshape(11, 2)
+
+    answer = await infer(model, array)
+
+    assert np.array_equal(answer["OUTPUT0"], array)
+    assert model.statistics.execution_count == 3
+
+
+async def test_requests_of_different_width_are_answered_apart(serve):
+    model = serve(SLOW)
+
+    narrow, wide = await asyncio.gather(infer(model, [[1, 2]]), infer(model, [[1, 2, 3]]))
+
+    assert narrow["OUTPUT0"].shape == (1, 2)
+    assert wide["OUTPUT0"].shape == (1, 3)
+    assert model.statistics.execution_count == 2
+
+
+async def test_padded_requests_share_an_execution_and_get_their_length_back(serve):
+    model = serve(SLOW, PADDED, instances=1)
+    blocker = infer(model, [[0, 0, 0, 0, 0]])
+    await asyncio.sleep(0.001)
+    arrays = [[[1, 2]], [[3, 4, 5]], [[6, 7, 8, 9]]]
+
+    answers = await asyncio.gather(*(infer(model, array) for array in arrays))
+    await blocker
+
+    assert [answer["OUTPUT0"].tolist() for answer in answers] == arrays
+    assert model.statistics.execution_count == 2
+
+
+async def test_a_poison_request_fails_alone(serve):
+    model = serve("delay_seconds: 0.003\nfail_when: 13", instances=1)
+    blocker = infer(model, [[0]])
+    await asyncio.sleep(0.001)
+    futures = [infer(model, [[value]]) for value in (1, 13, 2)]
+
+    answers = await asyncio.gather(*futures, return_exceptions=True)
+    await blocker
+
+    assert isinstance(answers[1], InferenceFailed)
+    assert [answers[0]["OUTPUT0"].tolist(), answers[2]["OUTPUT0"].tolist()] == [[[1]], [[2]]]
+
+
+async def test_a_request_whose_client_left_is_not_computed(serve):
+    model = serve(SLOW, instances=1, max_batch_size=1)
+    futures = [infer(model, [[value]]) for value in range(6)]
+    for future in futures[2:]:
+        future.cancel()
+    await asyncio.gather(*futures[:2])
+    await asyncio.sleep(0.02)
+
+    assert model.statistics.execution_count == 2
+
+
+async def test_inputs_that_disagree_on_the_batch_are_the_clients_mistake(serve):
+    model = serve(
+        "input:\n"
+        "  - {name: INPUT0, data_type: TYPE_FP32, dims: [-1, 1]}\n"
+        "  - {name: INPUT1, data_type: TYPE_FP32, dims: [-1, 1]}\n"
+    )
+
+    with pytest.raises(InvalidRequest, match=r"same number of rows on axis 0: 'INPUT0' \[1, 1\]"):
+        model.count_rows({"INPUT0": np.zeros((1, 1)), "INPUT1": np.zeros((2, 1))})
+
+
+async def test_closing_finishes_what_is_queued(serve):
+    model = serve(SLOW, instances=1, max_batch_size=1)
+    futures = [infer(model, [[value]]) for value in range(5)]
+
+    assert await model.close(5.0)
+
+    assert all(future.done() and future.exception() is None for future in futures)
+
+
+async def test_the_description_tells_what_was_decided(serve):
+    described = serve(SLOW, instances=2).describe()
+
+    assert described["instances"] == 2
+    assert described["batched"] is True
+    assert described["calibration"] == "measured"
+    assert set(described["cost_seconds_by_rows"]) >= {"1", "2"}
+
+
+async def test_executions_are_counted_in_the_metrics(serve, metrics):
+    model = serve(SLOW)
+    await infer(model, [[1], [2]])
+    labels = {"model": "identity", "version": "1"}
+
+    sample = metrics.registry.get_sample_value
+    assert sample("longshore_inferences_total", labels) == 2
+    assert sample("longshore_executions_total", labels) == 1
+    assert sample("longshore_batch_size_sum", labels) == 2
+    assert sample("longshore_compute_duration_seconds_sum", labels) >= 0.003
+    assert sample("longshore_pending_requests", labels) == 0

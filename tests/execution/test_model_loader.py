@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import pytest
+
+from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.lifecycle.warmup import warm_up
+from longshore.repository.model_config import InstanceGroup, ModelConfig, ModelInput, Padding
+from longshore.tensors import Datatype
+
+FIXED = "input: [{name: INPUT0, data_type: TYPE_FP32, dims: [1, 2]}]"
+SLOW = "delay_seconds: 0.002"
+
+
+def test_a_cheap_model_is_batched_and_runs_inline(load_identity):
+    plan = load_identity().plan
+
+    assert plan.is_batched
+    assert plan.is_inline
+    assert plan.instances == 1
+
+
+def test_a_model_with_a_price_gets_threads_and_large_batches(load_identity):
+    plan = load_identity(SLOW).plan
+
+    assert not plan.is_inline
+    assert plan.max_batch_size > 16, "a fixed price per execution is shared by many rows"
+    assert plan.cost.seconds(1) == pytest.approx(0.002, rel=0.5)
+
+
+def test_a_model_whose_first_axis_is_fixed_is_served_unbatched_and_says_why(load_identity):
+    plan = load_identity(FIXED).plan
+
+    assert not plan.is_batched
+    assert plan.max_batch_size == 1
+    assert "not batched: input 'INPUT0' has shape [1, 2], whose axis 0 is fixed" in plan.notes
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (ModelConfig(max_batch_size=0), {}),
+        (ModelConfig(batching="forbidden"), {}),
+        (ModelConfig(), {"max_batch_size": 0}),
+    ],
+)
+def test_batching_can_be_forbidden(load_identity, config, options):
+    plan = load_identity(config=config, **options).plan
+
+    assert not plan.is_batched
+    assert "not batched: the configuration forbids it" in plan.notes
+
+
+def test_the_owner_can_vouch_for_a_model(load_identity):
+    plan = load_identity(FIXED, ModelConfig(batching="vouched")).plan
+
+    assert plan.is_batched
+
+
+def test_pinned_settings_are_obeyed(load_identity):
+    loaded = load_identity(SLOW, instances=3, threads=2, max_batch_size=5)
+
+    assert (loaded.plan.instances, loaded.plan.threads) == (3, 2)
+    assert loaded.plan.max_batch_size == 5
+    assert len(loaded.backends) == 3
+
+
+def test_the_config_pins_what_the_settings_leave_open(load_identity):
+    config = ModelConfig(max_batch_size=7, instance_group=InstanceGroup(count=2))
+
+    plan = load_identity(SLOW, config).plan
+
+    assert (plan.instances, plan.max_batch_size) == (2, 7)
+
+
+def test_a_pinned_batch_that_is_worse_than_the_measured_one_is_reported(load_identity):
+    plan = load_identity("delay_per_row_seconds: 0.0\ndelay_seconds: 0.002", max_batch_size=1).plan
+
+    assert plan.max_batch_size == 1
+    assert load_identity(SLOW).plan.max_batch_size > 1
+
+
+def test_a_model_that_no_sample_fits_is_served_unwarmed_and_unbatched(load_identity):
+    content = "input: [{name: INPUT0, data_type: TYPE_BOOL, dims: [-1, 1]}]\nfail_when: true\n"
+    loaded = load_identity(
+        "input: [{name: INPUT0, data_type: TYPE_INT64, dims: [-1, 64]}]\nfail_when: 1\n"
+    )
+
+    assert not loaded.plan.is_batched
+    assert loaded.plan.notes[0].startswith("no sample input works: ")
+    assert warm_up(loaded) == 0.0
+    assert content
+
+
+def test_declared_padding_that_changes_nothing_is_used(load_identity):
+    padding = {0: Padding(buckets=(8, 16))}
+    config = ModelConfig(input=(ModelInput("INPUT0", Datatype.FP32, (-1,), padding),))
+
+    loaded = load_identity(config=config)
+
+    assert loaded.padding is not None
+    assert loaded.padding.outputs == {("OUTPUT0", 1): ("INPUT0", 1)}
+
+
+def test_a_mask_that_the_model_does_not_have_is_a_mistake_in_the_config(load_identity):
+    padding = {0: Padding(mask="attention_mask")}
+    config = ModelConfig(input=(ModelInput("INPUT0", Datatype.FP32, (-1,), padding),))
+
+    with pytest.raises(ModelConfigError, match="'attention_mask' is not an input of the model"):
+        load_identity(config=config)
+
+
+def test_a_gpu_that_is_not_there_is_a_load_failure(load_identity):
+    with pytest.raises(ModelLoadError, match="cuda"):
+        load_identity(device="cuda")
+
+
+def test_a_second_start_takes_the_measurement_from_the_cache(load_identity, tmp_path):
+    cache = tmp_path / "cache"
+    first = load_identity(SLOW, calibration_cache=cache).plan
+    second = load_identity(SLOW, calibration_cache=cache).plan
+    other = load_identity("delay_seconds: 0.003", calibration_cache=cache).plan
+
+    assert (first.source, second.source, other.source) == ("measured", "cached", "measured")
+    assert second.cost == first.cost
+
+
+def test_a_cache_that_cannot_be_read_or_written_costs_nothing_else(load_identity, tmp_path):
+    cache = tmp_path / "file"
+    cache.write_text("not a directory")
+
+    assert load_identity(SLOW, calibration_cache=cache).plan.source == "measured"
+
+
+def test_a_broken_cache_entry_is_ignored(load_identity, tmp_path):
+    cache = tmp_path / "cache"
+    load_identity(SLOW, calibration_cache=cache)
+    for entry in cache.iterdir():
+        entry.write_text('{"cost": 5}')
+
+    assert load_identity(SLOW, calibration_cache=cache).plan.source == "measured"
