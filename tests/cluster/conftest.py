@@ -14,6 +14,7 @@ from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.rules import adapter_rules, scrape_configs
 
 KEPT_LOGS = Path(__file__).resolve().parents[2] / "build/cluster-logs"
+NODES = ("node-a", "node-b")
 NODE_CAPACITY = {"cpu": "8", "memory": "16Gi"}
 PODS_GONE_SECONDS = 60
 
@@ -45,9 +46,10 @@ def cluster(
     is_up = False
     try:
         with running as cluster:
-            for name in ("node-a", "node-b"):
+            for name in NODES:
                 cluster.nodes.start(name, capacity=NODE_CAPACITY)
-            cluster.wait_until(lambda: _ready_nodes(cluster) == 2, "two ready nodes")
+            for name in NODES:
+                cluster.wait_until_node_is(name, "True")
             is_up = True
             yield cluster
     finally:
@@ -70,12 +72,3 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.wait_until(
         lambda: not cluster.list(pods), f"the pods of {name} to go", seconds=PODS_GONE_SECONDS
     )
-
-
-def _ready_nodes(cluster: Cluster) -> int:
-    conditions = [
-        condition
-        for node in cluster.list("/api/v1/nodes")
-        for condition in node["status"].get("conditions") or []
-    ]
-    return sum(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)

@@ -10,6 +10,8 @@ import yaml
 from tests.cluster.node_agent import commands
 from tests.cluster.node_agent.api import Json
 
+WAIT_SECONDS = 55
+"""Shorter than the time that a command may take (commands.COMMAND_TIMEOUT_SECONDS)."""
 CHART = Path(__file__).resolve().parents[2] / "chart"
 
 
@@ -35,20 +37,22 @@ class Release:
     namespace: str
     chart: Path = CHART
 
-    def install(self, values: Json, *, wait: bool = True) -> str:
+    def install(self, values: Json, *, wait: bool = True, seconds: int = WAIT_SECONDS) -> str:
         """`helm install`, waiting until the pods are ready unless told otherwise."""
-        return self._apply("install", values, wait=wait)
+        return self._apply("install", values, wait=wait, seconds=seconds)
 
-    def upgrade(self, values: Json, *, wait: bool = True) -> str:
+    def upgrade(self, values: Json, *, wait: bool = True, seconds: int = WAIT_SECONDS) -> str:
         """`helm upgrade` to exactly these values."""
-        return self._apply("upgrade", values, wait=wait)
+        return self._apply("upgrade", values, wait=wait, seconds=seconds)
 
     def rollback(self, revision: int) -> str:
-        options = ("--wait", "--timeout", "55s", "-n", self.namespace)
+        options = ("--wait", "--timeout", f"{WAIT_SECONDS}s", "-n", self.namespace)
         return self.helm("rollback", self.name, str(revision), *options)
 
     def test(self) -> str:
-        return self.helm("test", self.name, "-n", self.namespace, "--logs", "--timeout", "55s")
+        return self.helm(
+            "test", self.name, "-n", self.namespace, "--logs", "--timeout", f"{WAIT_SECONDS}s"
+        )
 
     def uninstall(self) -> str:
         return self.helm("uninstall", self.name, "-n", self.namespace, "--wait")
@@ -58,9 +62,9 @@ class Release:
         revisions: list[Json] = json.loads(text)
         return revisions
 
-    def _apply(self, verb: str, values: Json, *, wait: bool) -> str:
+    def _apply(self, verb: str, values: Json, *, wait: bool, seconds: int) -> str:
         options = ["-n", self.namespace, "-f", "-"]
         if wait:
-            options += ["--wait", "--timeout", "55s"]
+            options += ["--wait", "--timeout", f"{seconds}s"]
         document = yaml.safe_dump(values)
         return self.helm(verb, self.name, str(self.chart), *options, stdin=document)

@@ -69,6 +69,16 @@ class Cluster:
             time.sleep(POLL_SECONDS)
         return time.monotonic() - begun
 
+    def wait_until_node_is(self, name: str, status: str, *, seconds: float = 60) -> float:
+        """Seconds until the node's Ready condition has that status: True, False or Unknown."""
+
+        def has_status() -> bool:
+            nodes = self.list("/api/v1/nodes", fieldSelector=f"metadata.name={name}")
+            conditions = [c for node in nodes for c in node["status"].get("conditions") or []]
+            return any(c["type"] == "Ready" and c["status"] == status for c in conditions)
+
+        return self.wait_until(has_status, f"node {name} to be {status}", seconds=seconds)
+
     def list(self, path: str, **query: str) -> list[Json]:
         """The items of a list."""
         items: list[Json] = self.api.get(path, **query).get("items") or []

@@ -47,6 +47,7 @@ class Nodes:
             certificate=str(serving.certificate),
             certificate_key=str(serving.key),
             run_directory=str(self.run_directory / name),
+            machine_image_entrypoint=(str(Path(sys.executable).with_name("longshore")),),
             capacity=capacity or {"cpu": "8", "memory": "16Gi"},
             labels=labels or {},
             taints=taints,

@@ -77,6 +77,9 @@ class Container:
         layers = f"lowerdir={lower},upperdir={self.directory}/upper,workdir={self.directory}/work"
         root = self.directory / "root"
         commands.run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
+        if lower == "/":
+            # The home of root may hold the interpreter, and the container's user is another one.
+            (root / "root").chmod(0o755)
         return root
 
     def start(self, bundle: Bundle) -> None:

@@ -1,0 +1,96 @@
+"""Values of the chart for the scenarios: the one place that knows the chart's keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.cluster import example_models
+from tests.cluster.image import IMAGE
+from tests.cluster.node_agent.api import Json
+from tests.cluster.serving import CLAIM, INSTANCE_LABEL, Serving
+
+FAST_CONFIG: Json = {
+    "calibration_budget_seconds": 1,
+    "drain_delay_seconds": 2,
+    "version_settle_seconds": 0.5,
+    "model_poll_seconds": 0.5,
+}
+"""Shorter than the defaults, so that a pod starts and leaves within a few seconds."""
+
+
+def serving(
+    *,
+    replicas: int | None = 1,
+    path: str = example_models.NAME,
+    config: Json | None = None,
+    **values: Any,
+) -> Json:
+    """A CPU release that serves the model folder `path` of the claim, without an autoscaler."""
+    shown: Json = {
+        "image": IMAGE,
+        "model": {"name": example_models.NAME, "path": path},
+        "persistence": {"existingClaim": CLAIM},
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "256Mi"},
+            "limits": {"cpu": "500m", "memory": "512Mi"},
+        },
+        "config": {**FAST_CONFIG, **(config or {})},
+        "probes": {"periodSeconds": 1},
+        "preStopSeconds": 1,
+    }
+    if replicas is not None:
+        shown["replicas"] = replicas
+    return {**shown, **values}
+
+
+def autoscaled(
+    *,
+    requests_per_second: float | None = None,
+    utilization: float | None = None,
+    maximum: int = 5,
+    **values: Any,
+) -> Json:
+    """A release with an HPA on one of the two metrics, quick to scale down."""
+    target: Json = {}
+    if requests_per_second is not None:
+        target["requestsPerSecond"] = requests_per_second
+    if utilization is not None:
+        target["utilization"] = utilization
+    scaling = {"enabled": True, "minReplicas": 1, "maxReplicas": maximum, **target}
+    return serving(replicas=None, autoscaling={**scaling, "behavior": QUICK_BEHAVIOR}, **values)
+
+
+QUICK_BEHAVIOR: Json = {
+    "scaleUp": {
+        "stabilizationWindowSeconds": 0,
+        "policies": [{"type": "Pods", "value": 4, "periodSeconds": 2}],
+    },
+    "scaleDown": {
+        "stabilizationWindowSeconds": 8,
+        "policies": [{"type": "Percent", "value": 100, "periodSeconds": 2}],
+    },
+}
+
+
+def gpu(
+    *,
+    config: Json | None = None,
+    node_selector: dict[str, str] | None = None,
+    tolerations: list[Json] | None = None,
+) -> Json:
+    """A GPU release with no GPU to spare; the model itself is told to run on the CPU."""
+    values = serving(config={"device": "cpu", **(config or {})}, device="gpu")
+    if node_selector is not None:
+        values["nodeSelector"] = node_selector
+    if tolerations is not None:
+        values["tolerations"] = tolerations
+    return values
+
+
+def autoscaler(serving: Serving) -> Json:
+    """The release's HorizontalPodAutoscaler."""
+    found = serving.cluster.list(
+        f"/apis/autoscaling/v2/namespaces/{serving.namespace}/horizontalpodautoscalers",
+        labelSelector=f"{INSTANCE_LABEL}={serving.name}",
+    )
+    return found[0]

