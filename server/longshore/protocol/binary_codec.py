@@ -150,7 +150,7 @@ def _binary_output(name: str, array: Array) -> tuple[dict[str, Any], bytes | mem
     if datatype is Datatype.BYTES:
         blob = encode_bytes_tensor(output_bytes(name, array))
     else:
-        blob = memoryview(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")))
+        blob = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data
     size = blob.nbytes if isinstance(blob, memoryview) else len(blob)
     parameters = {"binary_data_size": size}
     shape = array.shape

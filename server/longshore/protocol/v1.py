@@ -153,7 +153,8 @@ def _check_rows(response: InferenceResponse, request: InferenceRequest, rows: in
 
 def _value(name: str, array: Array) -> Any:
     if output_datatype(name, array) is not Datatype.BYTES:
-        return json_numbers(array).reshape(array.shape)
+        # orjson takes no 0-d arrays, only their scalars.
+        return json_numbers(array) if array.shape else array[()]
     elements: list[Any] = [_text(element) for element in output_bytes(name, array)]
     for size in reversed(array.shape[1:]):
         elements = [elements[start : start + size] for start in range(0, len(elements), size)]
