@@ -1,0 +1,61 @@
+"""Locust itself, against a real server."""
+
+from __future__ import annotations
+
+import socket
+
+from tests.loadtests.conftest import RunLocust
+
+
+def test_json_and_binary_users_find_the_model_and_are_answered(run_locust: RunLocust) -> None:
+    run = run_locust("--max-error-rate", "0", "--max-p99-ms", "5000")
+    assert run.exit_code == 0, run.output
+    assert "model=digits encoding=json" in run.output
+    assert "model=digits encoding=binary" in run.output
+
+
+def test_a_p99_above_the_threshold_fails_the_run(run_locust: RunLocust) -> None:
+    run = run_locust("--max-p99-ms", "0.001", "JsonUser")
+    assert run.exit_code == 1, run.output
+    assert "allowed are 0.001 ms" in run.output
+
+
+def test_errors_above_the_threshold_fail_the_run_and_say_what_was_answered(
+    run_locust: RunLocust,
+) -> None:
+    run = run_locust("--rows", "0", "JsonUser")
+    assert run.exit_code == 1, run.output
+    assert "requests failed: 100.00%" in run.output
+    assert "400: " in run.output
+
+
+def test_errors_within_the_threshold_pass(run_locust: RunLocust) -> None:
+    run = run_locust("--rows", "0", "--max-error-rate", "1", "JsonUser")
+    assert run.exit_code == 0, run.output
+
+
+def test_an_open_load_keeps_to_its_rate(run_locust: RunLocust) -> None:
+    run = run_locust(
+        "--only-summary", "--arrivals-per-user", "20", "--shape", "spike", "BinaryUser"
+    )
+    assert run.exit_code == 0, run.output
+    row = next(line for line in run.output.splitlines() if "Aggregated" in line)
+    requests = int(row.split()[1])
+    # One user at 20 a second for 2 s, a second one for a fifth of it: 48 expected, closed load
+    # would send thousands.
+    assert 20 <= requests <= 90, run.output
+
+
+def test_an_unknown_model_ends_the_run_with_a_sentence(run_locust: RunLocust) -> None:
+    run = run_locust("--model", "no-such-model", "JsonUser")
+    assert run.exit_code == 1, run.output
+    assert "has no metadata of the model 'no-such-model'" in run.output
+
+
+def test_a_server_out_of_reach_ends_the_run_with_a_sentence(run_locust: RunLocust) -> None:
+    with socket.socket() as bound_only:
+        bound_only.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{bound_only.getsockname()[1]}"
+        run = run_locust(host=host)
+    assert run.exit_code == 1, run.output
+    assert "choose one with --model" in run.output
