@@ -7,6 +7,7 @@ scikit-learn's 1797 scanned digits, drawn class by class.
 from __future__ import annotations
 
 import io
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -71,6 +72,14 @@ def digits_scans() -> tuple[Scans, Scans, Labels, Labels]:
         scans, digits.target, test_size=0.2, random_state=SEED, stratify=digits.target
     )
     return train, held_out, train_labels, held_out_labels
+
+
+def write_request(scans: Scans, labels: Labels, digit: int = 7) -> None:
+    """The first held-out scan of `digit`, as the body of an inference request."""
+    scan = scans[labels == digit][0]
+    tensor = {"name": "image", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": [scan.tolist()]}
+    body = json.dumps({"id": f"a-scanned-{digit}", "inputs": [tensor]})
+    (MODELS / "digits" / "request.json").write_text(body + "\n")
 
 
 def train_digits(scans: Scans, labels: Labels) -> DigitsNet:
@@ -159,6 +168,7 @@ def build_digits() -> None:
     net = train_digits(scans, labels)
     reached = accuracy(net, held_out, held_out_labels)
     print(f"digits: accuracy {reached:.4f} on {len(held_out)} held-out scans")
+    write_request(held_out, held_out_labels)
     export_digits(net, held_out_accuracy=reached, count=len(held_out))
 
 

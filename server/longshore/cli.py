@@ -11,6 +11,7 @@ from pathlib import Path
 from longshore import __version__
 from longshore.errors import ModelConfigError, ModelLoadError, SettingsError
 from longshore.logs import configure_logging
+from longshore.repository.model_config import ModelConfig
 from longshore.settings import ENV_PREFIX, Option, Settings, load_settings, option_table
 
 USAGE_ERROR, LOAD_ERROR = 2, 1
@@ -40,6 +41,53 @@ def _serve(options: argparse.Namespace) -> int:
     return uvloop.run(Server(settings).run())
 
 
+def _inspect(options: argparse.Namespace) -> int:
+    """Print what would be served and what is wrong; 1 when nothing can be served."""
+    from longshore.backends.base import Device
+    from longshore.backends.registry import create_backend
+    from longshore.repository.inspection import inspect
+    from longshore.repository.layout import ModelRepository
+
+    found = inspect(ModelRepository(Path(options.directory), name=options.name, settle_seconds=0))
+    print(f"model: {found.model_name or '(no valid name)'}")
+    for artifact in found.artifacts:
+        print(f"version {artifact.version}: {artifact.path.name} ({artifact.format})")
+        config = found.config or ModelConfig()
+        backend = create_backend(artifact, config=config, device=Device("cpu"), threads=1)
+        for kind, specs in (
+            ("input", backend.signature.inputs),
+            ("output", backend.signature.outputs),
+        ):
+            for spec in specs:
+                print(f"  {kind} {spec.name}: {spec.datatype} {list(spec.shape)}")
+        backend.close()
+    for problem in found.problems:
+        print(f"version {problem.version} is not served: {problem.message}")
+    if found.fault:
+        print(f"nothing is served: {found.fault}")
+    return 0 if found.is_servable else LOAD_ERROR
+
+
+def _manifest(options: argparse.Namespace) -> int:
+    """Write, or verify, the manifest of every version."""
+    from longshore.repository.integrity import verify, write_manifest
+    from longshore.repository.layout import ModelRepository
+
+    directory = Path(options.directory)
+    if options.verify:
+        repository = ModelRepository(directory, settle_seconds=0, manifest="required")
+        scan = repository.scan()
+        for problem in scan.problems:
+            raise ModelLoadError(problem.message)
+        for artifact in scan.artifacts:
+            verify(artifact)
+            print(f"verified: {artifact.path}")
+        return 0
+    for version in ModelRepository(directory, settle_seconds=0).directories():
+        print(f"written: {write_manifest(version)}")
+    return 0
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     config_file = options.config_file or os.environ.get(f"{ENV_PREFIX}CONFIG_FILE")
     settings = load_settings(vars(options), os.environ, Path(config_file) if config_file else None)
@@ -59,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     for row in option_table():
         if row.name != "model_path":
             _add_option(serve, row)
+    inspect = commands.add_parser("inspect", help="say what would be served, and what is wrong")
+    inspect.set_defaults(command=_inspect)
+    inspect.add_argument("directory", metavar="DIR", help="directory of the model")
+    inspect.add_argument("--name", help="name of the model, as for serve")
+    manifest = commands.add_parser("manifest", help="write manifest.json for every version")
+    manifest.set_defaults(command=_manifest)
+    manifest.add_argument("directory", metavar="DIR", help="directory of the model")
+    manifest.add_argument("--verify", action="store_true", help="compare instead of writing")
     return parser
 
 
