@@ -150,6 +150,11 @@ def test_a_shape_that_is_absurd_or_does_not_fit(shape: Any, words: str) -> None:
     assert words in str(error)
 
 
+def test_a_number_where_a_list_was_wanted() -> None:
+    error = refusal(request(entry(shape=[2, 2], data=[[1.0, 2.0], 3.0])))
+    assert "shape [2, 2] says: found 3.0 where a list of 2 was wanted" in str(error)
+
+
 def test_a_zero_hides_no_absurd_size() -> None:
     signature = of("FP32", (-1, -1, -1))
     assert "too large to exist" in str(
@@ -169,6 +174,7 @@ def test_a_zero_hides_no_absurd_size() -> None:
         ([[[1.0, 2.0]]], "a list of 1 on axis 1, which has 2"),
         ([[[1.0], [2.0]]], "element 0 of `data` is [1.0]"),
         ([[1.0, 2.0], 3.0], "a list of 2 on axis 0, which has 1"),
+        ([[1.0, 2.0, "x"]], "a list of 3 on axis 1"),
         ([1.0, [2.0]], "element 1 of `data` is [2.0]"),
         ([1.0, "2"], "element 1 of `data` is '2'"),
         ([1.0, None], "element 1 of `data` is null"),

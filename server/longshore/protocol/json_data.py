@@ -8,7 +8,6 @@ numbers beyond FP32 into infinities; the standard one ("=") refuses them.
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 from collections.abc import Sequence
 from itertools import chain
@@ -107,44 +106,40 @@ def _bool_array(flat: list[Any], name: str) -> Array:
 def _bytes_array(flat: list[Any], name: str) -> Array:
     array = np.empty(len(flat), dtype=np.object_)
     try:
-        array[:] = [
-            element.encode() if type(element) is str else _from_base64(element) for element in flat
-        ]
+        array[:] = [_to_bytes(element) for element in flat]
     except (ValueError, TypeError) as error:
         raise InvalidRequest(_element_error(flat, Datatype.BYTES, name)) from error
     return array
 
 
-def _from_base64(element: Any) -> bytes:
-    """`{"b64": "..."}` (TensorFlow Serving's REST API, "Encoding binary values")."""
+def _to_bytes(element: Any) -> bytes:
+    """A string, or `{"b64": "..."}` (TensorFlow Serving's REST API, "Encoding binary values")."""
+    if type(element) is str:
+        return element.encode()
     if type(element) is not dict or element.keys() != {"b64"}:
-        raise ValueError("not a string")
+        raise TypeError("not a string")
     return base64.b64decode(element["b64"], validate=True)
 
 
 def _element_error(flat: Sequence[Any], datatype: Datatype, name: str) -> str:
-    for index, element in enumerate(flat):
-        if not _fits(element, datatype):
-            return (
-                f"input '{name}': element {index} of `data` is {shown(element)}; "
-                f"{datatype} takes {_allowed(datatype)}"
-            )
-    raise AssertionError("an element was refused that fits")
+    index = next(index for index, element in enumerate(flat) if not _fits(element, datatype))
+    return (
+        f"input '{name}': element {index} of `data` is {shown(flat[index])}; "
+        f"{datatype} takes {_allowed(datatype)}"
+    )
 
 
 def _fits(element: Any, datatype: Datatype) -> bool:
-    if datatype is Datatype.BOOL:
-        return type(element) is bool
-    if datatype is Datatype.BYTES:
-        try:
-            return type(element) is str or isinstance(_from_base64(element), bytes)
-        except (ValueError, TypeError, binascii.Error):
-            return False
+    if type(element) is bool or datatype is Datatype.BOOL:
+        return type(element) is bool and datatype is Datatype.BOOL
     try:
-        struct.pack(f"={_FORMATS[datatype]}", element)
-    except (struct.error, OverflowError):
+        if datatype is Datatype.BYTES:
+            _to_bytes(element)
+        else:
+            struct.pack(f"={_FORMATS[datatype]}", element)
+    except (struct.error, OverflowError, ValueError, TypeError):
         return False
-    return type(element) is not bool
+    return True
 
 
 def _allowed(datatype: Datatype) -> str:
@@ -159,10 +154,9 @@ def _allowed(datatype: Datatype) -> str:
 
 
 def _nesting_error(level: list[Any], axis: int, shape: tuple[int, ...], name: str) -> str:
+    size = shape[axis]
+    item = next(item for item in level if type(item) is not list or len(item) != size)
     start = f"input '{name}': `data` is not nested as shape {list(shape)} says: "
-    for item in level:
-        if type(item) is not list:
-            return f"{start}found {shown(item)} where a list of {shape[axis]} was wanted"
-        if len(item) != shape[axis]:
-            return f"{start}a list of {len(item)} on axis {axis}, which has {shape[axis]}"
-    raise AssertionError("lists were refused that fit")
+    if type(item) is not list:
+        return f"{start}found {shown(item)} where a list of {size} was wanted"
+    return f"{start}a list of {len(item)} on axis {axis}, which has {size}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from typing import Any, TypeAlias
 
+import numpy as np
 import orjson
 
 from longshore.errors import InvalidRequest, UnsupportedFeature
@@ -155,10 +156,9 @@ def _value(name: str, array: Array) -> Any:
     if output_datatype(name, array) is not Datatype.BYTES:
         # orjson takes no 0-d arrays, only their scalars.
         return json_numbers(array) if array.shape else array[()]
-    elements: list[Any] = [_text(element) for element in output_bytes(name, array)]
-    for size in reversed(array.shape[1:]):
-        elements = [elements[start : start + size] for start in range(0, len(elements), size)]
-    return elements if array.shape else elements[0]
+    texts = np.empty(array.size, dtype=np.object_)
+    texts[:] = [_text(element) for element in output_bytes(name, array)]
+    return texts.reshape(array.shape).tolist()
 
 
 def _text(element: bytes) -> Any:
