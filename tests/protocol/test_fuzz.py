@@ -55,18 +55,12 @@ def near_requests(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
     tail = draw(st.binary(max_size=40))
     datatype = draw(st.sampled_from(list(Datatype)))
     x: dict[str, Any] = {"name": "x", "shape": [1, 2], "datatype": datatype, "data": [1, 0]}
-    b: dict[str, Any] = {"name": "b", "shape": [1], "datatype": "BYTES"}
-    b["parameters"] = {"binary_data_size": len(tail)}
+    size: dict[str, Any] = {"binary_data_size": len(tail)}
+    b = {"name": "b", "shape": [1], "datatype": "BYTES", "parameters": size}
     document: dict[str, Any] = {"id": "1", "inputs": [x, b], "outputs": [{"name": "x"}]}
     for _ in range(draw(st.integers(0, 3))):
-        holder = draw(st.sampled_from([document, x, b, b["parameters"]]))
-        if draw(st.booleans()) and holder:
-            key = draw(st.sampled_from(sorted(holder)))
-        else:
-            key = draw(WORDS)
-        if not isinstance(b.get("parameters"), dict):
-            break
-        holder[key] = draw(VALUES)
+        holder = draw(st.sampled_from([document, x, b, size]))
+        holder[draw(st.sampled_from(sorted(holder)) | WORDS)] = draw(VALUES)
     return document, tail
 
 
