@@ -107,6 +107,20 @@ class ServerDraining(RetryableError):
     outcome = "unavailable"
 
 
+class DeviceLost(RetryableError):
+    """The accelerator failed for good, as far as this process goes; another pod can answer."""
+
+    status = 503
+    outcome = "unavailable"
+
+
+class OutOfDeviceMemory(RetryableError):
+    """The device had no memory for the execution, not even for the smallest one that was tried."""
+
+    status = 503
+    outcome = "unavailable"
+
+
 class RequestTimeout(LongshoreError):
     """The deadline of the request passed before its answer was ready."""
 

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
+from longshore.backends.device_health import DeviceHealth
+from longshore.backends.device_memory import DeviceMemory
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Signature, Tensors
+
+Precision = Literal["float32", "tf32", "fp16", "bf16"]
+
+Begun = Callable[[], Tensors]
+"""An execution that was begun; calling it waits for its end and returns the outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class CudaOptions:
+    """How a GPU is used; the CPU ignores them."""
+
+    precision: Precision = "float32"
+    """`float32` means IEEE: TF32 is off unless it is asked for. fp16 and bf16 are autocast."""
+    uses_graphs: bool = True
+    compiles: bool = False
+    memory_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +36,9 @@ class Device:
 
     kind: Literal["cpu", "cuda"]
     index: int = 0
+    options: CudaOptions = CudaOptions()
+    health: DeviceHealth = field(default_factory=DeviceHealth, compare=False, repr=False)
+    """Shared by all that runs on it: a sticky error of one is the end of all."""
 
     def __str__(self) -> str:
         return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"
@@ -53,6 +74,36 @@ class Backend(ABC):
         Raises:
             InferenceFailed: the model raised; the message says what, without a stack trace.
         """
+
+    pipeline_depth: int = 1
+    """Executions that may be begun before the first of them is finished."""
+
+    def begin(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Begun:
+        """Start an execution; its end is waited for by calling what is returned.
+
+        At most `pipeline_depth` are open at once, begun and finished by the same thread, in order.
+        The inputs have been read when this returns. Errors are those of `execute`, from either.
+        """
+        outputs = self.execute(inputs, output_names)
+        return lambda: outputs
+
+    def prepare(self, inputs: Mapping[str, Array]) -> None:
+        """Get ready for batches of this shape (a CUDA graph); a shape seen before costs nothing."""
+        return
+
+    def limit_rows(self, rows: int) -> None:
+        """No batch will be larger than `rows`: give back what was prepared for larger ones."""
+        return
+
+    def device_seconds(
+        self, inputs: Mapping[str, Array], output_names: Sequence[str]
+    ) -> float | None:
+        """Seconds that one execution keeps the device, by its own clock; `None` without one."""
+        return None
+
+    def device_memory(self) -> DeviceMemory | None:
+        """What this process holds of the device's memory; `None` where nobody can say."""
+        return None
 
     @classmethod
     def cuda_problem(cls) -> str | None:

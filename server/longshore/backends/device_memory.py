@@ -1,0 +1,33 @@
+"""Bytes of a device's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEADROOM = 0.1
+"""Share of the memory that stays free at the largest batch, for fragments and other sizes."""
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """In bytes. `used` is by tensors, `reserved` what the process keeps for them and more."""
+
+    used: int
+    reserved: int
+    free: int
+    """What the process could still take, other processes on the device and its limit considered."""
+    total: int
+    """Of the device, or the limit that the process was given."""
+
+    @property
+    def has_headroom(self) -> bool:
+        """Whether enough is free, or kept unused, for executions to vary."""
+        return self.free + self.reserved - self.used >= HEADROOM * self.total
+
+    def __str__(self) -> str:
+        return (
+            f"{self.used // _MIB} MiB used, {self.reserved // _MIB} MiB reserved, "
+            f"{self.free // _MIB} of {self.total // _MIB} MiB free"
+        )
