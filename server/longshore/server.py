@@ -25,7 +25,7 @@ from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.metrics import ServerMetrics
-from longshore.repository.artifact import ManifestPolicy
+from longshore.repository.version_reader import ManifestPolicy
 from longshore.repository.layout import ModelRepository
 from longshore.rest.access import Certificate, TokenFile
 from longshore.rest.app import inference_app, management_app
@@ -34,6 +34,7 @@ from longshore.rest.endpoints import Endpoints
 from longshore.rest.health import Health, Heartbeat
 from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
 from longshore.rest.inference import InferenceEndpoint
+from longshore.rest.listener import BACKLOG, listen, stop_new_connections
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.repository_extension import RepositoryExtension
 from longshore.settings import Settings
@@ -42,7 +43,8 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 """Between two beats of the heart, and two samples of what a request costs the event loop."""
-BACKLOG = 2048
+ACCEPT_SECONDS = 0.1
+"""From the last handshake to the closing of the listener."""
 GC_THRESHOLD = 50_000
 
 
@@ -87,12 +89,11 @@ class Server:
         self._signal = ScalingSignal(self._metrics, self._manager.name)
         health = Health(self._manager, self._drain, self._heartbeat)
         self._http = HttpServer(self._http_config(self._inference_app(health)))
-        self._http_task = asyncio.create_task(
-            self._http.serve([_listen(settings.http.host, settings.http.port)])
-        )
+        self._listener = listen(settings.http.host, settings.http.port)
+        self._http_task = asyncio.create_task(self._http.serve([self._listener]))
         self._management = ManagementThread(
             management_app(health, MetricsEndpoint(self._metrics.registry)),
-            _listen(settings.metrics.management_host, settings.metrics.management_port),
+            listen(settings.metrics.management_host, settings.metrics.management_port),
         )
         self._management.start()
         _relax_garbage_collector()
@@ -117,6 +118,8 @@ class Server:
         timeout = self._settings.lifecycle.drain_timeout_seconds
         await self._drain.wait_delay()
         started = time.monotonic()
+        stop_new_connections(self._listener)
+        await asyncio.sleep(ACCEPT_SECONDS)
         self._http.should_exit = True
         await self._http_task
         left = max(0.0, timeout - (time.monotonic() - started))
@@ -238,15 +241,6 @@ def _uvicorn_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
         backlog=BACKLOG,
         **options,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 lets the system choose one, which the log then names."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listener.setblocking(False)
-    logger.info("listening: address=%s port=%d", host, listener.getsockname()[1])
-    return listener
 
 
 def _repository(settings: Settings) -> ModelRepository:

@@ -1,7 +1,8 @@
 """HTTP/1.1 on a connection: uvicorn's httptools protocol, with the limits that it leaves to others.
 
 - A head that takes too long or grows too large ends the connection (slow-loris, huge headers).
-- A client that does not read its answers is cut off.
+- A client that does not read its answers gets no further ones, and is cut off.
+- A connection that the server ends while idle lingers: its next request may be on its way.
 - Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
 - An answer that is whole leaves in one write: `scope["respond"]`, used by `rest.responses`.
 - A request that offers `Upgrade` keeps its body: httptools stops at the end of the head and
@@ -25,6 +26,9 @@ from uvicorn.protocols.http.httptools_impl import (
 
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
+LINGER_SECONDS = 0.5
+"""How long an idle connection outlives the listener, for a request that was sent before the client
+could know: answered, with `Connection: close`, instead of reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,6 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        self._unset_keepalive_if_required()
         if self._is_in_head or self.cycle is None or self.cycle.response_complete:
             self._head_bytes += len(data)
         try:
@@ -87,6 +90,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self._is_priming:
             return
+        self._unset_keepalive_if_required()
         super().on_message_begin()
         self.scope["closes_at"] = self._closes_at  # type: ignore[typeddict-unknown-key]
         self._is_in_head = True
@@ -103,10 +107,21 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._is_priming:
             return
         self._is_in_head = False
-        self._head_bytes = 0
         self._cancel_head_timer()
+        refusal = self._check_whole_head()
+        self._head_bytes = 0
+        if refusal is not None:
+            self._refuse(*refusal)
+            return
         super().on_headers_complete()
         self.scope["respond"] = partial(self._respond, self.cycle)  # type: ignore[typeddict-unknown-key]
+
+    def shutdown(self) -> None:
+        """The listener has closed: end the connection after its answer, or when it stays idle."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LINGER_SECONDS, self._close_idle)
+        else:
+            self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -121,13 +136,16 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _respond(
         self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes
-    ) -> None:
+    ) -> bool:
         """Send a whole answer; does what `cycle.send` does for its start and its only body.
 
-        `headers` are complete lines, ended by CRLF each, and none of them `connection`.
+        `headers` are complete lines, ended by CRLF each, and none of them `connection`. False when
+        the client must first read what it was sent before: `cycle.send` waits for that.
         """
         if cycle.disconnected or cycle.response_complete:
-            return
+            return True
+        if self.flow.write_paused:
+            return False
         dates = [b"%b: %b\r\n" % header for header in cycle.default_headers]
         closing = b"" if cycle.keep_alive else b"connection: close\r\n"
         cycle.transport.write(
@@ -139,6 +157,26 @@ class LimitedProtocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
+        return True
+
+    def _close_idle(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        elif not self._is_in_head:
+            self.transport.close()
+
+    def _check_whole_head(self) -> tuple[int, str] | None:
+        """Why a head that arrived whole is refused (RFC 9112, section 3.2: `Host`), or `None`."""
+        limit = self.limits.max_header_bytes
+        if self._head_bytes > limit:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            if size > limit:
+                return 431, f"the head exceeds {limit} bytes"
+        if self.parser.get_http_version() == "1.1" and not any(
+            name == b"host" for name, _ in self.headers
+        ):
+            return 400, "the request has no Host header"
+        return None
 
     def _check_head(self) -> None:
         if self._head_bytes > self.limits.max_header_bytes:

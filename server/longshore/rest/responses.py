@@ -58,8 +58,9 @@ async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
     must_close = scope["must_close"](scope["closes_at"])
     respond = scope.get("respond")
     if respond is not None and not must_close and scope["method"] != "HEAD":
-        respond(answer.status, _header_lines(answer, scope["request_id"]), answer.body)
-        return
+        lines = _header_lines(answer, scope["request_id"])
+        if respond(answer.status, lines, answer.body):
+            return
     headers: Headers = [
         *answer.headers,
         (b"content-length", str(len(answer.body)).encode()),

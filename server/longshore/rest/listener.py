@@ -1,0 +1,47 @@
+"""Listening sockets: opened before anything else, closed without resetting a client."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import socket
+import struct
+from contextlib import suppress
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 2048
+SO_ATTACH_FILTER = 26
+"""asm-generic/socket.h; Python's `socket` does not name it."""
+DROP_SYN = (
+    (0x30, 0, 0, 13),  # load the byte of the TCP header that holds the flags
+    (0x45, 0, 1, 0x02),  # SYN set? else skip one
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFFFFFF),  # take whole
+)
+"""Classic BPF: (operation, jump if true, jump if false, operand), Linux networking/filter.rst."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 lets the system choose one, which the log then names."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    logger.info("listening: address=%s port=%d", host, listener.getsockname()[1])
+    return listener
+
+
+def stop_new_connections(listener: socket.socket) -> None:
+    """Let no further handshake begin, while those that did can still be accepted.
+
+    Closing a listener resets connections that the kernel has completed and nobody has accepted,
+    requests in them included. With this filter in place first, and the rest accepted, none is left.
+    Where the system offers no filter nothing happens.
+    """
+    program = b"".join(struct.pack("HBBI", *instruction) for instruction in DROP_SYN)
+    instructions = ctypes.create_string_buffer(program, len(program))
+    address = ctypes.addressof(instructions)
+    with suppress(OSError):
+        listener.setsockopt(
+            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(DROP_SYN), address)
+        )
