@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def request() -> bytes:
 
 def answered_version(body: bytes) -> int:
     """Which version computed the answer to `request`."""
-    return round(json.loads(body)["outputs"][0]["data"][0])
+    return int(json.loads(body)["outputs"][0]["data"][0])
 
 
 def _graph(version: int, layers: int) -> onnx.ModelProto:
@@ -51,7 +52,7 @@ def _graph(version: int, layers: int) -> onnx.ModelProto:
     names = ["input", *(f"layer{index}" for index in range(layers))]
     nodes = [
         helper.make_node("MatMul", [before, "identity"], [after])
-        for before, after in zip(names, names[1:], strict=False)
+        for before, after in itertools.pairwise(names)
     ]
     nodes.append(helper.make_node("Mul", [names[-1], "factor"], ["output"]))
     ends = [

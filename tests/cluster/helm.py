@@ -50,9 +50,7 @@ class Release:
         return self.helm("rollback", self.name, str(revision), *options)
 
     def test(self) -> str:
-        return self.helm(
-            "test", self.name, "-n", self.namespace, "--logs", "--timeout", f"{WAIT_SECONDS}s"
-        )
+        return self.helm("test", self.name, "-n", self.namespace, "--timeout", f"{WAIT_SECONDS}s")
 
     def uninstall(self) -> str:
         return self.helm("uninstall", self.name, "-n", self.namespace, "--wait")

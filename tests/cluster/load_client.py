@@ -1,7 +1,7 @@
 """Steady load from outside the server: arrivals on a schedule, and the fate of every request.
 
 Arrivals do not wait for answers, so a slow server cannot slow the load down. A fixed share of the
-requests opens a connection of its own; the others share a bounded number of kept ones.
+requests opens a connection of its own; the others take turns on the kept ones.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class LoadClient:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _idle: collections.deque[Connection] = field(default_factory=collections.deque)
+    _kept: int = 0
     _began: float = 0.0
 
     def start(self) -> LoadClient:
@@ -133,10 +134,11 @@ class LoadClient:
             self._record(arrival, status=answer.status, was_kept_alive=not is_fresh)
 
     async def _exchange(self, *, is_fresh: bool) -> Answer:
-        connection = None if is_fresh else self._take_idle()
+        connection = None if is_fresh else self._take_kept()
         target = self.target
         if connection is None:
             connection = await Connection.open(target.host, target.port)
+            self._kept += not is_fresh
         request = post(target.path, target.body, host=target.host, is_kept_alive=not is_fresh)
         is_reusable = False
         try:
@@ -144,18 +146,20 @@ class LoadClient:
             is_reusable = not is_fresh and answer.is_kept_alive
             return answer
         finally:
-            if is_reusable and len(self._idle) < self.kept_connections:
+            if is_reusable:
                 self._idle.append(connection)
             else:
                 connection.close()
+                self._kept -= not is_fresh
 
-    def _take_idle(self) -> Connection | None:
-        """The longest unused kept connection that the server has not closed."""
-        while self._idle:
+    def _take_kept(self) -> Connection | None:
+        """The longest unused kept connection; None while another may be opened."""
+        while self._idle and self._kept >= self.kept_connections:
             connection = self._idle.popleft()
             if connection.is_usable:
                 return connection
             connection.close()
+            self._kept -= 1
         return None
 
     def _record(

@@ -35,6 +35,13 @@ def adapter_rules(directory: Path, *, window: str | None = SHORT_WINDOW) -> Path
     return path
 
 
+def shipped_window_seconds() -> float:
+    """The longest rate window of the shipped rules."""
+    text = RULES_FILE.read_text(encoding="utf-8")
+    units = {"s": 1, "m": 60, "h": 3600}
+    return max(float(n) * units[unit] for n, unit in re.findall(r"\[(\d+)([smh])\]", text))
+
+
 def scrape_configs() -> list[Json]:
     """The usual job for pods with `prometheus.io/*` annotations."""
     address = {

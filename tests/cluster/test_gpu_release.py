@@ -58,7 +58,7 @@ def test_it_waits_for_a_gpu_where_no_node_has_one(cluster: Cluster, namespace: s
 
 
 def test_it_waits_for_the_product_that_it_asked_for(
-    cluster: Cluster, namespace: str, gpu_node: str
+    cluster: Cluster, gpu_node: str, namespace: str
 ) -> None:
     serving = _serving(cluster, namespace)
     selector = {"nvidia.com/gpu.product": "Another-GPU"}
@@ -67,7 +67,7 @@ def test_it_waits_for_the_product_that_it_asked_for(
 
 
 def test_it_waits_where_the_taint_is_not_tolerated(
-    cluster: Cluster, namespace: str, gpu_node: str
+    cluster: Cluster, gpu_node: str, namespace: str
 ) -> None:
     serving = _serving(cluster, namespace)
     other = [{"key": "another", "operator": "Exists"}]
@@ -76,7 +76,7 @@ def test_it_waits_where_the_taint_is_not_tolerated(
 
 
 def test_it_runs_on_the_gpu_and_rolls_out_with_none_to_spare(
-    cluster: Cluster, namespace: str, gpu_node: str
+    cluster: Cluster, gpu_node: str, namespace: str
 ) -> None:
     serving = _serving(cluster, namespace)
     serving.release.install(chart_values.gpu())

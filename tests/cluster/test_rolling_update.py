@@ -17,10 +17,10 @@ RATE = 50.0
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 2.0
 
 
-def _installed(cluster: Cluster, namespace: str, **values: object) -> Serving:
+def _installed(cluster: Cluster, namespace: str) -> Serving:
     serving = Serving(cluster, namespace, "scale")
     example_models.write_version(serving.create_claim() / example_models.NAME, 1)
-    serving.release.install(chart_values.serving(replicas=2, **values))
+    serving.release.install(chart_values.serving(replicas=2))
     serving.wait_until_ready(2)
     return serving
 
@@ -82,8 +82,8 @@ def test_a_bad_version_never_becomes_ready_and_traffic_is_untouched(
     serving.wait_until_ready(2)
     good = {pod["metadata"]["uid"] for pod in serving.pods()}
     load = serving.load(RATE)
+    bad = chart_values.serving(replicas=2, path="broken")
     with pytest.raises(commands.CommandFailed):
-        bad = chart_values.serving(replicas=2, path="broken")
         serving.release.upgrade(bad, seconds=15)
     assert good <= {pod["metadata"]["uid"] for pod in serving.ready_pods()}
     serving.release.rollback(1)

@@ -75,4 +75,5 @@ class CertificateAuthority:
         }
         path = identity.certificate.with_suffix(".kubeconfig")
         path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        path.chmod(0o600)
         return path

@@ -6,6 +6,7 @@ differs from the official one in Python's place (/usr/bin, with links) and in si
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -48,7 +49,7 @@ def make_archive() -> None:
     with tarfile.open(ARCHIVE.with_suffix(".packing"), "w") as packed:
         packed.add(root, arcname=".")
     ARCHIVE.with_suffix(".packing").rename(ARCHIVE)
-    subprocess.run(["rm", "-rf", str(root)], check=True)
+    shutil.rmtree(root)
 
 
 def import_as(name: str) -> None:

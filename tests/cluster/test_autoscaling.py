@@ -1,0 +1,207 @@
+"""The real autoscaler follows the load through the real adapter and the shipped rules.
+
+Unless a test says otherwise the clocks are shortened: autoscaler sync 2 s instead of 15 s, scrape
+1 s, rate window 10 s instead of the shipped one, scale-down window 8 s instead of 300 s.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster import chart_values, example_models, rules, timeline
+from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
+from tests.cluster.load_client import Fate, LoadClient, Summary
+from tests.cluster.node_agent import quantities
+from tests.cluster.node_agent.api import Json
+from tests.cluster.serving import Serving
+from tests.cluster.timeline import Timeline
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+
+BUILD = Path(__file__).resolve().parents[2] / "build/cluster"
+PICTURE = "load-step.png"
+LOW, HIGH, TARGET = 18.0, 90.0, 20.0
+RIGHT_COUNT = math.ceil(HIGH / TARGET)
+WINDOW_SECONDS = 10.0
+POD_START_SECONDS = 10.0
+"""Allowed for a pod's way to ready, while other pods start on the same two cores."""
+DOWN_SECONDS = 60.0
+SETTLE_SECONDS = 12.0
+TOLERANCE = 0.1
+"""The autoscaler leaves a ratio within this of 1 alone."""
+
+
+def _install(cluster: Cluster, namespace: str, values: Json, layers: int) -> Serving:
+    serving = Serving(cluster, namespace, "scale")
+    model = serving.create_claim() / example_models.NAME
+    example_models.write_version(model, 1, layers=layers)
+    serving.release.install(values)
+    serving.wait_until_ready(1)
+    return serving
+
+
+def _wait_for_metric(cluster: Cluster, namespace: str, name: str) -> None:
+    def is_known() -> bool:
+        conditions = chart_values.autoscaler(Serving(cluster, namespace, "scale"))
+        states = conditions.get("status", {}).get("conditions") or []
+        return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in states)
+
+    cluster.wait_until(is_known, f"the autoscaler to read {name}", seconds=60)
+
+
+def _lag_seconds(timings: Timings, window_seconds: float) -> float:
+    """When the whole step must have been seen: scrape + rate window + autoscaler sync."""
+    return timings.scrape_seconds + window_seconds + timings.autoscaler_sync_seconds
+
+
+def test_a_fivefold_step_in_requests_is_followed_up_and_back(
+    cluster: Cluster, namespace: str
+) -> None:
+    values = chart_values.autoscaled(
+        requests_per_second=TARGET, config={"connection_max_age_seconds": 4}
+    )
+    serving = _install(cluster, namespace, values, layers=0)
+    load = LoadClient(serving.target(), LOW, fresh_share=0.2, kept_connections=32).start()
+    watch = Timeline(serving, load).start()
+    _wait_for_metric(cluster, namespace, "requests per second")
+    time.sleep(WINDOW_SECONDS)
+    stepped_at = load.elapsed
+    load.set_rate(HIGH)
+    bound = _lag_seconds(SHORTENED, WINDOW_SECONDS) + POD_START_SECONDS
+    serving.wait_until_ready(RIGHT_COUNT, seconds=bound)
+    time.sleep(SETTLE_SECONDS)
+    shares = _shares(cluster, namespace)
+    load.set_rate(LOW)
+    serving.wait_until_ready(1, seconds=DOWN_SECONDS)
+    time.sleep(5)
+    samples = watch.stop()
+    fates = load.stop()
+    title = f"{LOW:.0f} to {HIGH:.0f} requests/s and back, {TARGET:.0f} a pod, shortened clocks"
+    _keep_picture(watch, fates, title)
+
+    summary = Summary.of(fates)
+    took = watch.seconds_until_ready(RIGHT_COUNT, since=stepped_at)
+    print(f"capacity after {took:.1f} s, allowed {bound:.1f} s; {summary}; shares {shares}")
+    assert summary.lost == 0, summary
+    assert max(sample.desired for sample in samples) == RIGHT_COUNT
+    _assert_no_flapping(watch.desired_changes())
+    assert len(shares) == RIGHT_COUNT
+    assert min(shares.values()) > 0.25 * HIGH / RIGHT_COUNT
+
+
+def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
+    cluster: Cluster, namespace: str
+) -> None:
+    target = 0.05
+    values = chart_values.autoscaled(utilization=target, config={"max_batch_size": 0})
+    serving = _install(cluster, namespace, values, layers=600)
+    load = serving.load(5.0)
+    watch = Timeline(serving, load).start()
+    _wait_for_metric(cluster, namespace, "utilization")
+    cost = _seconds_per_request(cluster, namespace)
+    low = 0.7 * target / cost
+    load.set_rate(low)
+    time.sleep(WINDOW_SECONDS + 4)
+    load.set_rate(5 * low)
+    time.sleep(_lag_seconds(SHORTENED, WINDOW_SECONDS) + POD_START_SECONDS + SETTLE_SECONDS)
+    work = _offered_work(cluster, namespace)
+    count = len(serving.ready_pods())
+    load.set_rate(low)
+    serving.wait_until_ready(1, seconds=DOWN_SECONDS)
+    watch.stop()
+    summary = Summary.of(load.stop())
+    print(f"cost {1000 * cost:.1f} ms, work {work:.2f}, {count} pods; {summary}")
+    assert summary.lost == 0, summary
+    assert count > 2
+    right = math.ceil(work / target)
+    assert count == right or abs(work / (count * target) - 1) <= TOLERANCE
+
+
+@pytest.fixture
+def shipped_clocks(cluster: Cluster) -> Iterator[None]:
+    """Controllers, Prometheus and adapter with their shipped timings, for one test."""
+    _set_clocks(cluster, SHIPPED, window=None)
+    yield
+    _set_clocks(cluster, SHORTENED, window=rules.SHORT_WINDOW)
+
+
+def test_with_the_shipped_clocks_the_step_is_followed_within_the_lag_formula(
+    cluster: Cluster, shipped_clocks: None, namespace: str
+) -> None:
+    window = rules.shipped_window_seconds()
+    values = chart_values.autoscaled(requests_per_second=TARGET)
+    del values["autoscaling"]["behavior"]
+    serving = _install(cluster, namespace, values, layers=0)
+    load = serving.load(LOW)
+    _wait_for_metric(cluster, namespace, "requests per second")
+    time.sleep(window)
+    stepped_at = load.elapsed
+    load.set_rate(HIGH)
+    bound = _lag_seconds(SHIPPED, window) + POD_START_SECONDS
+    serving.wait_until_ready(RIGHT_COUNT, seconds=bound + SHIPPED.autoscaler_sync_seconds)
+    took = load.elapsed - stepped_at
+    summary = Summary.of(load.stop())
+    print(f"shipped clocks: capacity after {took:.0f} s, lag formula {bound:.0f} s; {summary}")
+    assert summary.lost == 0, summary
+
+
+def _set_clocks(cluster: Cluster, timings: Timings, *, window: str | None) -> None:
+    for name in ("adapter", "prometheus"):
+        cluster.metrics.stop(name)
+    cluster.control_plane.restart_controller_manager(timings)
+    cluster.metrics.start_prometheus(rules.scrape_configs())
+    file = rules.adapter_rules(cluster.folders.root, window=window)
+    assert file is not None
+    cluster.metrics.start_adapter(file)
+
+
+def _assert_no_flapping(counts: list[int]) -> None:
+    """Up without a step down, then down without a step up."""
+    top = counts.index(max(counts))
+    assert counts[: top + 1] == sorted(counts[: top + 1]), counts
+    assert counts[top:] == sorted(counts[top:], reverse=True), counts
+
+
+def _shares(cluster: Cluster, namespace: str) -> dict[str, float]:
+    """Requests a second that each pod gets, as Prometheus counted them."""
+    rate = f'sum by (pod) (rate(longshore_requests_total{{namespace="{namespace}"}}[10s]))'
+    return {row["metric"]["pod"]: float(row["value"][1]) for row in cluster.metrics.query(rate)}
+
+
+def _offered_work(cluster: Cluster, namespace: str) -> float:
+    metric = cluster.metrics.pod_metric(namespace, "longshore_utilization")
+    return float(sum(quantities.parse(value) for value in metric.values()))
+
+
+def _seconds_per_request(cluster: Cluster, namespace: str) -> float:
+    """What the pods say that one request costs, from work and arrivals over the same time."""
+    where = f'{{namespace="{namespace}"}}'
+    work = f"sum(rate(longshore_offered_work_seconds_total{where}[10s]))"
+    arrivals = f"sum(rate(longshore_requests_total{where}[10s]))"
+
+    def value() -> float | None:
+        found = cluster.metrics.value(f"{work} / {arrivals}")
+        return found if found is not None and found > 0 else None
+
+    cluster.wait_until(value, "a price per request")
+    found = value()
+    assert found is not None
+    return found
+
+
+def _keep_picture(watch: Timeline, fates: list[Fate], title: str) -> None:
+    """Into the build folder always, beside the README when asked to renew it."""
+    places = [BUILD]
+    if os.environ.get("LONGSHORE_RENEW_PICTURES"):
+        places.append(Path(__file__).parent)
+    for place in places:
+        timeline.draw(watch, fates, place / PICTURE, title=title)
+    summary = {"changes": watch.desired_changes(), "lost": Summary.of(fates).lost}
+    (BUILD / "load-step.json").write_text(json.dumps(summary), encoding="utf-8")
