@@ -7,7 +7,7 @@ elements are `bytes`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import prod
 from typing import Any, TypeAlias
@@ -100,16 +100,16 @@ class Signature:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    output_names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "output_names", tuple(spec.name for spec in self.outputs))
 
     def input(self, name: str) -> TensorSpec | None:
         return _find(self.inputs, name)
 
     def output(self, name: str) -> TensorSpec | None:
         return _find(self.outputs, name)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        return tuple(spec.name for spec in self.outputs)
 
 
 def element_count(shape: Iterable[int]) -> int:

@@ -72,10 +72,9 @@ async def test_a_passed_deadline_is_a_timeout(clock):
 
 async def test_a_client_that_leaves_gives_its_place_back(clock):
     batcher = make_batcher(clock, max_wait_seconds=0.5)
-    futures = [submit(batcher, clock) for _ in range(6)]
-    futures[0].cancel()
-    futures[1].cancel()
-    await asyncio.sleep(0)
+    requests = [submit(batcher, clock) for _ in range(6)]
+    requests[0].abandon()
+    requests[1].abandon()
 
     assert batcher.rows_inside == 4
     submit(batcher, clock)
@@ -83,20 +82,30 @@ async def test_a_client_that_leaves_gives_its_place_back(clock):
 
 async def test_the_deadline_answers_a_request_that_still_waits(clock):
     batcher = make_batcher(clock)
-    future = submit(batcher, clock, timeout=0.01)
+    request = submit(batcher, clock, timeout=0.01)
 
     with pytest.raises(RequestTimeout):
-        await future
+        await request.future
 
 
 async def test_waiting_until_idle_ends_when_the_last_request_does(clock):
     batcher = make_batcher(clock)
-    future = submit(batcher, clock)
+    request = submit(batcher, clock)
     assert not await batcher.wait_idle(0.001)
 
-    future.cancel()
+    asyncio.get_running_loop().call_soon(request.abandon)
 
     assert await batcher.wait_idle(5.0)
+
+
+async def test_a_place_is_given_back_only_once(clock):
+    batcher = make_batcher(clock)
+    request = submit(batcher, clock)
+    request.succeed({})
+    request.abandon()
+    request.leave()
+
+    assert batcher.rows_inside == 0
 
 
 async def test_a_listener_hears_of_every_request(clock):

@@ -30,6 +30,7 @@ def make_request(loop, clock):
             arrived=clock(),
             deadline=clock() + deadline,
             future=loop.create_future(),
+            on_leave=lambda request: None,
         )
 
     return make

@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from longshore.batching.pending_request import PendingRequest
 from longshore.errors import InferenceFailed, InvalidRequest
 from longshore.execution.model import Model
 from longshore.repository.model_config import ModelConfig, ModelInput, Padding
@@ -32,6 +33,10 @@ async def serve(load_identity, metrics):
 
 
 def infer(model: Model, array) -> asyncio.Future:
+    return submit(model, array).future
+
+
+def submit(model: Model, array) -> PendingRequest:
     inputs = {"INPUT0": np.asarray(array, dtype=np.float32)}
     now = asyncio.get_running_loop().time()
     return model.infer(
@@ -104,10 +109,10 @@ async def test_a_poison_request_fails_alone(serve):
 
 async def test_a_request_whose_client_left_is_not_computed(serve):
     model = serve(SLOW, instances=1, max_batch_size=1)
-    futures = [infer(model, [[value]]) for value in range(6)]
-    for future in futures[2:]:
-        future.cancel()
-    await asyncio.gather(*futures[:2])
+    requests = [submit(model, [[value]]) for value in range(6)]
+    for request in requests[2:]:
+        request.abandon()
+    await asyncio.gather(*(request.future for request in requests[:2]))
     await asyncio.sleep(0.02)
 
     assert model.statistics.execution_count == 2

@@ -46,8 +46,8 @@ class DynamicBatcher:
         self._clock = clock
         self._on_put = on_put
         self._rows_inside = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._loop = asyncio.get_running_loop()
+        self._idle_waiters: list[asyncio.Event] = []
 
     @property
     def rows_inside(self) -> int:
@@ -56,10 +56,16 @@ class DynamicBatcher:
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until every admitted request is answered; false when time ran out."""
+        if self._rows_inside == 0:
+            return True
+        idle = asyncio.Event()
+        self._idle_waiters.append(idle)
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout_seconds)
+            await asyncio.wait_for(idle.wait(), timeout_seconds)
         except TimeoutError:
             return False
+        finally:
+            self._idle_waiters.remove(idle)
         return True
 
     def expected_wait_seconds(self) -> float:
@@ -94,8 +100,8 @@ class DynamicBatcher:
         group: Hashable,
         arrived: float,
         deadline: float,
-    ) -> asyncio.Future[Tensors]:
-        """Admit a request; the future gives its outputs, or an error of the family.
+    ) -> PendingRequest:
+        """Admit a request; its future gives its outputs, or an error of the family.
 
         Raises:
             QueueFull: as `refuse_if_full`.
@@ -104,33 +110,26 @@ class DynamicBatcher:
         if deadline <= self._clock():
             raise RequestTimeout("the deadline passed before the request was read")
         self.refuse_if_full(deadline)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Tensors] = loop.create_future()
         request = PendingRequest(
-            inputs, rows, group, output_names, arrived=arrived, deadline=deadline, future=future
+            inputs,
+            rows,
+            group,
+            output_names,
+            arrived=arrived,
+            deadline=deadline,
+            future=self._loop.create_future(),
+            on_leave=self._release,
         )
         self._rows_inside += rows
-        self._idle.clear()
         self.queue.put(request)
         if self._on_put is not None:
-            self._on_put()
-        future.add_done_callback(self._release(request, loop))
-        return future
+            self._on_put()  # runs within this turn of the loop: no deadline to watch
+        else:
+            request.timer = self._loop.call_later(deadline - self._clock(), request.expire)
+        return request
 
-    def _release(
-        self, request: PendingRequest, loop: asyncio.AbstractEventLoop
-    ) -> Callable[[asyncio.Future[Tensors]], None]:
-        """Watch the deadline of `request` until its future is done, however that comes about."""
-        timer = None
-        if self._on_put is None:
-            delay = request.deadline - self._clock()
-            timer = loop.call_later(delay, request.expire)
-
-        def release(_: asyncio.Future[Tensors]) -> None:
-            if timer is not None:
-                timer.cancel()
-            self._rows_inside -= request.rows
-            if self._rows_inside == 0:
-                self._idle.set()
-
-        return release
+    def _release(self, request: PendingRequest) -> None:
+        self._rows_inside -= request.rows
+        if self._rows_inside == 0:
+            for waiter in self._idle_waiters:
+                waiter.set()

@@ -9,6 +9,7 @@ from typing import Any
 
 from longshore.batching.cost import CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
+from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import BatchingPolicy, RequestQueue
 from longshore.errors import InvalidRequest
 from longshore.execution.batch_execution import Execution
@@ -124,8 +125,8 @@ class Model:
         rows: int,
         arrived: float,
         deadline: float,
-    ) -> asyncio.Future[Tensors]:
-        """Queue a request; cancelling the future drops it before it reaches the device.
+    ) -> PendingRequest:
+        """Queue a request; abandoning it drops it before it reaches the device.
 
         Raises:
             QueueFull: the wait would exceed the queue's bound or the deadline.

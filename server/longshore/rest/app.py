@@ -14,7 +14,7 @@ from longshore.rest.health import Health
 from longshore.rest.inference import InferenceEndpoint
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.repository_extension import RepositoryExtension
-from longshore.rest.routes import InferenceRoute, answer_route
+from longshore.rest.routes import answer_route
 
 
 def inference_app(
@@ -26,10 +26,12 @@ def inference_app(
     repository: RepositoryExtension | None = None,
     tokens: TokenFile | None = None,
 ) -> ASGIApp:
-    """The application of the inference port; the hot route is tried first."""
+    """The application of the inference port.
+
+    Inference itself is not in the table: `ErrorBoundary` tries its paths before.
+    """
     model, version = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
     routes: list[BaseRoute] = [
-        InferenceRoute(inference),
         *health.routes(),
         answer_route("/v2", endpoints.server_metadata),
         answer_route("/v2/models/stats", endpoints.model_statistics),
@@ -47,7 +49,7 @@ def inference_app(
         *(repository.routes() if repository else []),
     ]
     router = Router(routes, redirect_slashes=False)
-    return ErrorBoundary(router, must_close=must_close, tokens=tokens)
+    return ErrorBoundary(router, must_close=must_close, tokens=tokens, inference=inference)
 
 
 def management_app(health: Health, metrics: MetricsEndpoint) -> ASGIApp:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.errors import InferenceFailed, LongshoreError, MethodNotAllowed, ModelNotFound
 from longshore.rest.access import TokenFile
+from longshore.rest.inference import InferenceEndpoint, parse_target
 from longshore.rest.responses import error_answer, send_answer
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ VALID_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 
 
 class ErrorBoundary:
-    """Turns whatever an endpoint raises into an answer.
+    """Turns whatever an endpoint raises into an answer; tries the hot endpoint first.
 
     An exception that left the application would make uvicorn drop the connection unannounced, and
     the client's next request on it would fail.
@@ -35,22 +36,29 @@ class ErrorBoundary:
         *,
         must_close: Callable[[float], bool],
         tokens: TokenFile | None = None,
+        inference: InferenceEndpoint | None = None,
     ) -> None:
         self._app = app
+        self._inference = inference
         self._tokens = tokens
         self._must_close = must_close
-        self._prefix = os.urandom(6).hex()
+        self._prefix = os.urandom(6).hex().encode()
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         scope.setdefault("closes_at", math.inf)
-        scope["request_id"] = self._request_id(scope)
+        headers = scope["header_map"] = dict(scope["headers"])
+        scope["request_id"] = self._request_id(headers)
         scope["must_close"] = self._must_close
         try:
             if self._tokens is not None:
                 self._tokens.check(scope["path"], scope["headers"])
-            await self._app(scope, receive, send)
+            target = None if self._inference is None else parse_target(scope["path"])
+            if target is None:
+                await self._app(scope, receive, send)
+            else:
+                await self._inference.answer(target, scope, receive, send)  # type: ignore[union-attr]
         except LongshoreError as error:
             await send_answer(scope, send, error_answer(error))
         except HTTPException as error:
@@ -60,12 +68,12 @@ class ErrorBoundary:
             failure = InferenceFailed("internal error; the log has the details")
             await send_answer(scope, send, error_answer(failure))
 
-    def _request_id(self, scope: Scope) -> bytes:
+    def _request_id(self, headers: dict[bytes, bytes]) -> bytes:
         """The client's `X-Request-Id` when it is printable, else one of our own."""
-        for name, value in scope["headers"]:
-            if name == REQUEST_ID and VALID_REQUEST_ID.fullmatch(value):
-                return bytes(value)
-        return f"{self._prefix}-{next(self._numbers):x}".encode()
+        given = headers.get(REQUEST_ID)
+        if given is not None and VALID_REQUEST_ID.fullmatch(given):
+            return given
+        return b"%b-%x" % (self._prefix, next(self._numbers))
 
 
 def _from_router(error: HTTPException, scope: Scope) -> LongshoreError:

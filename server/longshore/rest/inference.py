@@ -7,14 +7,17 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
 from longshore.autoscaling import ScalingSignal
+from longshore.batching.pending_request import PendingRequest
 from longshore.errors import (
     InferenceFailed,
     InvalidRequest,
     LongshoreError,
+    MethodNotAllowed,
     RequestCancelled,
 )
 from longshore.execution.model import Model
@@ -22,11 +25,14 @@ from longshore.lifecycle.manager import ModelManager
 from longshore.protocol.messages import InferenceRequest, InferenceResponse
 from longshore.rest.body import BodyReader, compress
 from longshore.rest.responses import Answer, encoded_answer, error_answer, send_answer
-from longshore.rest.wire import Wire
+from longshore.rest.wire import V1, V2, Wire
 from longshore.tensors import Tensors
 
 logger = logging.getLogger(__name__)
 
+Target: TypeAlias = tuple[Wire, str, str | None]
+"""Wire format, model name, and version when the path names one."""
+PREDICT = ":predict"
 TIMEOUT_HEADER = b"x-request-timeout-ms"
 COMPRESS_FROM_BYTES = 1024
 """Shorter answers are sent as they are: compressing them costs more than it saves."""
@@ -50,18 +56,17 @@ class InferenceEndpoint:
         self._default_timeout_seconds = default_timeout_seconds
         self._clock = clock
 
-    async def answer(
-        self,
-        wire: Wire,
-        name: str,
-        version: str | None,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        """Serve one request, whatever becomes of it, and account for it."""
+    async def answer(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, whatever becomes of it, and account for it.
+
+        Raises:
+            MethodNotAllowed: anything but POST.
+        """
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(f"{scope['method']} is not POST", allowed=("POST",))
+        wire, name, version = target
         arrived = self._clock()
-        headers = dict(scope["headers"])
+        headers: dict[bytes, bytes] = scope["header_map"]
         try:
             model = self._manager.get_ready(name, version)
         except LongshoreError as error:
@@ -115,22 +120,23 @@ class InferenceEndpoint:
             self._signal.offer(model, rows)
         if request.timeout_seconds is not None:
             deadline = min(deadline, arrived + request.timeout_seconds)
-        future = model.infer(
+        pending = model.infer(
             request.inputs, request.output_names, rows=rows, arrived=arrived, deadline=deadline
         )
-        outputs = await self._wait(future, model, receive)
+        try:
+            outputs = await self._wait(pending, model, receive)
+        finally:
+            pending.leave()
         return self._encode(outputs, model, request, wire, headers)
 
-    async def _wait(
-        self, future: asyncio.Future[Tensors], model: Model, receive: Receive
-    ) -> Tensors:
+    async def _wait(self, pending: PendingRequest, model: Model, receive: Receive) -> Tensors:
         """The answer; a client that leaves meanwhile takes its request out of the queue."""
         if model.plan.is_inline:
-            return await future
+            return await pending.future
         watch = asyncio.get_running_loop().create_task(_until_disconnect(receive))
-        watch.add_done_callback(lambda _: future.cancel())
+        watch.add_done_callback(lambda _: pending.abandon())
         try:
-            return await future
+            return await pending.future
         except asyncio.CancelledError:
             if watch.done() and not watch.cancelled():
                 raise RequestCancelled("the client left") from None
@@ -177,6 +183,29 @@ class InferenceEndpoint:
         self._signal.leave(model.version, outcome, seconds)
         statistics = model.statistics
         (statistics.success if outcome == "success" else statistics.fail).add(seconds)
+
+
+def parse_target(path: str) -> Target | None:
+    """`/v2/models/{name}[/versions/{version}]/infer` or `/v1/models/{name}[...]:predict`.
+
+    Splits instead of searching: every request comes through here.
+    """
+    parts = path.split("/")
+    if len(parts) < 4 or parts[2] != "models":
+        return None
+    wire = V2
+    if parts[1] == "v1":
+        wire = V1
+        if not parts[-1].endswith(PREDICT):
+            return None
+        parts[-1] = parts[-1].removesuffix(PREDICT)
+    elif parts[1] != "v2" or parts.pop() != "infer":
+        return None
+    if len(parts) == 4:
+        return wire, parts[3], None
+    if len(parts) == 6 and parts[4] == "versions":
+        return wire, parts[3], parts[5]
+    return None
 
 
 async def _until_disconnect(receive: Receive) -> None:
