@@ -1,0 +1,160 @@
+"""`longshore serve` as a process of its own, as a pod would run it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+START_SECONDS = 60.0
+IDENTITY = """\
+input:
+  - {name: INPUT0, data_type: TYPE_FP32, dims: [-1, 4]}
+"""
+
+
+class ServedProcess:
+    """Runs until `stop`; a context manager that kills what is left."""
+
+    def __init__(self, model: Path, **options: object) -> None:
+        self.port, self.management_port = free_port(), free_port()
+        self._is_first = bool(options.pop("is_first_process", False))
+        self._log = (model.parent / f"{model.name}-{self.port}.log").open("w+b")
+        settings = {
+            "port": self.port,
+            "management-port": self.management_port,
+            "host": "127.0.0.1",
+            "management-host": "127.0.0.1",
+            "calibration-cache": "",
+            "calibration-budget-seconds": 1,
+            **{name.replace("_", "-"): value for name, value in options.items()},
+        }
+        command = [sys.executable, "-m", "longshore.cli", "serve", str(model)]
+        command += [f"--{name}={value}" for name, value in settings.items()]
+        if self._is_first:
+            command = ["unshare", "--pid", "--fork", "--mount-proc", *command]
+        self._process = subprocess.Popen(command, stderr=self._log, stdout=self._log)
+
+    def __enter__(self) -> Self:
+        try:
+            self.wait_ready()
+        except BaseException:
+            self._kill()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._kill()
+        self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the server itself, which is process 1 in a namespace of its own when asked for."""
+        if not self._is_first:
+            return self._process.pid
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return int(children.read_text().split()[0])
+
+    @property
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+    @property
+    def resident_bytes(self) -> int:
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
+        assert found is not None
+        return int(found[1]) * 1024
+
+    @property
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    @property
+    def log(self) -> str:
+        return Path(self._log.name).read_text(encoding="utf-8", errors="replace")
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def wait(self, timeout_seconds: float = 30.0) -> int:
+        """The exit code."""
+        return self._process.wait(timeout_seconds)
+
+    def wait_ready(self, version: str | None = None) -> None:
+        """Until the server is ready; with a version, until that one answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            state = self.health()
+            versions = state.get("versions", {})
+            if state.get("ready") and (version is None or versions.get(version) == "READY"):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"not ready\n{self.log}")
+
+    def health(self) -> dict[str, Any]:
+        """The readiness detail from the management port; empty before it answers."""
+        try:
+            return dict(json.loads(self.management("/v2/health/ready")[1]))
+        except OSError:
+            return {}
+
+    def management(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.management_port, timeout=5)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Sum of the samples of `name` that carry `labels`."""
+        total = 0.0
+        for line in self.management("/metrics")[1].decode().splitlines():
+            if re.match(rf"{name}(\{{|\s)", line) and all(
+                f'{label}="{value}"' in line for label, value in labels.items()
+            ):
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(10)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def identity_model(
+    directory: Path, behaviour: str = "", *, config: str = "", name: str = "echo"
+) -> Path:
+    """A model `name` under `directory` that gives back rows of four floats."""
+    model = directory / name
+    shutil.rmtree(model, ignore_errors=True)
+    (model / "1").mkdir(parents=True)
+    (model / "1" / "model.identity").write_text(IDENTITY + behaviour)
+    if config:
+        (model / "config.yaml").write_text(config)
+    return model
+
+
+def infer_body(first: float = 1.0, rows: int = 1) -> bytes:
+    values = [first, 2.0, 3.0, 4.0] * rows
+    tensor = {"name": "INPUT0", "datatype": "FP32", "shape": [rows, 4], "data": values}
+    return json.dumps({"inputs": [tensor]}).encode()
