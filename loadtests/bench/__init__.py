@@ -1,0 +1,7 @@
+"""Longshore beside its floors and its peers, in one run on one machine.
+
+    python -m loadtests.bench
+
+Absolute figures drift with the machine; what is printed and judged are ratios of cells that ran
+within seconds of each other.
+"""
