@@ -11,9 +11,17 @@ from tests.cluster.control_plane.control_plane import ControlPlane
 from tests.cluster.control_plane.places import NODE_ADDRESSES
 from tests.cluster.control_plane.program import Program
 from tests.cluster.node_agent import commands, pod_network
+from tests.cluster.node_agent.api import Json
 from tests.cluster.node_agent.settings import NodeSettings
 
 STOP_SECONDS = 40
+# Packets vanish: nobody answers, not even with an error, for a machine that is gone.
+SILENCE = """
+table ip lost {
+ chain input { type filter hook input priority 0; policy drop; }
+ chain output { type filter hook output priority 0; policy drop; }
+}
+"""
 TAINTS: tuple[dict[str, str], ...] = ()
 
 
@@ -41,6 +49,7 @@ class Nodes:
         serving = plane.authority.issue(f"{name}-serving", name, hosts=(address,))
         settings = NodeSettings(
             name=name,
+            cluster=self.run_directory.name,
             address=address,
             pod_cidr=f"10.244.{number + 1}.0/24",
             kubeconfig=str(plane.identity(name, f"system:node:{name}", "system:nodes")),
@@ -76,9 +85,24 @@ class Nodes:
         """
         self.running[name].kill()
         for address in self._pod_addresses(name):
-            commands.succeeds("ip", "link", "set", address.link, "down")
-            # Silence, not an error at once: nobody answers for a machine that is gone.
-            commands.succeeds("ip", "route", "replace", "blackhole", f"{address.ip}/32")
+            enter = ("nsenter", f"--net={address.namespace_path}")
+            commands.run(*enter, "nft", "-f", "-", stdin=SILENCE)
+
+    def signal(self, pod: Json, name: str) -> None:
+        """Send a signal to the first process of the pod's container."""
+        commands.run(*self._runc(pod), "kill", _container_id(pod), name)
+
+    def execute_as_root(self, pod: Json, command: list[str]) -> bool:
+        """Run a command in the pod's container that may do what the container may not.
+
+        The answer is whether it ended well; the container may not outlive it.
+        """
+        words = ("exec", "--user", "0", "--cap", "CAP_SYS_RESOURCE", _container_id(pod), *command)
+        return commands.succeeds(*self._runc(pod), *words)
+
+    def _runc(self, pod: Json) -> tuple[str, ...]:
+        root = self.run_directory / pod["spec"]["nodeName"] / "runc"
+        return ("runc", "--root", str(root))
 
     def _clear_away(self, name: str) -> None:
         """Delete what an agent that was killed left behind."""
@@ -87,15 +111,19 @@ class Nodes:
             for container in commands.run("runc", "--root", str(root), "list", "-q").split():
                 commands.succeeds("runc", "--root", str(root), "delete", "--force", container)
         for address in self._pod_addresses(name):
-            commands.succeeds("ip", "route", "del", "blackhole", f"{address.ip}/32")
             commands.succeeds("ip", "netns", "del", address.namespace)
         if (self.run_directory / name).exists():
             commands.succeeds("umount", "-R", "-l", str(self.run_directory / name))
 
     def _pod_addresses(self, name: str) -> list[pod_network.PodAddress]:
         hosts = ipaddress.ip_network(self._settings[name].pod_cidr).hosts()
-        every = (pod_network.PodAddress(str(host)) for host in hosts)
+        every = (pod_network.PodAddress(self.run_directory.name, str(host)) for host in hosts)
         return [address for address in every if Path(address.namespace_path).exists()]
+
+
+def _container_id(pod: Json) -> str:
+    container_id: str = pod["status"]["containerStatuses"][0]["containerID"]
+    return container_id.removeprefix("runc://")
 
 
 def _place(known: dict[str, NodeSettings], name: str) -> int:

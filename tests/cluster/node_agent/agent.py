@@ -33,7 +33,9 @@ class NodeAgent:
         self._node = Node(
             settings=settings,
             api=self._api,
-            network=PodNetwork(settings.pod_cidr, settings.address),
+            network=PodNetwork(
+                settings.cluster, pod_cidr=settings.pod_cidr, node_address=settings.address
+            ),
             images=ImageStore(settings),
             gpus=Gpus(settings.capacity),
         )

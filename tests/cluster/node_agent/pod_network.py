@@ -21,11 +21,13 @@ GATEWAY = "169.254.1.1"
 class PodAddress:
     """One pod's place in the network."""
 
+    cluster: str
     ip: str
 
     @property
     def namespace(self) -> str:
-        return "pod-" + self.ip.replace(".", "-")
+        """Name of the namespace, which clusters on one machine must not share."""
+        return f"{self.cluster}-pod-{self.ip.replace('.', '-')}"
 
     @property
     def namespace_path(self) -> str:
@@ -40,9 +42,9 @@ class PodAddress:
 class PodNetwork:
     """Hands out the addresses of a node's pod range, the longest unused one first."""
 
-    def __init__(self, pod_cidr: str, node_address: str) -> None:
+    def __init__(self, cluster: str, *, pod_cidr: str, node_address: str) -> None:
         hosts = ipaddress.ip_network(pod_cidr).hosts()
-        self._free = collections.deque(PodAddress(str(host)) for host in hosts)
+        self._free = collections.deque(PodAddress(cluster, str(host)) for host in hosts)
         self._lock = threading.Lock()
         self._node_address = node_address
 

@@ -14,6 +14,9 @@ class NodeSettings:
     name: str
     """Name of the Node object; the client certificate is `system:node:<name>`."""
 
+    cluster: str
+    """Name of the cluster, unique on this machine."""
+
     address: str
     """IPv4 address of the node, present in its network namespace."""
 
