@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
-from longshore.backends.base import Backend, Device
+from longshore.backends.base import Backend, Begun, Device
+from longshore.backends.cuda_pipeline import DEPTH
+from longshore.backends.device_health import device_error
+from longshore.backends.device_memory import DeviceMemory
 from longshore.backends.torch_archive import check_torchscript, safe_pt2
-from longshore.errors import InferenceFailed, ModelLoadError
+from longshore.backends.torch_cuda import device_memory, open_runner
+from longshore.errors import InferenceFailed, LongshoreError, ModelLoadError, OutOfDeviceMemory
 from longshore.repository.integrity import VerifiedArtifact, open_verified
 from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutput
@@ -34,7 +39,11 @@ _DATATYPES = {
     torch.float32: Datatype.FP32,
     torch.float64: Datatype.FP64,
 }
+_AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 _SHOWN_CHARACTERS = 600
+
+
+_Result = TypeVar("_Result")
 
 
 class TorchBackend(Backend):
@@ -55,13 +64,19 @@ class TorchBackend(Backend):
         self._call = call
         self._threads = threads
         self._of_thread = threading.local()
+        self._output_dtypes = {
+            spec.name: dtype for spec in signature.outputs
+            for dtype, datatype in _DATATYPES.items() if datatype is spec.datatype
+        }  # fmt: skip
+        self._runner = None if device.kind == "cpu" else open_runner(self._forward, device)
+        self.pipeline_depth = 1 if self._runner is None else DEPTH
 
     @classmethod
     def load(cls, artifact: Artifact, *, config: ModelConfig, device: Device, threads: int) -> Self:
         _check_device(artifact.path, device)
         opener = _open_script if artifact.format is ArtifactFormat.TORCHSCRIPT else _open_exported
         with open_verified(artifact) as verified:
-            call, signature = opener(verified, config, str(device))
+            call, signature = opener(verified, config, device)
         return cls(call, signature=signature, device=device, threads=threads)
 
     @classmethod
@@ -69,23 +84,83 @@ class TorchBackend(Backend):
         return None if torch.cuda.is_available() else "torch finds no usable CUDA device"
 
     def execute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
+        return self.begin(inputs, output_names)()
+
+    def begin(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Begun:
         self._set_threads()
-        device = None if self.device.kind == "cpu" else str(self.device)
-        try:
-            tensors = [_to_tensor(inputs[spec.name], device) for spec in self.signature.inputs]
-            with torch.inference_mode():
-                result = self._call(tensors)
-            outputs = _name_outputs(result, self.signature)
-            return {name: _to_array(outputs[name]) for name in output_names}
-        except InferenceFailed:
-            raise
-        except Exception as error:  # whatever the model's own code raises
-            raise InferenceFailed(f"torch: {_plain(error)}") from error
+        runner = self._runner
+        if runner is None:
+            outputs = self._guarded(lambda: self._execute(inputs, output_names))
+            return lambda: outputs
+        begun = self._guarded(lambda: runner.begin(inputs, output_names))
+        return lambda: self._guarded(begun)
+
+    def prepare(self, inputs: Mapping[str, Array]) -> None:
+        if self._runner is not None:
+            runner = self._runner
+            self._guarded(lambda: runner.prepare(inputs))
+
+    def limit_rows(self, rows: int) -> None:
+        if self._runner is not None:
+            self._runner.limit_rows(rows)
+
+    def device_seconds(
+        self, inputs: Mapping[str, Array], output_names: Sequence[str]
+    ) -> float | None:
+        if self._runner is None:
+            return None
+        runner = self._runner
+        return self._guarded(lambda: runner.seconds(inputs, output_names))
+
+    def device_memory(self) -> DeviceMemory | None:
+        return None if self._runner is None else device_memory(self.device)
 
     def close(self) -> None:
         del self._call
-        if self.device.kind == "cuda":
-            torch.cuda.empty_cache()
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None
+            with contextlib.suppress(RuntimeError):  # of a device that is lost
+                torch.cuda.empty_cache()
+
+    def _execute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
+        tensors = {spec.name: _to_tensor(inputs[spec.name]) for spec in self.signature.inputs}
+        with torch.inference_mode():
+            outputs = self._forward(tensors)
+        return {name: _to_array(outputs[name]) for name in output_names}
+
+    def _forward(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """All outputs by name, of the types that the signature says."""
+        arguments = [tensors[spec.name] for spec in self.signature.inputs]
+        autocast = _AUTOCAST.get(self.device.options.precision)
+        if self.device.kind == "cpu" or autocast is None:
+            return _name_outputs(self._call(arguments), self.signature)
+        # Casts kept from one pass to the next would be outside of a graph that was captured.
+        with torch.autocast("cuda", autocast, cache_enabled=False):
+            outputs = _name_outputs(self._call(arguments), self.signature)
+        return {name: outputs[name].to(dtype) for name, dtype in self._output_dtypes.items()}
+
+    def _guarded(self, work: Callable[[], _Result]) -> _Result:
+        """`work`, with its errors as those of the family."""
+        self.device.health.check()
+        try:
+            return work()
+        except LongshoreError:
+            raise
+        except Exception as error:  # whatever the model's own code raises
+            failure = self._failure(error)
+            if not isinstance(failure, OutOfDeviceMemory):
+                raise failure from error
+        # Outside of the handler: the traceback of the error would keep the tensors of its frames.
+        torch.cuda.empty_cache()
+        raise failure
+
+    def _failure(self, error: Exception) -> LongshoreError:
+        message = f"torch: {_plain(error)}"
+        if self.device.kind == "cpu":
+            return InferenceFailed(message)
+        found = device_error(error, message, self.device.health)
+        return InferenceFailed(message) if found is None else found
 
     def _set_threads(self) -> None:
         """The size of the OpenMP pool belongs to the thread that calls."""
@@ -105,17 +180,19 @@ def _check_device(path: Path, device: Device) -> None:
 
 
 def _open_exported(
-    verified: VerifiedArtifact, config: ModelConfig, device: str
+    verified: VerifiedArtifact, config: ModelConfig, device: Device
 ) -> tuple[Callable[[list[Any]], Any], Signature]:
     path = verified.artifact.path
     with verified.open() as file:
         copy = safe_pt2(file, path=path)
     try:
         program = torch.export.load(copy)
-        if device != "cpu":
-            program = torch.export.passes.move_to_device_pass(program, device)
+        if device.kind != "cpu":
+            program = torch.export.passes.move_to_device_pass(program, str(device))
         signature = _exported_signature(program, config)
         module = program.module()
+        if device.kind != "cpu" and device.options.compiles:
+            module = torch.compile(module)
     except Exception as error:  # the loader raises almost anything
         raise ModelLoadError(f"{path}: torch {torch.__version__}: {_plain(error)}") from error
     in_spec = program.call_spec.in_spec
@@ -162,9 +239,11 @@ def _output_names(program: Any, config: ModelConfig, *, count: int) -> tuple[str
 
 
 def _open_script(
-    verified: VerifiedArtifact, config: ModelConfig, device: str
+    verified: VerifiedArtifact, config: ModelConfig, device: Device
 ) -> tuple[Callable[[list[Any]], Any], Signature]:
     path = verified.artifact.path
+    if device.kind != "cpu" and device.options.compiles:
+        raise ModelLoadError(f"{path}: torch_compile: TorchScript cannot be compiled; use .pt2")
     if not config.input or not config.output:
         missing = "output" if config.input else "input"
         raise ModelLoadError(
@@ -176,7 +255,7 @@ def _open_script(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
-            module = torch.jit.load(str(verified.path), map_location=device).eval()
+            module = torch.jit.load(str(verified.path), map_location=str(device)).eval()
         arguments = module.forward.schema.arguments[1:]
     except Exception as error:  # the loader raises almost anything
         raise ModelLoadError(f"{path}: torch {torch.__version__}: {_plain(error)}") from error
@@ -216,10 +295,9 @@ def _configured(
     return tuple(TensorSpec(t.name, t.data_type, (*batch, *t.dims)) for t in tensors)
 
 
-def _to_tensor(array: Array, device: str | None) -> Any:
+def _to_tensor(array: Array) -> Any:
     # torch has no read-only tensors and warns of them; a model may write to its inputs.
-    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
-    return tensor if device is None else tensor.to(device)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def _to_array(tensor: Any) -> Array:
