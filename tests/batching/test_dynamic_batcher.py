@@ -51,9 +51,9 @@ async def test_a_request_that_could_not_be_answered_in_time_is_refused_at_once(c
     for _ in range(5):
         submit(batcher, clock)
 
-    submit(batcher, clock, timeout=0.6)
+    submit(batcher, clock, timeout=1.1)
     with pytest.raises(QueueFull):
-        submit(batcher, clock, timeout=0.4)
+        submit(batcher, clock, timeout=1.1)
 
 
 async def test_the_users_own_bound_in_number_holds_too(clock):

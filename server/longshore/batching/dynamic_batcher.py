@@ -12,6 +12,11 @@ from longshore.batching.request_queue import RequestQueue
 from longshore.errors import QueueFull, RequestTimeout
 from longshore.tensors import Tensors
 
+WAIT_SHARE = 0.5
+"""Share of the time to its deadline that a request may be expected to wait. The rest is for its
+execution, its way back and an estimate that is wrong: what is answered a moment too late was
+computed for nobody, and under overload that would be every request."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueBounds:
@@ -79,7 +84,7 @@ class DynamicBatcher:
             QueueFull: the expected wait exceeds the bound of the queue or the deadline.
         """
         wait = self.expected_wait_seconds()
-        patience = min(self._bounds.max_wait_seconds, deadline - self._clock())
+        patience = min(self._bounds.max_wait_seconds, WAIT_SHARE * (deadline - self._clock()))
         if wait > patience > 0:
             raise QueueFull(
                 f"the expected wait of {wait:.3g} s exceeds the {patience:.3g} s allowed",
