@@ -13,7 +13,7 @@ from loadtests.bench.cells import Grid, measure_model
 from loadtests.bench.idle_connections import measure_idle_connections
 from loadtests.bench.models import MODELS, BenchModel, model_directory
 from loadtests.bench.payloads import random_rows
-from loadtests.bench.servers import ServerError, Target, get_json_text, running, wait_for_answer
+from loadtests.bench.servers import ServerError, Target, get_text, running, wait_for_answer
 from loadtests.bench.start_up import measure_start_up
 from loadtests.bench.targets import echo_target, longshore_target
 
@@ -80,7 +80,7 @@ def _calibration(model: BenchModel, target: Target, cache: Path) -> object:
     """What Longshore finds for `model`, from its own metadata; leaves it in the cache."""
     with running(target, cache / "longshore.log") as server:
         wait_for_answer(server, random_rows(model, 1)[0])
-        metadata = json.loads(get_json_text(server.port, f"/v2/models/{model.name}"))
+        metadata = json.loads(get_text(server.port, f"/v2/models/{model.name}"))
     found = metadata.get("parameters", {})
     keys = ("max_batch_size", "instances", "threads", "inline", "calibration")
     _say(f"{model.name}: longshore found { ({key: found.get(key) for key in keys}) }")

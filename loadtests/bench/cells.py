@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 
 from loadtests.bench import floors, processes, wrk
+from loadtests.bench.mean_batch import BatchCounters, read_counters
 from loadtests.bench.models import BenchModel, artifact
 from loadtests.bench.payloads import Array, random_rows
 from loadtests.bench.servers import (
@@ -58,6 +59,8 @@ class Cell:
     errors: int = 0
     cpu_ms_per_request: float | None = None
     pss_mb: float | None = None
+    mean_batch: float | None = None
+    """Rows per execution, where the server says."""
 
     def as_row(self) -> dict[str, Any]:
         return asdict(self)
@@ -123,16 +126,19 @@ class _Runner:
         server.resume()
         wait_for_answer(server, self._rows[0], encoding)
         processes.wait_until_idle(server.pid, IDLE_TIMEOUT_SECONDS)
+        batches = _batch_counters(server)
         before = processes.cpu_seconds(server.pid)
         result = self._load(server, encoding, connections, self._cell_seconds)
         cpu_seconds = processes.cpu_seconds(server.pid) - before
         memory = processes.memory(server.pid)
         processes.wait_until_idle(server.pid, IDLE_TIMEOUT_SECONDS)
+        batches_after = _batch_counters(server)
         server.pause()
         cell = Cell(
             self._model.name, server.target.name, encoding, connections, number,
             result.requests_per_second, result.p50_ms, result.p99_ms, result.errors,
             1000 * cpu_seconds / max(1, result.requests), memory.pss,
+            batches_after.mean_since(batches) if batches and batches_after else None,
         )  # fmt: skip
         self._report(
             f"{cell.model} round {number} {encoding:6} c={connections:<3} {cell.target:11} "
@@ -172,3 +178,8 @@ class _Runner:
     @property
     def _cell_seconds(self) -> float:
         return self._model.cell_seconds * self._grid.seconds_factor
+
+
+def _batch_counters(server: RunningServer) -> BatchCounters | None:
+    port = server.target.metrics_port
+    return None if port is None else read_counters(port)

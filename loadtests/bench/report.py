@@ -89,7 +89,7 @@ def _cell_lines(cells: list[Cell]) -> Iterator[str]:
         for encoding in table.values("encoding"):
             for connections in sorted({cell.concurrency for cell in cells}):
                 yield f"\n{model}, {encoding}, c={connections}"
-                yield f"{head}{'CPU ms':>9}{'PSS MiB':>9}{'errors':>8}"
+                yield f"{head}{'CPU ms':>9}{'PSS MiB':>9}{'batch':>7}{'errors':>8}"
                 for target in table.values("target"):
                     rows = table.rounds(model, target, encoding, connections)
                     if rows:
@@ -112,6 +112,7 @@ def _row(table: Table, rows: list[Cell]) -> str:
         _figure(to_floor, 8, 2),
         _figure(_median(row.cpu_ms_per_request for row in rows), 9, 3),
         _figure(_median(row.pss_mb for row in rows), 9, 0),
+        _figure(_median(row.mean_batch for row in rows), 7, 1),
         f"{sum(row.errors for row in rows):8}",
     )
     return f"{first.target:12}" + "".join(figures)

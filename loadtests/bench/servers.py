@@ -43,6 +43,8 @@ class Target:
     directory: Path | None = None
     answers: bool = True
     """Whether its answers are the model's; an echo's are not."""
+    metrics_port: int | None = None
+    """Where Longshore counts its executions; `None` for others."""
 
 
 @dataclass(slots=True)
@@ -146,7 +148,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def get_json_text(port: int, path: str) -> str:
+def get_text(port: int, path: str) -> str:
     """The body of a GET; raises OSError as `RunningServer.post` does."""
     connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_TIMEOUT_SECONDS)
     try:

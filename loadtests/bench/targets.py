@@ -16,16 +16,16 @@ LONGSHORE, ECHO, ONNXRUNTIME = "longshore", "echo", "onnxruntime"
 
 def longshore_target(model: BenchModel, directory: Path, calibration_cache: Path) -> Target:
     """No setting but addresses and where to keep its measurements: it has to find the rest."""
-    management_port = str(free_port())
+    management_port = free_port()
 
     def command(port: int) -> list[str]:
         return [
             str(BIN / "longshore"), "serve", str(directory), "--host", HOST, "--port", str(port),
-            "--management-host", HOST, "--management-port", management_port,
+            "--management-host", HOST, "--management-port", str(management_port),
             "--calibration-cache", str(calibration_cache), "--drain-delay-seconds", "0",
         ]  # fmt: skip
 
-    return Target(LONGSHORE, command, v2_wires(model.name))
+    return Target(LONGSHORE, command, v2_wires(model.name), metrics_port=management_port)
 
 
 def echo_target(model: BenchModel) -> Target:

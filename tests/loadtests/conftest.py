@@ -15,6 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.bench.models import MODELS
+from loadtests.bench.payloads import random_rows
+from loadtests.bench.servers import running, wait_for_answer
+from loadtests.bench.targets import echo_target
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 READY_SECONDS = 60.0
@@ -90,3 +95,12 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def echo_url(tmp_path: Path) -> Iterator[str]:
+    """The bench's echo, as the bench starts it."""
+    model = MODELS["tiny"]
+    with running(echo_target(model), tmp_path / "echo.log") as server:
+        wait_for_answer(server, random_rows(model, 1)[0])
+        yield server.url("json")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from loadtests.model_payload import LENGTH_HEADER, InputSizes, PayloadMaker, concrete_shape
 
 METADATA: dict[str, Any] = {
