@@ -25,8 +25,8 @@ from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.metrics import ServerMetrics
-from longshore.repository.version_reader import ManifestPolicy
 from longshore.repository.layout import ModelRepository
+from longshore.repository.manifest import ManifestPolicy
 from longshore.rest.access import Certificate, TokenFile
 from longshore.rest.app import inference_app, management_app
 from longshore.rest.body import BodyReader

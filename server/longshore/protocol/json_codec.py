@@ -15,6 +15,7 @@ from longshore.errors import InferenceFailed, InvalidRequest
 from longshore.protocol import validation
 from longshore.protocol.json_data import array_from_list
 from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
+from longshore.protocol.large_json import LARGE_BODY_BYTES, NumberList, take_apart
 from longshore.protocol.messages import InferenceRequest, InferenceResponse, Parameters
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
@@ -27,7 +28,11 @@ def decode_json_request(body: bytes, *, signature: Signature) -> InferenceReques
     InvalidRequest: anything that is wrong with the request.
     UnsupportedFeature: an extension that this server does not offer.
     """
-    document = parse_object(body)
+    number_lists: dict[str, NumberList] = {}
+    if len(body) < LARGE_BODY_BYTES:
+        document = parse_object(body)
+    else:
+        document, number_lists = take_apart(body)
     booleans = may_hold_booleans(body)
 
     def read_tensor(
@@ -38,6 +43,9 @@ def decode_json_request(body: bytes, *, signature: Signature) -> InferenceReques
                 f"input '{spec.name}': `binary_data_size` needs the header "
                 "Inference-Header-Content-Length, which says where the JSON ends"
             )
+        data = entry.get("data")
+        if number_lists and type(data) is str and data in number_lists:
+            return number_lists[data].to_array(shape, datatype=spec.datatype, name=spec.name)
         return read_json_data(entry, spec, shape, may_hold_booleans=booleans)
 
     return read_request(document, signature, read_tensor)

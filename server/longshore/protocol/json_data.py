@@ -78,37 +78,43 @@ def flatten(data: Any, shape: tuple[int, ...], *, name: str) -> list[Any]:
 
 
 def array_from_elements(
-    flat: list[Any], *, datatype: Datatype, name: str, may_hold_booleans: bool
+    flat: list[Any],
+    *,
+    datatype: Datatype,
+    name: str,
+    may_hold_booleans: bool,
+    first_index: int = 0,
 ) -> Array:
-    """A 1-d array of the JSON values in `flat`.
+    """A 1-d array of the JSON values in `flat`, the first of which is element `first_index`.
 
     Raises:
         InvalidRequest: names the first element that `datatype` does not take.
     """
     code = _FORMATS.get(datatype)
     if code is None:
-        return _bool_array(flat, name) if datatype is Datatype.BOOL else _bytes_array(flat, name)
+        of_datatype = _bool_array if datatype is Datatype.BOOL else _bytes_array
+        return of_datatype(flat, name, first_index)
     if may_hold_booleans and bool in set(map(type, flat)):
-        raise InvalidRequest(_element_error(flat, datatype, name))
+        raise InvalidRequest(_element_error(flat, datatype, name, first_index))
     try:
         packed = struct.pack(f"={len(flat)}{code}", *flat)
     except (struct.error, OverflowError) as error:
-        raise InvalidRequest(_element_error(flat, datatype, name)) from error
+        raise InvalidRequest(_element_error(flat, datatype, name, first_index)) from error
     return np.frombuffer(packed, dtype=_NUMPY_DTYPES[datatype])
 
 
-def _bool_array(flat: list[Any], name: str) -> Array:
+def _bool_array(flat: list[Any], name: str, first_index: int) -> Array:
     if flat and set(map(type, flat)) != {bool}:
-        raise InvalidRequest(_element_error(flat, Datatype.BOOL, name))
+        raise InvalidRequest(_element_error(flat, Datatype.BOOL, name, first_index))
     return np.array(flat, dtype=np.bool_)
 
 
-def _bytes_array(flat: list[Any], name: str) -> Array:
+def _bytes_array(flat: list[Any], name: str, first_index: int) -> Array:
     array = np.empty(len(flat), dtype=np.object_)
     try:
         array[:] = [_to_bytes(element) for element in flat]
     except (ValueError, TypeError) as error:
-        raise InvalidRequest(_element_error(flat, Datatype.BYTES, name)) from error
+        raise InvalidRequest(_element_error(flat, Datatype.BYTES, name, first_index)) from error
     return array
 
 
@@ -121,10 +127,10 @@ def _to_bytes(element: Any) -> bytes:
     return base64.b64decode(element["b64"], validate=True)
 
 
-def _element_error(flat: Sequence[Any], datatype: Datatype, name: str) -> str:
+def _element_error(flat: Sequence[Any], datatype: Datatype, name: str, first_index: int) -> str:
     index = next(index for index, element in enumerate(flat) if not _fits(element, datatype))
     return (
-        f"input '{name}': element {index} of `data` is {shown(flat[index])}; "
+        f"input '{name}': element {first_index + index} of `data` is {shown(flat[index])}; "
         f"{datatype} takes {_allowed(datatype)}"
     )
 

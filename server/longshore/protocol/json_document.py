@@ -30,6 +30,21 @@ def parse_object(text: bytes | memoryview, *, what: str = "the body") -> dict[st
     return document
 
 
+def parse_piece(piece: bytes, name: str) -> list[Any]:
+    """The elements of `piece`, a part of a list between two commas of it.
+
+    Raises:
+        InvalidRequest: not JSON.
+    """
+    try:
+        elements = orjson.loads(b"[%b]" % piece)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(_syntax_error(error, f"`data` of input '{name}'")) from error
+    if not elements:
+        raise InvalidRequest(f"`data` of input '{name}' is not JSON: a number is missing")
+    return list(elements)
+
+
 def may_hold_booleans(text: bytes) -> bool:
     """Whether `true` or `false` stands anywhere in `text`; without them no number can be a boolean,
     which spares looking at the type of each.

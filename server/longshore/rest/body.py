@@ -21,6 +21,8 @@ ENCODINGS = {
     b"deflate": zlib.MAX_WBITS,
 }
 """zlib's window bits by content coding (RFC 9110, section 8.4.1)."""
+SMALL_BYTES = 4096
+"""Decompressed on the event loop: even a bomb of this size is done in milliseconds."""
 
 
 class BodyReader:
@@ -65,7 +67,11 @@ class BodyReader:
         if len(body) > self._max_bytes:
             raise self._too_large(f"{len(body)} bytes")
         encoding = headers.get(b"content-encoding")
-        return body if encoding is None else self._decompress(body, encoding.strip().lower())
+        if encoding is None:
+            return body
+        if len(body) < SMALL_BYTES:
+            return self._decompress(body, encoding.strip().lower())
+        return await asyncio.to_thread(self._decompress, body, encoding.strip().lower())
 
     async def _read_rest(self, first: bytes, receive: Receive) -> bytes:
         chunks = [first]

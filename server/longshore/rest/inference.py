@@ -22,6 +22,7 @@ from longshore.errors import (
 )
 from longshore.execution.model import Model
 from longshore.lifecycle.manager import ModelManager
+from longshore.protocol.large_json import LARGE_BODY_BYTES
 from longshore.protocol.messages import InferenceRequest, InferenceResponse
 from longshore.rest.body import BodyReader, compress
 from longshore.rest.responses import Answer, encoded_answer, error_answer, send_answer
@@ -113,7 +114,10 @@ class InferenceEndpoint:
             self._body_reader.refuse_if_too_large(headers)
             model.refuse_if_full(deadline)
             body = await self._body_reader.read(headers, receive)
-            request = wire.decode(body, headers, model.signature)
+            if len(body) < LARGE_BODY_BYTES:
+                request = wire.decode(body, headers, model.signature)
+            else:  # elsewhere, so that other clients are not kept waiting
+                request = await asyncio.to_thread(wire.decode, body, headers, model.signature)
             del body
             rows = model.count_rows(request.inputs)
         finally:
