@@ -32,8 +32,6 @@ MAX_ROWS = 1_000_000
 """Most innermost lists of a nested tensor that are looked at one by one."""
 KEY = b'"data"'
 _LIST_BEGIN = re.compile(rb"\s*:\s*\[")
-_BRACKET = re.compile(rb"[\[\]]")
-_INNERMOST = re.compile(rb"\[([^\[\]]*)\]")
 _SPACES = re.compile(rb"\s+")
 
 
@@ -103,12 +101,12 @@ class NumberList:
         size = 0
         skeleton: list[bytes] = []
         last = self.start
-        for match in _INNERMOST.finditer(self.body, self.start, self.stop):
-            row = match[1]
+        for begin, end in _innermost_lists(self.body, self.start, self.stop):
+            row = self.body[begin + 1 : end - 1]
             if row.count(b",") + 1 != shape[-1]:
                 raise self._misnested(shape, name)
-            skeleton += (self.body[last : match.start()], b"0")
-            last = match.end()
+            skeleton += (self.body[last:begin], b"0")
+            last = end
             rows.append(row)
             size += len(row)
             if size >= PIECE_BYTES:
@@ -181,13 +179,26 @@ def _number_lists(body: bytes) -> Iterator[NumberList]:
 def _list_end(body: bytes, start: int) -> int | None:
     """The index after the bracket that closes the one at `start`; `None` when it is not found."""
     depth = 0
-    for count, match in enumerate(_BRACKET.finditer(body, start)):
-        depth += 1 if match[0] == b"[" else -1
-        if depth == 0:
-            return match.end()
-        if count > 2 * MAX_ROWS:
+    position = start
+    for _ in range(2 * MAX_ROWS):
+        close = body.find(b"]", position)
+        if close < 0:
             return None
+        depth += body.count(b"[", position, close) - 1
+        position = close + 1
+        if depth == 0:
+            return position
     return None
+
+
+def _innermost_lists(body: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Where the lists that hold no other list begin and end, brackets included."""
+    position = start
+    while (close := body.find(b"]", position, stop)) >= 0:
+        begin = body.rfind(b"[", position, close)
+        if begin >= 0:
+            yield begin, close + 1
+        position = close + 1
 
 
 def _nesting(shape: tuple[int, ...]) -> bytes:
