@@ -108,7 +108,9 @@ def parse_answer(received: bytes | bytearray) -> Answer | None:
 
 def post(path: str, body: bytes, headers: str = "") -> bytes:
     """A POST as bytes; `headers` are further lines, ended by CRLF each."""
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    )
     return head.encode() + body
 
 

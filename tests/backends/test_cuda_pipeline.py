@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.backends.fake_device import FakeDevice
 
 from longshore.backends.cuda_pipeline import DEPTH, CudaPipeline, PipelineFull
+from tests.backends.fake_device import FakeDevice
 
 
 def double(inputs):

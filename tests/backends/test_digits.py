@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from tests.backends.conftest import load
 
 from longshore.backends.base import Backend
 from longshore.repository.layout import ModelRepository
+from tests.backends.conftest import load
 
 MODELS = Path(__file__).parents[2] / "models"
 

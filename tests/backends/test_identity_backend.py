@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.backends.conftest import Place, load
 
 from longshore.backends.devices import resolve_device
 from longshore.errors import InferenceFailed, ModelConfigError, ModelLoadError
 from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
+from tests.backends.conftest import Place, load
 
 
 def test_an_empty_file_has_one_input_and_one_output(place: Place) -> None:

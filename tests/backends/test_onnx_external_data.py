@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from tests.backends.conftest import Place, load, onnx_bytes
 
 from longshore.errors import ModelLoadError
+from tests.backends.conftest import Place, load, onnx_bytes
 
 WEIGHTS = np.array([3.0, 4.0], dtype=np.float32)
 

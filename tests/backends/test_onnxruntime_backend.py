@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from tests.backends.conftest import Place, load, onnx_identity
 
 from longshore.errors import InferenceFailed, InvalidRequest, ModelLoadError
 from longshore.tensors import Datatype, TensorSpec
+from tests.backends.conftest import Place, load, onnx_identity
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 import torch
-from tests.backends.conftest import Place, load
 
 from longshore.errors import InferenceFailed, ModelLoadError
 from longshore.tensors import Datatype, TensorSpec
+from tests.backends.conftest import Place, load
 
 
 class Two(torch.nn.Module):

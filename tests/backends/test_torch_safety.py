@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.backends.conftest import Place, load
 
 from longshore.errors import ModelLoadError
 from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutput
 from longshore.tensors import Datatype
+from tests.backends.conftest import Place, load
 
 MODELS = Path(__file__).parents[2] / "models"
 PT2 = (MODELS / "digits-pt2/1/model.pt2").read_bytes()

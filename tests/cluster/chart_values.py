@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cluster import example_models
-from tests.cluster.image import IMAGE
+from tests.cluster import example_models, image
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import CLAIM, INSTANCE_LABEL, Serving
 
@@ -27,7 +26,7 @@ def serving(
 ) -> Json:
     """A CPU release that serves the model folder `path` of the claim, without an autoscaler."""
     shown: Json = {
-        "image": IMAGE,
+        "image": image.chosen(),
         "model": {"name": example_models.NAME, "path": path},
         "persistence": {"existingClaim": CLAIM},
         "resources": {

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.cluster.control_plane import cluster as clusters
 from tests.cluster.control_plane import programs
 from tests.cluster.control_plane.cluster import Cluster
@@ -55,6 +57,13 @@ def cluster(
     finally:
         if request.session.testsfailed or not is_up:
             shutil.copytree(root / "logs", KEPT_LOGS, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """Ends what is entered into it, loads and watches, however the test ends."""
+    with ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture

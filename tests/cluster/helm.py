@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
 from tests.cluster.node_agent import commands
 from tests.cluster.node_agent.api import Json
 

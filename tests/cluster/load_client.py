@@ -75,12 +75,15 @@ class LoadClient:
     _kept: int = 0
     _began: float = 0.0
 
-    def start(self) -> LoadClient:
+    def __enter__(self) -> LoadClient:
         """Begin, on a thread with an event loop of its own."""
         self._began = time.monotonic()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._thread.start()
         return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> list[Fate]:
         """Send no more, wait for what is in flight, and give every request's fate."""

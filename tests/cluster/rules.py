@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import yaml
+
 from tests.cluster.node_agent.api import Json
 
 RULES_FILE = Path(__file__).resolve().parents[2] / "chart/files/prometheus-adapter-rules.yaml"

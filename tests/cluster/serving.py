@@ -110,8 +110,8 @@ class Serving:
         return example_models.answered_version(answer.body) if answer.status == 200 else None
 
     def load(self, rate: float, *, fresh_share: float = 0.3) -> LoadClient:
-        """Start a steady load on the Service."""
-        return LoadClient(self.target(), rate, fresh_share=fresh_share).start()
+        """A steady load on the Service, for a `with` statement or an ExitStack."""
+        return LoadClient(self.target(), rate, fresh_share=fresh_share)
 
 
 def ask(host: str, port: int, request: bytes) -> Answer:

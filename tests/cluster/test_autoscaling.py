@@ -11,9 +11,11 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.cluster import chart_values, example_models, rules, timeline
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
@@ -27,10 +29,10 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 BUILD = Path(__file__).resolve().parents[2] / "build/cluster"
 PICTURE = "load-step.png"
-LOW, HIGH, TARGET = 18.0, 90.0, 20.0
+LOW, HIGH, TARGET = 19.0, 95.0, 20.0
 RIGHT_COUNT = math.ceil(HIGH / TARGET)
 WINDOW_SECONDS = 10.0
-POD_START_SECONDS = 10.0
+POD_START_SECONDS = 20.0
 """Allowed for a pod's way to ready, while other pods start on the same two cores."""
 DOWN_SECONDS = 60.0
 SETTLE_SECONDS = 12.0
@@ -62,14 +64,15 @@ def _lag_seconds(timings: Timings, window_seconds: float) -> float:
 
 
 def test_a_fivefold_step_in_requests_is_followed_up_and_back(
-    cluster: Cluster, namespace: str
+    cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
     values = chart_values.autoscaled(
         requests_per_second=TARGET, config={"connection_max_age_seconds": 4}
     )
     serving = _install(cluster, namespace, values, layers=0)
-    load = LoadClient(serving.target(), LOW, fresh_share=0.2, kept_connections=32).start()
-    watch = Timeline(serving, load).start()
+    client = LoadClient(serving.target(), LOW, fresh_share=0.2, kept_connections=32)
+    load = closing.enter_context(client)
+    watch = closing.enter_context(Timeline(serving, load))
     _wait_for_metric(cluster, namespace, "requests per second")
     time.sleep(WINDOW_SECONDS)
     stepped_at = load.elapsed
@@ -97,13 +100,13 @@ def test_a_fivefold_step_in_requests_is_followed_up_and_back(
 
 
 def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
-    cluster: Cluster, namespace: str
+    cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
     target = 0.05
     values = chart_values.autoscaled(utilization=target, config={"max_batch_size": 0})
     serving = _install(cluster, namespace, values, layers=600)
-    load = serving.load(5.0)
-    watch = Timeline(serving, load).start()
+    load = closing.enter_context(serving.load(5.0))
+    watch = closing.enter_context(Timeline(serving, load))
     _wait_for_metric(cluster, namespace, "utilization")
     cost = _seconds_per_request(cluster, namespace)
     low = 0.7 * target / cost
@@ -120,8 +123,10 @@ def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
     print(f"cost {1000 * cost:.1f} ms, work {work:.2f}, {count} pods; {summary}")
     assert summary.lost == 0, summary
     assert count > 2
-    right = math.ceil(work / target)
-    assert count == right or abs(work / (count * target) - 1) <= TOLERANCE
+    # The reading is taken a moment after the autoscaler's: both may be off by the tolerance.
+    fewest = math.ceil(work / target / (1 + TOLERANCE) ** 2)
+    most = math.ceil(work / target * (1 + TOLERANCE))
+    assert fewest <= count <= most
 
 
 @pytest.fixture
@@ -133,13 +138,13 @@ def shipped_clocks(cluster: Cluster) -> Iterator[None]:
 
 
 def test_with_the_shipped_clocks_the_step_is_followed_within_the_lag_formula(
-    cluster: Cluster, shipped_clocks: None, namespace: str
+    cluster: Cluster, shipped_clocks: None, namespace: str, closing: ExitStack
 ) -> None:
     window = rules.shipped_window_seconds()
     values = chart_values.autoscaled(requests_per_second=TARGET)
     del values["autoscaling"]["behavior"]
     serving = _install(cluster, namespace, values, layers=0)
-    load = serving.load(LOW)
+    load = closing.enter_context(serving.load(LOW))
     _wait_for_metric(cluster, namespace, "requests per second")
     time.sleep(window)
     stepped_at = load.elapsed

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.cluster import chart_values, example_models, rules
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.load_client import Fate, LoadClient, Summary
@@ -44,15 +46,15 @@ class Scaled:
 
 
 @pytest.fixture
-def scaled(cluster: Cluster, namespace: str) -> Iterator[Scaled]:
+def scaled(cluster: Cluster, namespace: str, closing: ExitStack) -> Iterator[Scaled]:
     """Both halves of the metrics pipeline run again afterwards."""
     serving = Serving(cluster, namespace, "scale")
     model = serving.create_claim() / example_models.NAME
     example_models.write_version(model, 1)
     serving.release.install(chart_values.autoscaled(requests_per_second=TARGET))
     serving.wait_until_ready(1)
-    load = serving.load(HIGH)
-    watch = Timeline(serving, load).start()
+    load = closing.enter_context(serving.load(HIGH))
+    watch = closing.enter_context(Timeline(serving, load))
     serving.wait_until_ready(COUNT)
     yield Scaled(serving, model, load, watch)
     watch.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from tests.cluster import pods
 from tests.cluster.control_plane.cluster import Cluster
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
+
 from tests.cluster import chart_values, example_models, pods
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHORTENED
@@ -51,9 +53,9 @@ def _node_comes_back(cluster: Cluster) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_node_comes_back")
 def test_a_lost_node_costs_no_more_than_its_share_until_it_is_noticed(
-    cluster: Cluster, serving: Serving
+    cluster: Cluster, serving: Serving, closing: ExitStack
 ) -> None:
-    load = serving.load(RATE)
+    load = closing.enter_context(serving.load(RATE))
     time.sleep(2)
     lost_at = load.elapsed
     cluster.nodes.lose(LOST_NODE)
@@ -71,10 +73,10 @@ def test_a_lost_node_costs_no_more_than_its_share_until_it_is_noticed(
 
 
 def test_a_pod_out_of_memory_is_restarted_while_the_other_serves(
-    cluster: Cluster, serving: Serving
+    cluster: Cluster, serving: Serving, closing: ExitStack
 ) -> None:
     victim = serving.ready_pods()[0]
-    load = serving.load(RATE)
+    load = closing.enter_context(serving.load(RATE))
     time.sleep(2)
     killed_at = load.elapsed
     cluster.nodes.execute_as_root(victim, ["python3", "-c", HOG])
@@ -97,9 +99,9 @@ def test_a_pod_out_of_memory_is_restarted_while_the_other_serves(
 
 
 def test_a_drain_waits_for_the_disruption_budget_and_loses_no_request(
-    cluster: Cluster, serving: Serving
+    cluster: Cluster, serving: Serving, closing: ExitStack
 ) -> None:
-    load = serving.load(RATE)
+    load = closing.enter_context(serving.load(RATE))
     time.sleep(2)
     options = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=50s")
     selector = f"--pod-selector={serving.selector}"

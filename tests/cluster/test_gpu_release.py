@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from tests.cluster import chart_values, example_models, pods
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.serving import Serving

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from tests.cluster import pods
 from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.node_agent import commands
+from tests.cluster.tools import base_image
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
+IMAGE = "localhost/longshore-node-agent-test:1"
 SECURE = {
     "runAsUser": 1000,
     "runAsNonRoot": True,
@@ -137,6 +141,41 @@ def test_environment_and_files_come_from_the_api(cluster: Cluster, namespace: st
     )
     assert said.split("\n")[:2] == ["blue reader", "blue"]
     assert "refused" in said
+
+
+def test_an_image_from_the_store_brings_its_entrypoint_user_and_environment(
+    cluster: Cluster, namespace: str
+) -> None:
+    if not base_image.ARCHIVE.exists():
+        pytest.skip("Run `make cluster-tools` for a base image to test images with.")
+    base_image.import_as(IMAGE)
+    container = commands.run("buildah", "from", "--pull-never", IMAGE)
+    options = ("--entrypoint", '["sh", "-c"]', "--cmd", "id -u; echo $COLOUR; pwd")
+    commands.run("buildah", "config", *options, "--user", "1234", container)
+    commands.run("buildah", "config", "--env", "COLOUR=red", "--workingdir", "/srv", container)
+    commands.run("buildah", "commit", "--rm", container, IMAGE)
+    body = {
+        "metadata": {"name": "stored"},
+        "spec": {"containers": [{"name": "main", "image": IMAGE}], "restartPolicy": "Never"},
+    }
+    cluster.api.post(f"/api/v1/namespaces/{namespace}/pods", body)
+    pods.wait_until_ended(cluster, namespace, "stored")
+    said = cluster.kubectl("logs", "stored", "-n", namespace)
+    assert said.split("\n") == ["1234", "red", "/srv"]
+
+
+def test_an_image_that_is_nowhere_is_never_pulled(cluster: Cluster, namespace: str) -> None:
+    body = {
+        "metadata": {"name": "absent"},
+        "spec": {"containers": [{"name": "main", "image": "localhost/absent:1"}]},
+    }
+    cluster.api.post(f"/api/v1/namespaces/{namespace}/pods", body)
+
+    def reason() -> str | None:
+        waiting = pods.state(pods.get(cluster, namespace, "absent")).get("waiting") or {}
+        return waiting.get("reason")
+
+    cluster.wait_until(lambda: reason() == "ErrImageNeverPull", "the refusal")
 
 
 def test_a_claim_outlives_its_pods_and_read_only_is_honoured(

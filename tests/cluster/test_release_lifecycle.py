@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.serving import CLAIM, Serving

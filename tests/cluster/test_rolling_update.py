@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import pytest
+
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.load_client import Fate, Summary
@@ -33,10 +35,12 @@ def _assert_none_lost(fates: list[Fate]) -> None:
     assert {fate.was_kept_alive for fate in fates} == {True, False}
 
 
-def test_new_settings_roll_out_without_a_lost_request(cluster: Cluster, namespace: str) -> None:
+def test_new_settings_roll_out_without_a_lost_request(
+    cluster: Cluster, namespace: str, closing: ExitStack
+) -> None:
     serving = _installed(cluster, namespace)
     old = {pod["metadata"]["uid"] for pod in serving.pods()}
-    load = serving.load(RATE)
+    load = closing.enter_context(serving.load(RATE))
     time.sleep(BEFORE_SECONDS)
     serving.release.upgrade(chart_values.serving(replicas=2, config={"log_level": "warning"}))
     serving.wait_until_ready(2)
@@ -46,13 +50,13 @@ def test_new_settings_roll_out_without_a_lost_request(cluster: Cluster, namespac
 
 
 def test_a_new_model_version_on_the_volume_is_swapped_in_without_a_lost_request(
-    cluster: Cluster, namespace: str
+    cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
     serving = Serving(cluster, namespace, "scale")
     model = serving.create_claim() / example_models.NAME
     example_models.write_version(model, 1)
     serving.release.install(chart_values.serving(replicas=2))
-    load = serving.load(RATE)
+    load = closing.enter_context(serving.load(RATE))
     time.sleep(BEFORE_SECONDS)
     example_models.write_version(model, 2)
     cluster.wait_until(lambda: serving.predicted_version() == 2, "version 2 to answer")
@@ -60,9 +64,11 @@ def test_a_new_model_version_on_the_volume_is_swapped_in_without_a_lost_request(
     _assert_none_lost(load.stop())
 
 
-def test_scaling_up_and_down_loses_no_request(cluster: Cluster, namespace: str) -> None:
+def test_scaling_up_and_down_loses_no_request(
+    cluster: Cluster, namespace: str, closing: ExitStack
+) -> None:
     serving = _installed(cluster, namespace)
-    load = serving.load(RATE)
+    load = closing.enter_context(serving.load(RATE))
     time.sleep(BEFORE_SECONDS)
     for count in (4, 1):
         serving.release.upgrade(chart_values.serving(replicas=count))
@@ -72,7 +78,7 @@ def test_scaling_up_and_down_loses_no_request(cluster: Cluster, namespace: str) 
 
 
 def test_a_bad_version_never_becomes_ready_and_traffic_is_untouched(
-    cluster: Cluster, namespace: str
+    cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
     serving = Serving(cluster, namespace, "scale")
     claim = serving.create_claim()
@@ -81,7 +87,7 @@ def test_a_bad_version_never_becomes_ready_and_traffic_is_untouched(
     serving.release.install(chart_values.serving(replicas=2))
     serving.wait_until_ready(2)
     good = {pod["metadata"]["uid"] for pod in serving.pods()}
-    load = serving.load(RATE)
+    load = closing.enter_context(serving.load(RATE))
     bad = chart_values.serving(replicas=2, path="broken")
     with pytest.raises(commands.CommandFailed):
         serving.release.upgrade(bad, seconds=15)

@@ -27,7 +27,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Timeline:
-    """Samples of a release under load, taken on a thread of its own until `stop`."""
+    """Samples of a release under load, taken on a thread of its own, for a `with` statement."""
 
     serving: Serving
     load: LoadClient
@@ -35,10 +35,13 @@ class Timeline:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def start(self) -> Timeline:
+    def __enter__(self) -> Timeline:
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
         return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> list[Sample]:
         self._stopping.set()

@@ -9,7 +9,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.protocol.tensors import assert_same, echo, tensors
 from tritonclient.http import (
     InferenceServerClient,
     InferInput,
@@ -25,6 +24,7 @@ from longshore.protocol.messages import (
     RequestedOutput,
 )
 from longshore.tensors import Array, Datatype, Tensors
+from tests.protocol.tensors import assert_same, echo, tensors
 
 
 def request_body(

@@ -89,6 +89,22 @@ class Batch:
             offset += part.rows
         return answers
 
+    def halves(self) -> tuple[Batch, Batch]:
+        """The rows in two batches, for a device that has no memory for all of them at once; a
+        request across the middle is cut.
+        """
+        first: list[BatchPart] = []
+        second: list[BatchPart] = []
+        room = self.rows // 2
+        for part in self.parts:
+            middle = part.start + min(room, part.rows)
+            room -= middle - part.start
+            if middle > part.start:
+                first.append(BatchPart(part.request, part.start, middle))
+            if middle < part.stop:
+                second.append(BatchPart(part.request, middle, part.stop))
+        return Batch(first, self.padding), Batch(second, self.padding)
+
     def alone(self) -> list[Batch]:
         """The same parts as batches of one, to find the request that makes an execution fail."""
         return [Batch((part,), self.padding) for part in self.parts]

@@ -58,6 +58,12 @@ class CostModel:
         """As measured at calibration, so that the autoscaler's unit does not move with the load."""
         return self._price
 
+    def limit_rows(self, rows: int) -> None:
+        """A batch gets no fuller than `rows` from now on, which makes a row dearer."""
+        self._max_rows = rows
+        if self.line is not None:
+            self._price = self.line.seconds_per_row(rows)
+
     def seconds(self, rows: int) -> float:
         """Expected duration of an execution of `rows` rows."""
         at_rest = self.line.seconds(rows) if self.line else self._price * rows

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from longshore.batching.batch import Batch, BatchPart
 from longshore.batching.padding import PaddingPlan
@@ -69,6 +69,27 @@ class RequestQueue:
         """The next batch, or `None` when nothing waits."""
         with self._changed:
             return self._next_batch(may_wait=False)[0]
+
+    def take_full(self) -> Batch | None:
+        """The next batch if waiting cannot make it larger, else `None`.
+
+        For an instance that already has one in flight: a batch that is not full gains more from
+        growing while the device is busy than from being begun early.
+        """
+        with self._changed:
+            now = self._clock()
+            group = self._oldest_group(now)
+            if group is None:
+                return None
+            rows = sum(request.rows_left for request in group)
+            if self.policy.is_batched and rows < self.policy.max_rows:
+                return None
+            return self._take_from(group, now)
+
+    def limit_rows(self, rows: int) -> None:
+        """Hand out at most `rows` rows from now on; more that a request has is cut."""
+        with self._changed:
+            self.policy = replace(self.policy, max_rows=rows)
 
     def close(self) -> None:
         """Let the instances end once everything that waits has been taken."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from longshore.backends.base import Backend
+from longshore.backends.base import Backend, Begun
 from longshore.batching.batch import Batch, BatchPart
-from longshore.errors import InferenceFailed, LongshoreError
+from longshore.errors import DeviceLost, InferenceFailed, LongshoreError, OutOfDeviceMemory
 from longshore.tensors import Tensors
 
 logger = logging.getLogger(__name__)
@@ -32,42 +32,101 @@ class Execution:
     started: float
     seconds: float
     """Duration of the backend's work, copies in and out included."""
+    out_of_memory_rows: tuple[int, ...] = ()
+    """Rows of the batches on the way for which the device had no memory."""
 
 
 Observer = Callable[[Execution], None]
 
 
+class BegunBatch:
+    """A batch that was given to the backend; `finish` once, on the same thread.
+
+    When it fails and holds several requests, each is tried again alone: a request that makes the
+    model fail thus fails alone, and its neighbours get their answers. When the device had no memory
+    for it, its halves are tried.
+    """
+
+    def __init__(
+        self, backend: Backend, batch: Batch, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._backend = backend
+        self._batch = batch
+        self._clock = clock
+        self._begun: Begun | LongshoreError
+        self.started = clock()
+        try:
+            self._begun = backend.begin(batch.concatenate(), batch.output_names())
+        except Exception as error:
+            self._begun = _public(error)
+
+    def finish(self, *, idle_since: float = 0.0) -> Execution:
+        """Wait for the outputs. The device worked on this batch from `idle_since` (the end of the
+        batch before it) when that was later than its own start.
+        """
+        tight: list[int] = []
+        results = _results(self._backend, self._batch, self._begun, tight)
+        if tight:
+            self._backend.limit_rows(rows_that_fit(tight))
+        seconds = self._clock() - max(self.started, idle_since)
+        return Execution(results, self._batch.rows, self.started, seconds, tuple(tight))
+
+
 def execute_batch(
     backend: Backend, batch: Batch, *, clock: Callable[[], float] = time.monotonic
 ) -> Execution:
-    """Run `batch`; when it fails and holds several requests, each is tried again alone.
+    """Run `batch` from its beginning to its end."""
+    return BegunBatch(backend, batch, clock=clock).finish()
 
-    A request that makes the model fail thus fails alone, and its neighbours get their answers.
-    """
-    started = clock()
-    try:
-        answers = _run(backend, batch)
-        results = [
-            PartResult(part, answer) for part, answer in zip(batch.parts, answers, strict=True)
-        ]
-    except Exception as error:
-        if len(batch.parts) > 1:
-            logger.warning("batch failed, running its requests alone: rows=%d", batch.rows)
-            results = [_run_alone(backend, single) for single in batch.alone()]
+
+def rows_that_fit(tight: Sequence[int]) -> int:
+    """The batch to go on with after batches of `tight` rows were too large for the memory."""
+    return max(1, min(tight) // 2)
+
+
+def _results(
+    backend: Backend, batch: Batch, begun: Begun | LongshoreError, tight: list[int]
+) -> list[PartResult]:
+    error: LongshoreError
+    if isinstance(begun, LongshoreError):
+        error = begun
+    else:
+        try:
+            answers = batch.split(begun())
+        except Exception as raised:
+            error = _public(raised)
         else:
-            results = [PartResult(batch.parts[0], _public(error))]
-    return Execution(results, batch.rows, started, clock() - started)
+            pairs = zip(batch.parts, answers, strict=True)
+            return [PartResult(part, answer) for part, answer in pairs]
+    # Outside of the handler: the traceback would keep what the execution held.
+    return _try_smaller(backend, batch, error, tight)
 
 
-def _run(backend: Backend, batch: Batch) -> list[Tensors]:
-    return batch.split(backend.execute(batch.concatenate(), batch.output_names()))
+def _try_smaller(
+    backend: Backend, batch: Batch, error: LongshoreError, tight: list[int]
+) -> list[PartResult]:
+    """What the parts get after the batch failed as a whole."""
+    smaller: Sequence[Batch] = ()
+    if isinstance(error, OutOfDeviceMemory):
+        tight.append(batch.rows)
+        if batch.rows > 1:
+            logger.warning("no device memory for a batch, running its halves: rows=%d", batch.rows)
+            smaller = batch.halves()
+    elif len(batch.parts) > 1 and not isinstance(error, DeviceLost):
+        logger.warning("batch failed, running its requests alone: rows=%d", batch.rows)
+        smaller = batch.alone()
+    if not smaller:
+        return [PartResult(part, error) for part in batch.parts]
+    return [result for piece in smaller for result in _run(backend, piece, tight)]
 
 
-def _run_alone(backend: Backend, batch: Batch) -> PartResult:
+def _run(backend: Backend, batch: Batch, tight: list[int]) -> list[PartResult]:
+    begun: Begun | LongshoreError
     try:
-        return PartResult(batch.parts[0], _run(backend, batch)[0])
+        begun = backend.begin(batch.concatenate(), batch.output_names())
     except Exception as error:
-        return PartResult(batch.parts[0], _public(error))
+        begun = _public(error)
+    return _results(backend, batch, begun, tight)
 
 
 def _public(error: Exception) -> LongshoreError:

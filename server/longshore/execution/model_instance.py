@@ -6,12 +6,13 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from longshore.backends.base import Backend
 from longshore.batching.request_queue import RequestQueue
-from longshore.execution.batch_execution import Execution, Observer, execute_batch
+from longshore.execution.batch_execution import BegunBatch, Execution, Observer, execute_batch
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class ModelInstance:
         self._loop = loop
         self._observe = observe
         self._clock = clock
+        self._idle_since = 0.0
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
@@ -66,11 +68,23 @@ class ModelInstance:
         return self._thread.is_alive()
 
     def _work(self) -> None:
-        while (batch := self._queue.take()) is not None:
-            execution = execute_batch(self._backend, batch, clock=self._clock)
+        """Keep up to `pipeline_depth` batches in flight; a second one only when it is full."""
+        in_flight: deque[BegunBatch] = deque()
+        while True:
+            batch = self._queue.take_full() if in_flight else self._queue.take()
+            if batch is not None:
+                in_flight.append(BegunBatch(self._backend, batch, clock=self._clock))
+                if len(in_flight) < self._backend.pipeline_depth:
+                    continue
+            elif not in_flight:
+                return
             del batch
-            self._loop.call_soon_threadsafe(deliver, execution, self._observe)
-            del execution
+            self._finish(in_flight.popleft())
+
+    def _finish(self, begun: BegunBatch) -> None:
+        execution = begun.finish(idle_since=self._idle_since)
+        self._idle_since = self._clock()
+        self._loop.call_soon_threadsafe(deliver, execution, self._observe)
 
 
 class InlineInstance:

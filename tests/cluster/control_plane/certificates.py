@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
 from tests.cluster.node_agent import commands
 
 DAYS = "2"

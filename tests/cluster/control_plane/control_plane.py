@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import urllib3
+
 from tests.cluster.control_plane.certificates import Certificate, CertificateAuthority
 from tests.cluster.control_plane.places import (
     API_PORT,

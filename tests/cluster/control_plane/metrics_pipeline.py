@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import urllib3
 import yaml
+
 from tests.cluster.control_plane.control_plane import ControlPlane
 from tests.cluster.control_plane.places import (
     ADAPTER_PORT,

@@ -6,6 +6,7 @@ import json
 import logging
 
 import urllib3
+
 from tests.cluster.node_agent import clock
 from tests.cluster.node_agent.api import Api, ApiError, Json
 

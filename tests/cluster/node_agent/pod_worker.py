@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import urllib3
+
 from tests.cluster.node_agent import commands, refusals, restarts, termination
 from tests.cluster.node_agent.api import Api, ApiError, Json
 from tests.cluster.node_agent.container import Container

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 
 import urllib3
+
 from tests.cluster.node_agent import clock
 from tests.cluster.node_agent.api import Api, ApiError, Json
 from tests.cluster.node_agent.settings import NodeSettings

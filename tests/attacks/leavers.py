@@ -1,0 +1,55 @@
+"""Clients that give up after 0.3 s, on a model that has far more asked of it than it can do."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.attacks.http_client import Connection, Fate, post
+from tests.attacks.overload import capacity
+from tests.attacks.served_process import ServedProcess, identity_model, infer_body
+
+PATIENCE_SECONDS = 0.3
+REQUEST = post("/v2/models/echo/infer", infer_body())
+
+
+async def leave(port: int, patience_seconds: float) -> str:
+    """One client; says `answered`, `refused` or `left`."""
+    connection = await Connection.open(port)
+    if isinstance(connection, Fate):
+        return "refused"
+    answer = await connection.exchange(REQUEST, timeout_seconds=patience_seconds)
+    connection.close()
+    if isinstance(answer, Fate):
+        return "left" if answer is Fate.HUNG else "refused"
+    return "answered" if answer.status == 200 else "refused"
+
+
+async def measure(
+    directory: Path, *, clients: int = 600, seconds: float = 3.0
+) -> dict[str, object]:
+    model = identity_model(directory, "delay_seconds: 0.02\n")
+    with ServedProcess(
+        model, max_batch_size=0, instances=1, version_settle_seconds=0
+    ) as served:  # fmt: skip
+        possible = await capacity(served.port, clients=2, seconds=1.0)
+        before = served.metric("longshore_inferences_total")
+        tasks = []
+        for _ in range(clients):
+            tasks.append(asyncio.create_task(leave(served.port, PATIENCE_SECONDS)))
+            await asyncio.sleep(seconds / clients)
+        fates = await asyncio.gather(*tasks)
+        await asyncio.sleep(2.0)
+        executed = served.metric("longshore_inferences_total") - before
+    answered, left = fates.count("answered"), fates.count("left")
+    return {
+        "capacity, 1/s": possible,
+        "clients": clients,
+        "answered": answered,
+        "left after 0.3 s": left,
+        "refused": fates.count("refused"),
+        "executed": executed,
+        "executed for clients who left": executed - answered,
+        "work done for clients who left, %": round(100 * (executed - answered) / max(1, left), 2),
+        "wasted share of all work, %": round(100 * (executed - answered) / max(1, executed), 2),
+    }
