@@ -93,6 +93,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     settings = load_settings(vars(options), os.environ, Path(config_file) if config_file else None)
     if not settings.model.model_path:
         raise SettingsError("no model: name its directory, as in `longshore serve models/digits`")
+    if not Path(settings.model.model_path).exists():
+        raise ModelLoadError(f"{settings.model.model_path}: no such file or directory")
     return settings
 
 

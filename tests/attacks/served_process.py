@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -37,6 +38,7 @@ class ServedProcess:
             "management-host": "127.0.0.1",
             "calibration-cache": "",
             "calibration-budget-seconds": 1,
+            "drain-delay-seconds": 0,
             **{name.replace("_", "-"): value for name, value in options.items()},
         }
         command = [sys.executable, "-m", "longshore.cli", "serve", str(model)]
@@ -49,13 +51,12 @@ class ServedProcess:
         try:
             self.wait_ready()
         except BaseException:
-            self._kill()
+            self.stop()
             raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._kill()
-        self._log.close()
+        self.stop()
 
     @property
     def pid(self) -> int:
@@ -129,6 +130,16 @@ class ServedProcess:
             ):
                 total += float(line.rsplit(" ", 1)[1])
         return total
+
+    def stop(self) -> int:
+        """End it as Kubernetes would; the exit code, that of SIGKILL when it did not end."""
+        if self._process.poll() is None:
+            self.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.wait(15.0)
+        self._kill()
+        self._log.close()
+        return int(self._process.returncode)
 
     def _kill(self) -> None:
         if self._process.poll() is None:

@@ -50,8 +50,8 @@ class ModelManager:
         self.versions: dict[str, ServedVersion] = {}
         self.problems: tuple[str, ...] = ()
         """What the last scan found wrong on the volume, a sentence each."""
-        self.is_settling = False
-        """Files are being written; another look soon is worth it."""
+        self.is_settling = True
+        """Not looked yet, or files are being written: another look soon is worth it."""
         self._repository = repository
         self._metrics = metrics
         self._load_options = load_options
@@ -132,11 +132,11 @@ class ModelManager:
         async with self._refreshing:
             scan = await asyncio.to_thread(self._repository.scan)
             self.problems = tuple(f"version {p.version}: {p.message}" for p in scan.problems)
-            self.is_settling = any(problem.is_temporary for problem in scan.problems)
             config = await asyncio.to_thread(self._repository.config)
             for artifact in scan.artifacts:
                 if self._is_new(artifact):
                     await self._load(artifact, config)
+            self.is_settling = any(problem.is_temporary for problem in scan.problems)
             self._choose_default({artifact.version for artifact in scan.artifacts})
 
     async def load(self) -> None:

@@ -40,6 +40,7 @@ class VersionWatcher:
             await self._manager.refresh()
         except (ModelLoadError, ModelConfigError, OSError) as error:
             self._manager.problems = (str(error),)
+            self._manager.is_settling = False
         problems = self._manager.problems
         if problems != self._last_problems:
             for problem in problems:

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from longshore.errors import SettingsError
+from longshore.settings import load_settings, option_table
+
+
+def test_the_command_line_wins_over_environment_file_and_default(tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text("port: 1\nthreads: 2\ninstances: 3\n")
+    environ = {"LONGSHORE_PORT": "4", "LONGSHORE_THREADS": "5"}
+
+    settings = load_settings({"port": "6"}, environ, file)
+
+    assert settings.http.port == 6
+    assert settings.model.threads == 5
+    assert settings.model.instances == 3
+    assert settings.metrics.management_port == 8002
+
+
+def test_an_empty_value_counts_as_unset():
+    assert load_settings({}, {"LONGSHORE_THREADS": ""}).model.threads is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("port", "many", "a whole number from 0 to 65535"),
+        ("port", "70000", "a whole number from 0 to 65535"),
+        ("port", 80.5, "a whole number from 0 to 65535"),
+        ("request_timeout_seconds", "0", "a number from 0.001 to 3600"),
+        ("request_timeout_seconds", "nan", "a number from 0.001 to 3600"),
+        ("show_version", "perhaps", "true or false"),
+        ("log_format", "xml", "one of auto, text, json"),
+        ("manifest", "maybe", "one of optional, required, ignored"),
+    ],
+)
+def test_a_value_that_is_not_allowed_names_setting_source_and_what_is(name, value, allowed):
+    flag = "--" + name.replace("_", "-")
+
+    with pytest.raises(SettingsError, match=f"^{flag}: .* is not {allowed}$"):
+        load_settings({name: value}, {})
+    with pytest.raises(SettingsError, match=f"^LONGSHORE_{name.upper()}: "):
+        load_settings({}, {f"LONGSHORE_{name.upper()}": str(value)})
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("off", False)])
+def test_switches_take_the_usual_words(text, value):
+    assert load_settings({"show_version": text}, {}).http.show_version is value
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("colour: red", "unknown setting 'colour'"),
+        ("- 1", "expected a mapping of settings, found list"),
+        ("port: [", "while parsing"),
+        ("port: many", "settings.yaml: port: 'many' is not a whole number"),
+    ],
+)
+def test_a_mistake_in_the_file_names_the_file(tmp_path, content, message):
+    file = tmp_path / "settings.yaml"
+    file.write_text(content)
+
+    with pytest.raises(SettingsError, match=message) as error:
+        load_settings({}, {}, file)
+    assert str(file) in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"absent\.yaml"):
+        load_settings({}, {}, tmp_path / "absent.yaml")
+
+
+def test_an_empty_file_changes_nothing(tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text("")
+
+    assert load_settings({}, {}, file) == load_settings({}, {})
+
+
+def test_every_setting_says_what_it_does():
+    for row in option_table():
+        assert row.help.endswith("."), row.name
+        assert row.flag == f"--{row.name.replace('_', '-')}"
+        assert row.environment_variable.startswith("LONGSHORE_")
+
+
+def test_every_default_is_allowed():
+    settings = load_settings({row.name: row.default for row in option_table()}, {})
+
+    assert settings == load_settings({}, {})
+    assert isinstance(Path(settings.calibration.calibration_cache), Path)
