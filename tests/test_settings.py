@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from longshore.errors import SettingsError
-from longshore.settings import load_settings, option_table
+from longshore.settings import load_settings, misspelt_variables, option_table
 
 
 def test_the_command_line_wins_over_environment_file_and_default(tmp_path):
@@ -25,6 +26,37 @@ def test_an_empty_value_counts_as_unset():
     assert load_settings({}, {"LONGSHORE_THREADS": ""}).model.threads is None
 
 
+def test_an_empty_calibration_cache_keeps_none(tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text('calibration_cache: ""\n')
+
+    assert load_settings({"calibration_cache": ""}, {}).calibration.calibration_cache == ""
+    assert load_settings({}, {}, file).calibration.calibration_cache == ""
+    assert load_settings({}, {}).calibration.calibration_cache != ""
+
+
+def test_buckets_are_numbers_between_commas_or_a_list(tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text("latency_buckets_seconds: [0.1, 2]\n")
+
+    assert load_settings({}, {}, file).metrics.latency_buckets_seconds == (0.1, 2.0)
+    environ = {"LONGSHORE_LATENCY_BUCKETS_SECONDS": "0.1, 0.5"}
+    assert load_settings({}, environ).metrics.latency_buckets_seconds == (0.1, 0.5)
+
+
+def test_what_kubernetes_sets_for_a_service_called_longshore_is_not_the_port():
+    environ = {"LONGSHORE_PORT": "tcp://10.96.0.7:8000", "LONGSHORE_SERVICE_HOST": "10.96.0.7"}
+
+    assert load_settings({}, environ).http.port == 8000
+    assert misspelt_variables(environ) == {}
+
+
+def test_a_misspelt_variable_is_found():
+    environ = {"LONGSHORE_MAX_BATCHSIZE": "8", "LONGSHORE_THREADS": "2", "PATH": "/bin"}
+
+    assert misspelt_variables(environ) == {"LONGSHORE_MAX_BATCHSIZE": "LONGSHORE_MAX_BATCH_SIZE"}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
@@ -35,6 +67,10 @@ def test_an_empty_value_counts_as_unset():
         ("request_timeout_seconds", "nan", "a number from 0.001 to 3600"),
         ("show_version", "perhaps", "true or false"),
         ("log_format", "xml", "one of auto, text, json"),
+        ("latency_buckets_seconds", "0.5,0.1", "a list of ascending numbers above 0"),
+        ("latency_buckets_seconds", "0,0.1", "a list of ascending numbers above 0"),
+        ("latency_buckets_seconds", "0.1,inf", "a list of ascending numbers above 0"),
+        ("latency_buckets_seconds", "fast", "a list of ascending numbers above 0"),
         ("manifest", "maybe", "one of optional, required, ignored"),
     ],
 )
@@ -59,13 +95,15 @@ def test_switches_take_the_usual_words(text, value):
         ("- 1", "expected a mapping of settings, found list"),
         ("port: [", "while parsing"),
         ("port: many", "settings.yaml: port: 'many' is not a whole number"),
+        ("port: true", "settings.yaml: port: True is not a whole number"),
+        ("name: [digits]", "settings.yaml: name: ['digits'] is not a text"),
     ],
 )
 def test_a_mistake_in_the_file_names_the_file(tmp_path, content, message):
     file = tmp_path / "settings.yaml"
     file.write_text(content)
 
-    with pytest.raises(SettingsError, match=message) as error:
+    with pytest.raises(SettingsError, match=re.escape(message)) as error:
         load_settings({}, {}, file)
     assert str(file) in str(error.value)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from longshore import __version__
 from longshore.errors import ModelConfigError, ModelLoadError, SettingsError
 from longshore.logs import configure_logging
+from longshore.option import ENV_PREFIX, Option
 from longshore.repository.model_config import ModelConfig
-from longshore.settings import ENV_PREFIX, Option, Settings, load_settings, option_table
+from longshore.settings import Settings, load_settings, misspelt_variables, option_table
+
+logger = logging.getLogger(__name__)
 
 USAGE_ERROR, LOAD_ERROR = 2, 1
 
@@ -33,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace) -> int:
     settings = _settings(options)
     configure_logging(settings.log.log_level, settings.log.log_format)
+    for name, meant in misspelt_variables(os.environ).items():
+        logger.warning("%s sets nothing; did you mean %s?", name, meant)
     # uvloop, starlette and numpy take a noticeable part of a second: not for --help.
     import uvloop
 
@@ -105,7 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve a model directory until SIGTERM")
     serve.set_defaults(command=_serve)
     serve.add_argument("model_path", nargs="?", metavar="DIR", help="directory of the model")
-    serve.add_argument("--config-file", metavar="FILE", help="settings as YAML, by their names")
+    serve.add_argument(
+        "--config-file",
+        metavar="FILE",
+        help="settings as YAML, by their names [LONGSHORE_CONFIG_FILE]",
+    )
     for row in option_table():
         if row.name != "model_path":
             _add_option(serve, row)
@@ -121,9 +132,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_option(parser: argparse.ArgumentParser, row: Option) -> None:
-    default = "" if row.is_optional or row.default == "" else f" (default: {row.default})"
+    default = "" if row.is_optional or row.default in ("", ()) else f" (default: {row.default})"
     text = f"{row.help.replace('%', '%%')}{default} [{row.environment_variable}]"
-    parser.add_argument(row.flag, dest=row.name, metavar=row.name.upper(), help=text)
+    form: dict[str, Any] = {"nargs": "?", "const": "true"} if row.type is bool else {}
+    parser.add_argument(row.flag, dest=row.name, metavar=row.name.upper(), help=text, **form)
 
 
 if __name__ == "__main__":

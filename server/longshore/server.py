@@ -24,7 +24,7 @@ from longshore.execution.model_loader import LoadOptions
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
-from longshore.metrics import ServerMetrics
+from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
 from longshore.repository.layout import ModelRepository
 from longshore.repository.manifest import ManifestPolicy
 from longshore.rest.access import Certificate, TokenFile
@@ -61,7 +61,10 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._metrics = ServerMetrics()
+        self._metrics = ServerMetrics(
+            latency_buckets_seconds=settings.metrics.latency_buckets_seconds
+            or DEFAULT_LATENCY_BUCKETS_SECONDS
+        )
         self._heartbeat = Heartbeat()
         self._secrets: list[TokenFile | Certificate] = []
         self._manager = ModelManager(

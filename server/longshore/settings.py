@@ -7,30 +7,16 @@ config file, default.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
 from longshore.errors import SettingsError
-
-ENV_PREFIX = "LONGSHORE_"
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    choices: tuple[str, ...] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-) -> Any:
-    """A setting: its default, one sentence with unit and effect, and the values allowed."""
-    metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
-    return field(default=default, metadata=metadata)
+from longshore.option import ENV_PREFIX, Option, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +124,7 @@ class CalibrationSettings:
     calibration_cache: str = option(
         "~/.cache/longshore",
         "Directory that keeps measurements by artifact, device and limits; empty keeps none.",
+        may_be_empty=True,
     )
 
 
@@ -186,10 +173,17 @@ class MetricsSettings:
         minimum=0,
         maximum=65535,
     )
+    latency_buckets_seconds: tuple[float, ...] = option(
+        (),
+        "Upper bounds of the duration histograms' buckets, ascending, as in `0.01,0.05,0.25`; put "
+        "the latency that you promise on one. The default is 15 of them from 0.0005 to 30.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
+    """What is told, and in which form."""
+
     log_level: str = option(
         "info", "Least severe level that is logged.", choices=("debug", "info", "warning", "error")
     )
@@ -209,29 +203,6 @@ class Settings:
     lifecycle: LifecycleSettings = LifecycleSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One row of the table of settings."""
-
-    group: str
-    name: str
-    type: type
-    is_optional: bool
-    default: Any
-    help: str
-    choices: tuple[str, ...]
-    minimum: float | None
-    maximum: float | None
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def environment_variable(self) -> str:
-        return ENV_PREFIX + self.name.upper()
 
 
 def option_table() -> tuple[Option, ...]:
@@ -260,49 +231,22 @@ def load_settings(
     for row in option_table():
         for source, value in (
             (row.flag, overrides.get(row.name)),
-            (row.environment_variable, environ.get(row.environment_variable)),
+            (row.environment_variable, row.read_environment(environ)),
             (f"{config_file}: {row.name}", from_file.get(row.name)),
         ):
-            if value is not None and value != "":
-                groups[row.group][row.name] = parse_value(row, value, source)
+            if value is not None and (value != "" or row.may_be_empty):
+                groups[row.group][row.name] = row.parse(value, source)
                 break
     kinds = get_type_hints(Settings)
     return Settings(**{name: kinds[name](**values) for name, values in groups.items()})
 
 
-def parse_value(row: Option, value: Any, source: str) -> Any:
-    """`value` as the setting's type, checked against its bounds and choices.
-
-    Raises:
-        SettingsError: it is neither.
-    """
-    try:
-        parsed = _parse_bool(value) if row.type is bool else row.type(value)
-        if row.type is int and isinstance(value, float) and value != parsed:
-            raise ValueError(value)
-    except (TypeError, ValueError):
-        raise SettingsError(f"{source}: {value!r} is not {_describe(row)}") from None
-    too_small = row.minimum is not None and not parsed >= row.minimum
-    too_large = row.maximum is not None and not parsed <= row.maximum
-    if too_small or too_large or (row.choices and parsed not in row.choices):
-        raise SettingsError(f"{source}: {value!r} is not {_describe(row)}")
-    return parsed
-
-
-def _parse_bool(value: Any) -> bool:
-    text = str(value).lower()
-    if text not in _TRUE + _FALSE:
-        raise ValueError(value)
-    return text in _TRUE
-
-
-def _describe(row: Option) -> str:
-    if row.choices:
-        return f"one of {', '.join(row.choices)}"
-    noun = {int: "a whole number", float: "a number", bool: "true or false"}.get(row.type, "a text")
-    lower = "" if row.minimum is None else f" from {row.minimum:g}"
-    upper = "" if row.maximum is None else f" to {row.maximum:g}"
-    return noun + lower + upper
+def misspelt_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that set nothing, by name, and the one that each was probably meant to be."""
+    known = [row.environment_variable for row in option_table()]
+    given = [name for name in environ if name.startswith(ENV_PREFIX) and name not in known]
+    meant = {name: difflib.get_close_matches(name, known, n=1, cutoff=0.8) for name in given}
+    return {name: close[0] for name, close in meant.items() if close}
 
 
 def _read_config_file(path: Path) -> dict[str, Any]:
@@ -327,5 +271,5 @@ def _read_config_file(path: Path) -> dict[str, Any]:
 
 def _option(group: str, setting: Field[Any], hint: Any) -> Option:
     is_optional = type(None) in get_args(hint)
-    kind = get_args(hint)[0] if get_origin(hint) is not None or is_optional else hint
+    kind = get_args(hint)[0] if is_optional else get_origin(hint) or hint
     return Option(group, setting.name, kind, is_optional, setting.default, **setting.metadata)

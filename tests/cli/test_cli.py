@@ -41,6 +41,7 @@ def test_the_version_is_told(capsys):
     [
         (["serve"], 2, "no model: name its directory"),
         (["serve", "models", "--port", "many"], 2, "--port: 'many' is not a whole number"),
+        (["serve", "models", "--show-version", "--port", "many"], 2, "--port: 'many' is not"),
         (["serve", "models", "--config-file", "absent.yaml"], 2, "absent.yaml"),
         (["serve", "no/such/model"], 1, "no/such/model"),
         (["manifest", "no/such/model"], 1, "no/such/model"),

@@ -8,7 +8,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from longshore.metrics import ServerMetrics
-from longshore.settings import Option, option_table
+from longshore.option import Option
+from longshore.settings import option_table
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -55,7 +56,7 @@ def with_tables(readme: str) -> str:
 def _default(row: Option) -> str:
     if row.is_optional:
         return "measured or derived"
-    return f"`{row.default}`" if row.default != "" else ""
+    return f"`{row.default}`" if row.default not in ("", ()) else ""
 
 
 if __name__ == "__main__":
