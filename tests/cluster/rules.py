@@ -13,15 +13,15 @@ import yaml
 
 from tests.cluster.node_agent.api import Json
 
-RULES_FILE = Path(__file__).resolve().parents[2] / "chart/files/prometheus-adapter-rules.yaml"
+RULES_FILE = Path(__file__).resolve().parents[2] / "chart/files/prometheus-adapter-values.yaml"
 SHORT_WINDOW = "10s"
 META = "__meta_kubernetes_pod_"
 
 
 def shipped_rules() -> Json:
-    """The one rules file of the chart, as prometheus-adapter reads it."""
-    rules: Json = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
-    return rules
+    """The rules in the values for prometheus-adapter's chart, as the adapter itself reads them."""
+    values: Json = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
+    return {"rules": values["rules"]["custom"]}
 
 
 def adapter_rules(directory: Path, *, window: str | None = SHORT_WINDOW) -> Path | None:
