@@ -8,14 +8,17 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longshore import __version__
 from longshore.errors import ModelConfigError, ModelLoadError, SettingsError
 from longshore.logs import configure_logging
 from longshore.option import ENV_PREFIX, Option
-from longshore.repository.model_config import ModelConfig
 from longshore.settings import Settings, load_settings, misspelt_variables, option_table
+
+if TYPE_CHECKING:
+    from longshore.repository.artifact import Artifact
+    from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
 
@@ -50,29 +53,42 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _inspect(options: argparse.Namespace) -> int:
     """Print what would be served and what is wrong; 1 when nothing can be served."""
-    from longshore.backends.base import Device
-    from longshore.backends.registry import create_backend
     from longshore.repository.inspection import inspect
     from longshore.repository.layout import ModelRepository
+    from longshore.repository.model_config import ModelConfig
 
     found = inspect(ModelRepository(Path(options.directory), name=options.name, settle_seconds=0))
     print(f"model: {found.model_name or '(no valid name)'}")
-    for artifact in found.artifacts:
-        print(f"version {artifact.version}: {artifact.path.name} ({artifact.format})")
-        config = found.config or ModelConfig()
-        backend = create_backend(artifact, config=config, device=Device("cpu"), threads=1)
-        for kind, specs in (
-            ("input", backend.signature.inputs),
-            ("output", backend.signature.outputs),
-        ):
-            for spec in specs:
-                print(f"  {kind} {spec.name}: {spec.datatype} {list(spec.shape)}")
-        backend.close()
+    is_servable = [
+        _print_version(found.config or ModelConfig(), artifact) for artifact in found.artifacts
+    ]
     for problem in found.problems:
         print(f"version {problem.version} is not served: {problem.message}")
     if found.fault:
         print(f"nothing is served: {found.fault}")
-    return 0 if found.is_servable else LOAD_ERROR
+    return 0 if any(is_servable) else LOAD_ERROR
+
+
+def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
+    """Load one version as `serve` would, on the CPU, and print its tensors or what is wrong."""
+    from longshore.backends.base import Device
+    from longshore.backends.registry import create_backend
+    from longshore.execution.declared_signature import declared_signature
+
+    try:
+        backend = create_backend(artifact, config=config, device=Device("cpu"), threads=1)
+        signature = declared_signature(config, backend.signature)
+    except (ModelConfigError, ModelLoadError) as error:
+        print(f"version {artifact.version} is not served: {error}")
+        return False
+    print(f"version {artifact.version}: {artifact.path.name} ({artifact.format})")
+    for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
+        for spec in specs:
+            print(f"  {kind} {spec.name}: {spec.datatype} {list(spec.shape)}")
+    for reason in backend.left_out:
+        print(f"  not served: output {reason}")
+    backend.close()
+    return True
 
 
 def _manifest(options: argparse.Namespace) -> int:

@@ -77,6 +77,20 @@ def test_inspect_says_what_is_wrong(capsys, digits):
     assert "version 2 is not served: " in capsys.readouterr().out
 
 
+def test_inspect_holds_the_config_against_the_artifact_version_by_version(capsys, digits):
+    shutil.copytree(digits / "1", digits / "2")
+    (digits / "2" / "model.onnx").write_bytes(b"no model")
+    (digits / "config.yaml").write_text(
+        "version_policy: {all: {}}\ninput: [{name: image, data_type: FP32, dims: [-1, 1, 8, 8]}]\n"
+    )
+
+    assert main(["inspect", str(digits)]) == 0
+
+    text = capsys.readouterr().out
+    assert "version 1: model.onnx (onnx)" in text
+    assert "version 2 is not served: " in text
+
+
 def test_a_manifest_is_written_and_verified(capsys, digits):
     assert main(["manifest", str(digits)]) == 0
     assert main(["manifest", "--verify", str(digits)]) == 0

@@ -35,7 +35,6 @@ class OnnxRuntimeBackend(Backend):
     def __init__(self, session: Any, *, path: Path, device: Device, threads: int) -> None:
         self.device = device
         self.signature, self.left_out = _read_signature(session, path)
-        """`left_out` says in words which outputs are not served, because they are not tensors."""
         self._run = session.run
         self._shares_instances = device.kind == "cpu" and threads == 1
         self._bytes_inputs = _bytes_names(self.signature.inputs)

@@ -40,7 +40,7 @@ def create_backend(
     wanted = artifact.format.backend
     if config.backend not in (None, wanted):
         raise ModelConfigError(
-            f"{artifact.path}: config.yaml: backend: found {config.backend!r}, "
+            f"{config.file}: backend: found {config.backend!r}, "
             f"allowed for {artifact.path.name}: {wanted}"
         )
     backend_class = find_backend_class(artifact.format)

@@ -167,7 +167,7 @@ class Model:
             "threads": plan.threads,
             "inline": plan.is_inline,
             "calibration": plan.source,
-            "notes": list(plan.notes),
+            "notes": [*plan.notes, *(f"not served: output {o}" for o in self.backend.left_out)],
         }
         if plan.cost is not None:
             described["cost_seconds_by_rows"] = {str(r): s for r, s in plan.cost.points}

@@ -15,6 +15,11 @@ from longshore.batching.padding import PaddingPlan
 from longshore.execution import calibration, calibration_cache
 from longshore.execution.batch_proof import prove_batching
 from longshore.execution.calibration import Budget, Measurement, Split
+from longshore.execution.declared_signature import (
+    check_device,
+    check_outputs,
+    declared_signature,
+)
 from longshore.execution.padding_proof import client_signature, declared_padding, prove_padding
 from longshore.execution.plan import ExecutionPlan
 from longshore.execution.sample_inputs import SampleMaker, find_sample_maker
@@ -87,6 +92,7 @@ class _Loader:
         self.config = config
         self.options = options
         self.device: Device = resolve_device(options.device, format=artifact.format)
+        check_device(config, self.device)
         self.instances = options.instances or config.instance_group.count
         self.max_batch_size = (
             options.max_batch_size if options.max_batch_size is not None else config.max_batch_size
@@ -98,14 +104,15 @@ class _Loader:
         splits = self._splits()
         first = self._open(splits[0])[0]
         loaded_at = time.perf_counter()
-        findings = self._find_out(first)
+        signature = declared_signature(self.config, first.signature)
+        findings = self._find_out(first, signature)
         plan = self._plan(splits, findings)
         backends = self._open(Split(plan.instances, plan.threads))
         self._close_unused(backends)
         return LoadedModel(
             self.artifact,
             self.config,
-            client_signature(first.signature, findings.padding),
+            client_signature(signature, findings.padding),
             backends,
             plan,
             findings.padding if plan.is_batched else None,
@@ -143,11 +150,11 @@ class _Loader:
             for backend in {id(b): b for b in backends if id(b) not in kept}.values():
                 backend.close()
 
-    def _find_out(self, backend: Backend) -> _Findings:
+    def _find_out(self, backend: Backend, whole: Signature) -> _Findings:
         """Sample inputs, and whether requests may share a batch."""
-        names = backend.signature.output_names
-        declared = declared_padding(self.config, backend.signature)
-        signature = client_signature(backend.signature, declared)
+        names = whole.output_names
+        declared = declared_padding(self.config, whole)
+        signature = client_signature(whole, declared)
         masks = PaddingPlan({}, declared.masks) if declared else None
 
         def run(inputs: Tensors) -> Tensors:
@@ -156,11 +163,11 @@ class _Loader:
         maker, reason = find_sample_maker(signature, run)
         if maker is None:
             return _Findings(None, False, None, [f"no sample input works: {reason}"])
+        check_outputs(self.config, whole, run(maker.make(1, seed=0)))
         if self.max_batch_size == 0 or self.config.batching == "forbidden":
             return _Findings(maker, False, None, ["not batched: the configuration forbids it"])
         if self.config.batching != "vouched":
-            view = Signature(signature.inputs, backend.signature.outputs)
-            proof = prove_batching(view, run, maker)
+            proof = prove_batching(signature, run, maker)
             if not proof.is_proven:
                 return _Findings(maker, False, None, [f"not batched: {proof.reason}"])
         if declared is None:

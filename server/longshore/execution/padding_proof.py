@@ -8,6 +8,7 @@ from dataclasses import replace
 from longshore.batching.padding import Axis, PaddingPlan
 from longshore.errors import ModelConfigError
 from longshore.execution.batch_proof import agrees
+from longshore.execution.declared_signature import batch_axes
 from longshore.execution.sample_inputs import SampleMaker
 from longshore.repository.model_config import ModelConfig, Padding
 from longshore.tensors import Signature, Tensors, TensorSpec
@@ -20,25 +21,30 @@ PADDED_LENGTH = 11
 def declared_padding(config: ModelConfig, signature: Signature) -> PaddingPlan | None:
     """The padding of `config.yaml`, or `None` when it declares none.
 
+    `signature` is one that `declared_signature` gave.
+
     Raises:
-        ModelConfigError: a mask that is not an input of the model.
+        ModelConfigError: a mask that is not an input of the model, or padding of the batch axis.
     """
     paddings: dict[Axis, Padding] = {}
     masks: dict[Axis, TensorSpec] = {}
-    for entry in config.input:
+    specs = {spec.name: spec for spec in signature.inputs}
+    for index, entry in enumerate(config.input):
+        left_out = batch_axes(config, entry, specs[entry.name])
         for dim, padding in entry.padding.items():
-            axis = (entry.name, dim + 1)
+            key = f"{config.file}: input[{index}].padding.{dim}"
+            if dim + left_out == 0:
+                raise ModelConfigError(f"{key}: dimension 0 is the batch, which is never padded")
+            axis = (entry.name, dim + left_out)
             paddings[axis] = padding
             if padding.mask is None:
                 continue
-            mask = signature.input(padding.mask)
-            if mask is None:
-                known = ", ".join(spec.name for spec in signature.inputs)
+            if padding.mask not in specs:
+                known = ", ".join(specs)
                 raise ModelConfigError(
-                    f"input '{entry.name}' padding.mask: '{padding.mask}' is not an input of the "
-                    f"model; its inputs are {known}"
+                    f"{key}.mask: found {padding.mask!r}, allowed by the model: {known}"
                 )
-            masks[axis] = mask
+            masks[axis] = specs[padding.mask]
     return PaddingPlan(paddings, masks) if paddings else None
 
 

@@ -224,7 +224,8 @@ class ModelRepository:
         if name is None:
             name = self.root.stem if self.root.is_file() else self.root.absolute().name
         if _MODEL_NAME.fullmatch(name) is None:
+            place = f"{config.file}: name" if name == config.name else f"{self.root}: model name"
             raise ModelConfigError(
-                f"{self.root}: found model name {name!r}, allowed: 1 to 128 of A-Z a-z 0-9 . _ -"
+                f"{place}: found {name!r}, allowed: 1 to 128 of A-Z a-z 0-9 . _ -"
             )
         return name

@@ -36,14 +36,14 @@ class Padding:
 @dataclass(frozen=True, slots=True)
 class ModelInput:
     """An `input` entry. `dims` leaves out the batch axis when `max_batch_size` > 0, as Triton has
-    it.
+    it; where `max_batch_size` is not given, both forms are understood.
     """
 
     name: str
     data_type: Datatype
     dims: tuple[int, ...]
     padding: dict[int, Padding] = field(default_factory=dict)
-    """By axis of `dims` (the batch axis not counted)."""
+    """By index in `dims`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,8 @@ class ModelConfig:
     dynamic_batching: DynamicBatching = DynamicBatching()
     version_policy: VersionPolicy = VersionPolicy()
     parameters: dict[str, Any] = field(default_factory=dict)
+    file: str = field(default="config.yaml", compare=False)
+    """What errors call it."""
 
 
 def load_model_config(path: Path, *, inside: Path | None = None) -> ModelConfig:
@@ -154,6 +156,7 @@ def parse_model_config(value: Any, *, file: str) -> ModelConfig:
         dynamic_batching=_dynamic_batching(keys.get("dynamic_batching")),
         version_policy=_version_policy(keys.get("version_policy")),
         parameters=_parameters(keys.get("parameters")),
+        file=file,
     )
     _check_names(keys.get("input"), config.input)
     _check_names(keys.get("output"), config.output)
