@@ -44,7 +44,7 @@ def test_an_old_cluster_gets_nothing_that_it_does_not_know():
 
 
 def test_the_schema_is_packaged(tmp_path: Path):
-    archive = helm_python.package(rendering.CHART, tmp_path)
+    archive = helm_python.package(rendering.CHART, destination=tmp_path)
     packed = helm_python.Chart.load_archive(Path(archive).read_bytes())
 
     assert packed.schema
