@@ -24,7 +24,7 @@ def test_everything_sets_every_key():
     everything = rendering.ci_values(rendering.CHART / "ci/everything-values.yaml")
     known = set(rendering.chart().values)
     # What excludes another key, or is the other example's.
-    left_out = {"replicas", "nameOverride", "kubeVersion", "resourceDefaults", "gpuTolerations"}
+    left_out = {"replicas", "nameOverride", "kubeVersion", "resourceDefaults"}
     left_out |= {"podSecurityContext", "securityContext"}
 
     assert known - set(everything) == left_out
