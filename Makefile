@@ -6,10 +6,14 @@ BIN := $(VENV)/bin
 MODEL ?= models/digits
 PORT ?= 8000
 SOAK_SECONDS ?= 900
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
+# BUILDER="docker build" where Docker is at hand. The machine's certificates are for registries behind a proxy.
+BUILDER ?= buildah build --layers --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro
+IMAGE_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help serve check format docs test coverage fuzz soak bench bench-peers loadtest cluster-tools \
-	test-cluster test-gpu image-cpu image-gpu render clean
+	test-cluster test-gpu test-image render clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -41,16 +45,24 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minutes on 2 cores)
-	$(BIN)/pytest -m 'not cluster and not gpu and not soak'
+	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image'
 
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
-	$(BIN)/pytest -m 'not cluster and not gpu and not soak' --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image' --cov --cov-report=term-missing:skip-covered
+
+image-%: IMAGE ?= longshore:$(VERSION)-$*
+image-%: Dockerfile.%
+	$(BUILDER) --file $< --build-arg VERSION=$(VERSION) $(IMAGE_ARGS) --tag $(IMAGE) \
+		--build-arg REVISION=$(shell git rev-parse --verify --quiet HEAD || echo unknown) .
+
+image-cpu: ## Build the CPU image; IMAGE_ARGS="--build-arg EXTRAS=onnx,torch" chooses backends
+image-gpu: ## Build the GPU image
+
+test-image: $(VENV)/.dev ## Build the CPU image and run it as the chart would (root, buildah, runc)
+	$(BIN)/pytest -m image tests/images
 
 docs: $(VENV)/.dev ## Bring the tables of the README up to date
 	$(BIN)/python -m tests.contracts.document_tables
-
-render: $(VENV)/.dev ## Renew the golden renders of the chart's examples
-	$(BIN)/python -m tests.chart.golden_renders
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -1,7 +1,7 @@
 """The image that the release's pods run.
 
-`python -m tests.cluster.image` builds it from the project's own Dockerfile.cpu with buildah, on a
-stand-in base where no registry is at hand. Where it has not been built, pods run on an overlay of
+`python -m tests.cluster.image` builds it with `make image-cpu`, on a stand-in base unless the true
+one is in buildah's store. Where it has not been built, pods run on an overlay of
 this machine's own root with this tree's virtual environment, which proves all but the Dockerfile.
 """
 
@@ -17,9 +17,7 @@ from tests.cluster.node_agent.api import Json
 from tests.cluster.tools import base_image
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCKERFILE = ROOT / "Dockerfile.cpu"
 REPOSITORY, TAG = "localhost/longshore-cpu", "cluster-tests"
-CERTIFICATES = "/etc/ssl/certs"
 
 
 @functools.cache
@@ -30,13 +28,11 @@ def chosen() -> Json:
     return {"repository": "machine/longshore", "tag": "this-tree", "pullPolicy": "Never"}
 
 
-def build(dockerfile: Path, name: str) -> None:
-    """Build a Dockerfile of this tree; unchanged layers come from buildah's cache."""
-    for base in bases(dockerfile.read_text(encoding="utf-8")):
+def build(name: str, *, device: str = "cpu", tree: Path = ROOT) -> None:
+    """Build `Dockerfile.<device>` of the tree; unchanged layers come from buildah's cache."""
+    for base in bases((tree / f"Dockerfile.{device}").read_text(encoding="utf-8")):
         base_image.ensure(base)
-    command = ["buildah", "build", "--layers", "--pull-never", "--network", "host"]
-    command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
-    command += ["--file", str(dockerfile), "--tag", name, str(ROOT)]
+    command = ["make", "--directory", str(tree), f"image-{device}", f"IMAGE={name}"]
     subprocess.run(["nice", "-n", "10", *command], check=True)
 
 
@@ -53,6 +49,5 @@ def bases(dockerfile: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    if DOCKERFILE.exists():
-        build(DOCKERFILE, f"{REPOSITORY}:{TAG}")
+    build(f"{REPOSITORY}:{TAG}")
     sys.stdout.write(f"{chosen()}\n")

@@ -1,0 +1,42 @@
+"""The CPU image, built once a session by `make image-cpu`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster import image as cluster_image
+from tests.cluster.node_agent.images import Image, ImageStore
+from tests.cluster.node_agent.settings import NodeSettings
+
+NAME = "localhost/longshore-cpu:image-tests"
+PROGRAMS = ("buildah", "runc", "make", "debootstrap")
+
+
+@pytest.fixture(scope="session")
+def built_image() -> str:
+    """Its name in buildah's store."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing or os.geteuid():
+        pytest.skip(f"needs root and: apt-get install {' '.join(PROGRAMS)}; missing: {missing}")
+    cluster_image.build(NAME)
+    return NAME
+
+
+@pytest.fixture(scope="session")
+def mounted_image(built_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """Its root and config, for containers."""
+    nowhere = dict.fromkeys(("pod_cidr", "kubeconfig", "certificate", "certificate_key"), "")
+    settings = NodeSettings(
+        name="images",
+        cluster="images",
+        address="127.0.0.1",
+        run_directory=str(tmp_path_factory.mktemp("run")),
+        **nowhere,
+    )
+    store = ImageStore(settings)
+    yield store.find(built_image)
+    store.close()
