@@ -64,5 +64,8 @@ test-image: $(VENV)/.dev ## Build the CPU image and run it as the chart would (r
 docs: $(VENV)/.dev ## Bring the tables of the README up to date
 	$(BIN)/python -m tests.contracts.document_tables
 
+render: $(VENV)/.dev ## Renew the golden renders of the chart's examples
+	$(BIN)/python -m tests.chart.golden_renders
+
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

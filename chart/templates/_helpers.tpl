@@ -78,7 +78,7 @@ helm.sh/chart: {{ include "longshore.chart" . }}
 
 {{/* Whether the cluster has the sleep hook (on by default since 1.30). */}}
 {{- define "longshore.hasSleepHook" -}}
-{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version }}true{{ end }}
+{{- if semverCompare ">=1.30.0-0" (default .Capabilities.KubeVersion.Version .Values.kubeVersion) }}true{{ end }}
 {{- end }}
 
 {{/* Seconds that the server accepts after SIGTERM; it takes over the pre-stop wait where nothing else can. */}}

@@ -1,7 +1,7 @@
 {{/* Where the pods may run: the fields of a pod spec, those that are set. */}}
 {{- define "longshore.scheduling" -}}
 {{- $tolerations := .Values.tolerations }}
-{{- if eq .Values.device "gpu" }}{{- $tolerations = concat .Values.gpuTolerations $tolerations }}{{- end }}
+{{- if eq .Values.device "gpu" }}{{- $tolerations = concat .Values.gpu.tolerations $tolerations }}{{- end }}
 {{- $fields := dict
     "nodeSelector" .Values.nodeSelector
     "tolerations" $tolerations

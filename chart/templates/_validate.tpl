@@ -1,12 +1,31 @@
 {{/* What a schema cannot say: each fault in one sentence, with the way out. */}}
 {{- define "longshore.validate" -}}
 {{- $faults := concat
+    (include "longshore.renamedFaults" . | fromYamlArray)
     (include "longshore.volumeFaults" . | fromYamlArray)
     (include "longshore.resourceFaults" . | fromYamlArray)
     (include "longshore.scalingFaults" . | fromYamlArray)
     (include "longshore.drainFaults" . | fromYamlArray)
 }}
 {{- if $faults }}{{ printf "\n- %s" (join "\n- " $faults) | fail }}{{ end }}
+{{- end }}
+
+{{/* Keys that other charts have, and what they are called here; the schema lets them pass as far as this. */}}
+{{- define "longshore.renamedFaults" -}}
+{{- if hasKey .Values "replicaCount" }}
+- "replicaCount: the key is replicas"
+{{- end }}
+{{- if hasKey .Values "persistence" }}
+- "persistence: the keys are model.existingClaim, model.claim and model.volume"
+{{- end }}
+{{- if hasKey .Values.autoscaling "enabled" }}
+- "autoscaling.enabled: the key is autoscaling.mode, one of none, hpa and keda"
+{{- end }}
+{{- range list "targetCPUUtilizationPercentage" "targetMemoryUtilizationPercentage" }}
+{{- if hasKey $.Values.autoscaling . }}
+- "autoscaling.{{ . }}: the keys are autoscaling.metrics.cpu and autoscaling.metrics.memory"
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "longshore.volumeFaults" -}}
@@ -60,8 +79,8 @@
 {{- if not $scaling.keda.serverAddress }}
 - "autoscaling: mode keda needs autoscaling.keda.serverAddress, such as http://prometheus-operated.monitoring:9090"
 {{- end }}
-{{- if $scaling.metrics.latencyP95 }}
-- "autoscaling: latencyP95 is per pod and KEDA adds pods up: use mode hpa for it, or a trigger of your own in autoscaling.custom"
+{{- if and $scaling.metrics.latencyP95 (not $scaling.metrics.utilization) (not $scaling.metrics.requestsPerSecond) (not $scaling.metrics.concurrency) }}
+- "autoscaling: KEDA's fallback does not cover latencyP95: set utilization, requestsPerSecond or concurrency beside it"
 {{- end }}
 {{- end }}
 {{- $budget := .Values.podDisruptionBudget }}

@@ -1,0 +1,26 @@
+"""The whole of every example, as it renders: `make render` renews them, a test compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chart import rendering
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def golden_path(values: Path) -> Path:
+    return GOLDEN / values.name.replace("-values.yaml", ".yaml")
+
+
+def golden_text(values: Path) -> str:
+    """Every template's output under a line with its name."""
+    printed = rendering.render_text(rendering.ci_values(values))
+    parts = [f"# {path}\n{text.strip()}\n" for path, text in printed.items() if text.strip()]
+    lines = "\n---\n".join(parts).splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    for values in rendering.CI_VALUES:
+        golden_path(values).write_text(golden_text(values), encoding="utf-8")
