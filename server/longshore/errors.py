@@ -49,8 +49,8 @@ class MethodNotAllowed(LongshoreError):
     status = 405
     outcome = "invalid"
 
-    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
-        super().__init__(message)
+    def __init__(self, method: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{method} is not allowed here; allowed: {', '.join(allowed)}")
         self.allowed = allowed
 
 

@@ -153,7 +153,10 @@ class Server:
             BodyReader(max_bytes=http.max_body_bytes, timeout_seconds=http.body_timeout_seconds),
             default_timeout_seconds=self._settings.batching.request_timeout_seconds,
         )
-        endpoints = Endpoints(self._manager, shows_version=http.show_version)
+        has_repository = self._settings.lifecycle.repository_api
+        endpoints = Endpoints(
+            self._manager, shows_version=http.show_version, has_repository=has_repository
+        )
         loop = asyncio.get_running_loop()
 
         def must_close(closes_at: float) -> bool:
@@ -164,9 +167,7 @@ class Server:
             endpoints,
             health,
             must_close=must_close,
-            repository=RepositoryExtension(self._manager)
-            if self._settings.lifecycle.repository_api
-            else None,
+            repository=RepositoryExtension(self._manager) if has_repository else None,
             tokens=self._tokens(),
         )
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +31,8 @@ class ServedProcess:
     def __init__(self, model: Path, **options: object) -> None:
         self.port, self.management_port = free_port(), free_port()
         self._is_first = bool(options.pop("is_first_process", False))
-        self._log = (model.parent / f"{model.name}-{self.port}.log").open("w+b")
+        self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - `stop` closes it
+        self._whole_log = ""
         settings = {
             "port": self.port,
             "management-port": self.management_port,
@@ -83,7 +85,10 @@ class ServedProcess:
 
     @property
     def log(self) -> str:
-        return Path(self._log.name).read_text(encoding="utf-8", errors="replace")
+        if not self._log.closed:
+            size = os.fstat(self._log.fileno()).st_size
+            self._whole_log = os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+        return self._whole_log
 
     def terminate(self) -> None:
         os.kill(self.pid, signal.SIGTERM)
@@ -138,6 +143,7 @@ class ServedProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.wait(15.0)
         self._kill()
+        self._whole_log = self.log
         self._log.close()
         return int(self._process.returncode)
 

@@ -22,12 +22,13 @@ Duration: TypeAlias = tuple[int, int]
 """How often, and nanoseconds in all."""
 
 
-def server_metadata(*, shows_version: bool) -> Document:
+def server_metadata(*, shows_version: bool, has_repository: bool = False) -> Document:
     """Open Inference Protocol, "Server Metadata"; `version` is empty where it shall not leak."""
+    extensions = [*EXTENSIONS, "model_repository"] if has_repository else list(EXTENSIONS)
     return {
         "name": "longshore",
         "version": __version__ if shows_version else "",
-        "extensions": list(EXTENSIONS),
+        "extensions": extensions,
     }
 
 

@@ -30,8 +30,16 @@ def inference_app(
 
     Inference itself is not in the table: `ErrorBoundary` tries its paths before.
     """
+    router = Router(inference_routes(endpoints, health, repository), redirect_slashes=False)
+    return ErrorBoundary(router, must_close=must_close, tokens=tokens, inference=inference)
+
+
+def inference_routes(
+    endpoints: Endpoints, health: Health, repository: RepositoryExtension | None
+) -> list[BaseRoute]:
+    """Everything that the inference port answers besides inference."""
     model, version = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
-    routes: list[BaseRoute] = [
+    return [
         *health.routes(),
         answer_route("/v2", endpoints.server_metadata),
         answer_route("/v2/models/stats", endpoints.model_statistics),
@@ -48,8 +56,6 @@ def inference_app(
         answer_route("/openapi.json", endpoints.openapi),
         *(repository.routes() if repository else []),
     ]
-    router = Router(routes, redirect_slashes=False)
-    return ErrorBoundary(router, must_close=must_close, tokens=tokens, inference=inference)
 
 
 def management_app(health: Health, metrics: MetricsEndpoint) -> ASGIApp:

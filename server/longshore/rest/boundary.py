@@ -79,8 +79,5 @@ class ErrorBoundary:
 def _from_router(error: HTTPException, scope: Scope) -> LongshoreError:
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
-        return MethodNotAllowed(
-            f"{scope['method']} is not allowed here; allowed: {allowed}",
-            allowed=tuple(allowed.split(", ")),
-        )
+        return MethodNotAllowed(scope["method"], allowed=tuple(sorted(allowed.split(", "))))
     return ModelNotFound(f"no such path: {scope['path']}")

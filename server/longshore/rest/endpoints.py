@@ -17,12 +17,18 @@ Params = dict[str, Any]
 class Endpoints:
     """The metadata endpoints of the one model of this server."""
 
-    def __init__(self, manager: ModelManager, *, shows_version: bool) -> None:
+    def __init__(self, manager: ModelManager, *, shows_version: bool, has_repository: bool) -> None:
         self._manager = manager
         self._shows_version = shows_version
+        self._has_repository = has_repository
+        """Whether Triton's repository extension is served."""
 
     async def server_metadata(self, params: Params) -> Answer:
-        return json_answer(metadata.server_metadata(shows_version=self._shows_version))
+        return json_answer(
+            metadata.server_metadata(
+                shows_version=self._shows_version, has_repository=self._has_repository
+            )
+        )
 
     async def model_metadata(self, params: Params) -> Answer:
         model = self._model(params)
@@ -84,7 +90,8 @@ class Endpoints:
         return json_answer(content, 200 if ready else 503)
 
     async def openapi(self, params: Params) -> Answer:
-        return json_answer(openapi_document(self._manager.get_ready(self._manager.name)))
+        model = self._manager.get_ready(self._manager.name)
+        return json_answer(openapi_document(model, has_repository=self._has_repository))
 
     def _model(self, params: Params) -> Model:
         return self._manager.get_ready(params["name"], params.get("version"))

@@ -64,7 +64,7 @@ class InferenceEndpoint:
             MethodNotAllowed: anything but POST.
         """
         if scope["method"] != "POST":
-            raise MethodNotAllowed(f"{scope['method']} is not POST", allowed=("POST",))
+            raise MethodNotAllowed(scope["method"], allowed=("POST",))
         wire, name, version = target
         arrived = self._clock()
         headers: dict[bytes, bytes] = scope["header_map"]

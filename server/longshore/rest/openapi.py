@@ -1,4 +1,7 @@
-"""An OpenAPI 3.1 document built from the served model's own signature."""
+"""An OpenAPI 3.1 document built from the served model's own signature.
+
+https://spec.openapis.org/oas/v3.1.0
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,12 @@ from typing import Any
 
 from longshore import __version__
 from longshore.execution.model import Model
-from longshore.tensors import Datatype, TensorSpec
+from longshore.rest import openapi_schemas as schemas
+from longshore.rest.openapi_schemas import Schema
 
-Schema = dict[str, Any]
-
-JSON_TYPES: dict[Datatype, Schema] = {
-    Datatype.BOOL: {"type": "boolean"},
-    Datatype.BYTES: {"type": "string"},
-    **{
-        Datatype(f"{sign}INT{bits}"): {
-            "type": "integer",
-            "minimum": 0 if sign else -(2 ** (bits - 1)),
-            "maximum": 2**bits - 1 if sign else 2 ** (bits - 1) - 1,
-        }
-        for sign in ("", "U")
-        for bits in (8, 16, 32, 64)
-    },
-    **{Datatype(f"FP{bits}"): {"type": "number"} for bits in (16, 32, 64)},
-}
 ERROR_STATUSES = {
     "400": "The request does not fit the protocol or the model's signature.",
+    "401": "The bearer token is missing or not one of those allowed.",
     "404": "No such model or version.",
     "408": "The body did not arrive in time.",
     "413": "The body is larger than the server accepts.",
@@ -36,12 +25,67 @@ ERROR_STATUSES = {
     "503": "The model is not ready; retry after `Retry-After` seconds.",
     "504": "The deadline passed.",
 }
+READ_STATUSES = ("401", "404", "503")
+"""What asking for a document can be answered with; inference has all of them."""
+VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
+HEADERS = [
+    {
+        "name": "X-Request-Id",
+        "in": "header",
+        "description": "Comes back with the answer and stands in the log; one that is longer than "
+        "128 characters, or not printable, is replaced.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "X-Request-Timeout-Ms",
+        "in": "header",
+        "description": "Milliseconds within which the answer is wanted.",
+        "schema": {"type": "number", "exclusiveMinimum": 0},
+    },
+]
+LENGTH_HEADER = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "description": "Bytes of JSON before binary tensors; 0 when the body is a raw tensor.",
+    "schema": {"type": "integer", "minimum": 0},
+}
 
 
-def openapi_document(model: Model) -> Schema:
+def openapi_document(model: Model, *, has_repository: bool) -> Schema:
     """Paths and schemas of the inference port, with the tensors of `model` spelled out."""
-    base = f"/v2/models/{model.name}"
-    get = {"get": _operation("Metadata of the model", {"type": "object"})}
+    paths = {
+        "/openapi.json": _read("This document"),
+        "/v2": _read("Metadata of the server"),
+        "/v2/health/live": _read("Liveness", has_body_when_unready=True),
+        "/v2/health/ready": _read("Readiness", has_body_when_unready=True),
+        "/v2/models/stats": _read("Statistics of every ready version"),
+        "/v1/models": _read("Names of the models"),
+        f"/v1/models/{model.name}": _read(
+            "Readiness in the V1 protocol", has_body_when_unready=True
+        ),
+    }
+    for base in _with_versions(f"/v2/models/{model.name}"):
+        paths[base] = _read("Metadata of the model")
+        paths[f"{base}/ready"] = _read("Readiness of the model")
+        paths[f"{base}/config"] = _read("Triton's model configuration")
+        paths[f"{base}/stats"] = _read("Triton's statistics")
+        paths[f"{base}/infer"] = {"post": _inference()}
+    for base in _with_versions(f"/v1/models/{model.name}"):
+        paths[f"{base}:predict"] = {"post": _prediction()}
+    if has_repository:
+        model_path = f"/v2/repository/models/{model.name}"
+        paths["/v2/repository/index"] = {
+            "post": _operation("Versions and their states", {}, *READ_STATUSES)
+        }
+        paths[f"{model_path}/load"] = {
+            "post": _operation("Look at the volume now", {}, *READ_STATUSES)
+        }
+        paths[f"{model_path}/unload"] = {
+            "post": _operation("Stop serving until `load`", {}, *READ_STATUSES)
+        }
+    for path, item in paths.items():
+        if "{version}" in path:
+            item["parameters"] = [VERSION]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,123 +93,53 @@ def openapi_document(model: Model) -> Schema:
             "version": __version__,
             "description": "Open Inference Protocol v2 and V1 for one model.",
         },
-        "paths": {
-            "/v2": {"get": _operation("Metadata of the server", {"type": "object"})},
-            "/v2/health/live": {"get": _operation("Liveness", {"type": "object"})},
-            "/v2/health/ready": {"get": _operation("Readiness", {"type": "object"})},
-            base: get,
-            f"{base}/ready": {"get": _operation("Readiness of the model", {"type": "object"})},
-            f"{base}/infer": {"post": _inference(model)},
-            f"/v1/models/{model.name}:predict": {"post": _prediction()},
-        },
-        "components": {"schemas": {"Error": _error_schema()}},
+        "paths": paths,
+        "components": {"schemas": schemas.components(model)},
     }
 
 
-def _inference(model: Model) -> Schema:
-    request = {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "id": {"type": "string"},
-            "parameters": {"type": "object"},
-            "inputs": {
-                "type": "array",
-                "minItems": len(model.signature.inputs),
-                "maxItems": len(model.signature.inputs),
-                "items": {"oneOf": [_tensor(spec) for spec in model.signature.inputs]},
-            },
-            "outputs": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {
-                        "name": {"enum": list(model.signature.output_names)},
-                        "parameters": {"type": "object"},
-                    },
-                },
-            },
-        },
-    }
-    response = {
-        "type": "object",
-        "required": ["model_name", "outputs"],
-        "properties": {
-            "model_name": {"const": model.name},
-            "model_version": {"type": "string"},
-            "id": {"type": "string"},
-            "parameters": {"type": "object"},
-            "outputs": {
-                "type": "array",
-                "items": {"anyOf": [_tensor(spec) for spec in model.signature.outputs]},
-            },
-        },
-    }
-    operation = _operation("Inference", response)
-    operation["requestBody"] = _json_body(request)
+def _with_versions(base: str) -> tuple[str, str]:
+    return base, f"{base}/versions/{{version}}"
+
+
+def _inference() -> Schema:
+    operation = _operation("Inference", _reference("InferenceResponse"), *ERROR_STATUSES)
+    operation["parameters"] = [*HEADERS, LENGTH_HEADER]
+    operation["requestBody"] = _body("InferenceRequest")
+    binary = {"description": "JSON, then the tensors that it names as binary data, in its order."}
+    for content in (operation["requestBody"], operation["responses"]["200"]):
+        content["content"]["application/octet-stream"] = {"schema": binary}
     return operation
 
 
 def _prediction() -> Schema:
-    request = {
-        "type": "object",
-        "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
-        "properties": {"instances": {"type": "array", "minItems": 1}, "inputs": {}},
-    }
-    operation = _operation("Prediction in the V1 protocol", {"type": "object"})
-    operation["requestBody"] = _json_body(request)
+    operation = _operation("Prediction (V1)", _reference("Predictions"), *ERROR_STATUSES)
+    operation["parameters"] = HEADERS
+    operation["requestBody"] = _body("PredictionRequest")
     return operation
 
 
-def _tensor(spec: TensorSpec) -> Schema:
-    return {
-        "type": "object",
-        "required": ["name", "shape", "datatype", "data"],
-        "properties": {
-            "name": {"const": spec.name},
-            "datatype": {"const": str(spec.datatype)},
-            "shape": {
-                "type": "array",
-                "prefixItems": [
-                    {"type": "integer", "minimum": 1} if size == -1 else {"const": size}
-                    for size in spec.shape
-                ],
-                "minItems": len(spec.shape),
-                "maxItems": len(spec.shape),
-            },
-            "parameters": {"type": "object"},
-            "data": {
-                "type": "array",
-                "description": "Flat in row-major order, or nested as `shape` says.",
-                "items": {"anyOf": [JSON_TYPES[spec.datatype], {"type": ["array", "null"]}]},
-            },
-        },
+def _read(summary: str, *, has_body_when_unready: bool = False) -> Schema:
+    operation = _operation(summary, {"type": ["object", "array"]}, *READ_STATUSES)
+    responses = operation["responses"]
+    if has_body_when_unready:
+        responses["503"] = {**responses["200"], "description": "Not so."}
+    return {"get": operation}
+
+
+def _operation(summary: str, response: Schema, *errors: str) -> Schema:
+    error = {"application/json": {"schema": _reference("Error")}}
+    responses: dict[str, Any] = {
+        "200": {"description": "OK", "content": {"application/json": {"schema": response}}}
     }
+    for status in errors:
+        responses[status] = {"description": ERROR_STATUSES[status], "content": error}
+    return {"summary": summary, "responses": responses}
 
 
-def _operation(summary: str, response: Schema) -> Schema:
-    content = {"application/json": {"schema": response}}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    return {
-        "summary": summary,
-        "responses": {
-            "200": {"description": "OK", "content": content},
-            **{
-                status: {"description": description, "content": error}
-                for status, description in ERROR_STATUSES.items()
-            },
-        },
-    }
+def _body(name: str) -> Schema:
+    return {"required": True, "content": {"application/json": {"schema": _reference(name)}}}
 
 
-def _json_body(schema: Schema) -> Schema:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def _error_schema() -> Schema:
-    return {
-        "type": "object",
-        "required": ["error"],
-        "properties": {"error": {"type": "string"}},
-    }
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
