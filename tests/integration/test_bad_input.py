@@ -77,6 +77,12 @@ MISTAKES = {
         400,
         "truncated",
     ),
+    "two members of gzip": (
+        gzip.compress(infer_body()) + gzip.compress(b"  "),
+        {"Content-Encoding": "gzip"},
+        400,
+        "bytes follow the end",
+    ),
     "unknown encoding": (infer_body(), {"Content-Encoding": "br"}, 415, "br"),
     "bad timeout": (infer_body(), {"X-Request-Timeout-Ms": "soon"}, 400, "X-Request-Timeout-Ms"),
     "negative timeout": (infer_body(), {"X-Request-Timeout-Ms": "-5"}, 400, "above 0"),

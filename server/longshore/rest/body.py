@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 
 from starlette.types import Receive
@@ -104,6 +105,9 @@ class BodyReader:
             raise self._too_large("more after decompression")
         if not decompressor.eof:
             raise InvalidRequest(f"the {encoding.decode()} body is truncated")
+        if decompressor.unused_data:  # a second member, or anything: dropping it would be silent
+            size = len(decompressor.unused_data)
+            raise InvalidRequest(f"{size} bytes follow the end of the {encoding.decode()} data")
         return data
 
     def _too_large(self, found: str) -> PayloadTooLarge:
@@ -115,9 +119,14 @@ def compress(body: bytes, accepted: bytes) -> tuple[bytes, bytes] | None:
 
     Only gzip and deflate, and only when they are named: `*` is no wish for compression.
     """
-    codings = [item.split(b";")[0].strip().lower() for item in accepted.split(b",")]
-    for coding in codings:
-        if coding in (b"gzip", b"deflate"):
+    for item in accepted.split(b","):
+        coding, _, weight = item.partition(b";")
+        coding = coding.strip().lower()
+        if coding in (b"gzip", b"deflate") and not _REFUSED.match(weight):
             compressor = zlib.compressobj(level=1, wbits=ENCODINGS[coding])
             return compressor.compress(body) + compressor.flush(), coding
     return None
+
+
+_REFUSED = re.compile(rb"\s*q=0(\.0*)?\s*$")
+"""A weight of 0 (RFC 9110, section 12.4.2)."""

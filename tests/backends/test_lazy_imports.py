@@ -1,0 +1,40 @@
+"""A pod that serves ONNX never pays for importing torch, and the other way round."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODELS = Path(__file__).parents[2] / "models"
+PROGRAM = """
+import sys
+from pathlib import Path
+import longshore.server
+from longshore.execution.model_loader import LoadOptions, load_model
+from longshore.lifecycle.warmup import warm_up
+from longshore.repository.layout import ModelRepository
+
+repository = ModelRepository(Path(sys.argv[1]), settle_seconds=0)
+(artifact,) = repository.scan().artifacts
+options = LoadOptions(cpus=1, calibration_budget_seconds=0)
+warm_up(load_model(artifact, repository.config(), options))
+print(*sorted({"torch", "onnxruntime", "onnx", "kubernetes"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "imported"),
+    [
+        ("digits", "onnxruntime"),
+        ("digits-torchscript", "torch"),
+        ("digits-pt2", "torch"),
+    ],
+)
+def test_serving_a_format_imports_its_own_framework_alone(model, imported):
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(MODELS / model)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert result.stdout.split() == [imported]

@@ -1,0 +1,60 @@
+"""What scikit-learn's own converter writes, served or refused in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skl2onnx import to_onnx
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from longshore.backends.base import Backend
+from longshore.cli import main
+from longshore.tensors import Datatype
+from tests.backends.conftest import Place, load
+
+FLOWERS = load_iris()
+ROWS = FLOWERS.data.astype(np.float32)
+NAMES = FLOWERS.target_names[FLOWERS.target]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> LogisticRegression:
+    return LogisticRegression(max_iter=1000).fit(ROWS, NAMES)
+
+
+def converted(place: Place, classifier: LogisticRegression, **options: object) -> Backend:
+    model = to_onnx(classifier, ROWS[:1], options={id(classifier): options} if options else None)
+    return load(place(model.SerializeToString(), "model.onnx"))
+
+
+def test_labels_are_served_and_a_sequence_of_maps_is_left_out_in_words(place, classifier):
+    backend = converted(place, classifier)
+
+    assert [spec.name for spec in backend.signature.outputs] == ["output_label"]
+    assert backend.signature.outputs[0].datatype is Datatype.BYTES
+    (reason,) = backend.left_out
+    assert reason.startswith("'output_probability' is seq(map(string")
+    assert "zipmap=False" in reason
+    labels = backend.execute({"X": ROWS}, ("output_label",))["output_label"]
+    assert [label.decode() for label in labels] == classifier.predict(ROWS).tolist()
+
+
+def test_the_remedy_named_serves_the_probabilities_too(place, classifier):
+    backend = converted(place, classifier, zipmap=False)
+
+    assert backend.left_out == ()
+    outputs = backend.execute({"X": ROWS}, ("label", "probabilities"))
+    wanted = classifier.predict_proba(ROWS)
+    np.testing.assert_allclose(outputs["probabilities"], wanted, atol=1e-5)
+
+
+def test_inspect_names_what_is_not_served(place, classifier, capsys):
+    model = to_onnx(classifier, ROWS[:1])
+    path = place(model.SerializeToString(), "model.onnx").path
+
+    assert main(["inspect", str(path.parent)]) == 0
+
+    text = capsys.readouterr().out
+    assert "output output_label: BYTES" in text
+    assert "not served: output 'output_probability' is seq(map(" in text
