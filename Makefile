@@ -12,8 +12,7 @@ BUILDER ?= buildah build --layers --network host --volume /etc/ssl/certs:/etc/ss
 IMAGE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve check format docs test coverage fuzz soak bench bench-peers loadtest cluster-tools \
-	test-cluster test-gpu test-image render clean
+.PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16

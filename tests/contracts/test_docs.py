@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 from longshore.settings import Settings, option_table
@@ -43,3 +44,11 @@ def test_ci_runs_the_commands_of_the_readme():
 
     assert "make check" in script
     assert "make test" in script
+
+
+def test_make_help_tells_of_every_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert {line.split()[0] for line in told.stdout.splitlines()} == targets
