@@ -1,9 +1,10 @@
-{{/* Names, labels and derived numbers. Nothing here prints a whole resource. */}}
+{{/* Names, labels and facts of the release. Nothing here prints a whole resource. */}}
 
 {{- define "longshore.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* 52 characters: a pod adds up to 11, so that its name and host name stay within 63. */}}
 {{- define "longshore.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
@@ -25,12 +26,16 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: server
 {{- end }}
 
-{{- define "longshore.labels" -}}
+{{- define "longshore.ownLabels" -}}
 {{ include "longshore.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: longshore
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ include "longshore.chart" . }}
+{{- end }}
+
+{{- define "longshore.labels" -}}
+{{ include "longshore.ownLabels" . }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -65,47 +70,15 @@ helm.sh/chart: {{ include "longshore.chart" . }}
 {{- default (printf "%s-model" (include "longshore.fullname" .)) .Values.model.existingClaim }}
 {{- end }}
 
-{{/* The most pods that the release can have. */}}
+{{- define "longshore.kubeVersion" -}}
+{{- default .Capabilities.KubeVersion.Version .Values.kubeVersion }}
+{{- end }}
+
+{{/* The fewest and the most pods that the release can have. */}}
+{{- define "longshore.minReplicas" -}}
+{{- ternary .Values.replicas .Values.autoscaling.minReplicas (eq .Values.autoscaling.mode "none") }}
+{{- end }}
+
 {{- define "longshore.maxReplicas" -}}
 {{- ternary .Values.replicas .Values.autoscaling.maxReplicas (eq .Values.autoscaling.mode "none") }}
-{{- end }}
-
-{{/* A number of seconds from `config`, or the server's own default. */}}
-{{- define "longshore.seconds" -}}
-{{- $defaults := dict "drain_delay_seconds" 5 "request_timeout_seconds" 30 "calibration_budget_seconds" 10 }}
-{{- ternary (get .config .name) (get $defaults .name) (hasKey .config .name) }}
-{{- end }}
-
-{{/* Whether the cluster has the sleep hook (on by default since 1.30). */}}
-{{- define "longshore.hasSleepHook" -}}
-{{- if semverCompare ">=1.30.0-0" (default .Capabilities.KubeVersion.Version .Values.kubeVersion) }}true{{ end }}
-{{- end }}
-
-{{/* Seconds that the server accepts after SIGTERM; it takes over the pre-stop wait where nothing else can. */}}
-{{- define "longshore.drainDelaySeconds" -}}
-{{- $delay := include "longshore.seconds" (dict "config" .Values.config "name" "drain_delay_seconds") | float64 }}
-{{- if include "longshore.hasSleepHook" . }}{{ $delay }}{{ else }}{{ addf $delay .Values.preStopSeconds }}{{ end }}
-{{- end }}
-
-{{/* Seconds from the closing of the listener to the end: the longest deadline and the batch that it may wait for. */}}
-{{- define "longshore.drainTimeoutSeconds" -}}
-{{- $deadline := include "longshore.seconds" (dict "config" .Values.config "name" "request_timeout_seconds") | float64 }}
-{{- addf $deadline .Values.longestBatchSeconds }}
-{{- end }}
-
-{{/* One sum; the server receives the same numbers. */}}
-{{- define "longshore.terminationGracePeriodSeconds" -}}
-{{- $delay := include "longshore.seconds" (dict "config" .Values.config "name" "drain_delay_seconds") | float64 }}
-{{- $sum := addf .Values.preStopSeconds $delay (include "longshore.drainTimeoutSeconds" . | float64) 5 | ceil | int64 }}
-{{- ternary $sum .Values.terminationGracePeriodSeconds (kindIs "invalid" .Values.terminationGracePeriodSeconds) }}
-{{- end }}
-
-{{/* Seconds that a pod has to become ready. */}}
-{{- define "longshore.startupSeconds" -}}
-{{- $startup := .Values.probes.startup }}
-{{- $device := ternary (ternary 60 0 (eq .Values.device "gpu")) $startup.deviceSeconds (kindIs "invalid" $startup.deviceSeconds) }}
-{{- $calibration := include "longshore.seconds" (dict "config" .Values.config "name" "calibration_budget_seconds") | float64 }}
-{{- $reading := divf $startup.modelMebibytes $startup.volumeMebibytesPerSecond }}
-{{- $derived := mulf 1.5 (addf $reading $device $calibration 10) | ceil | int64 }}
-{{- ternary $derived $startup.seconds (kindIs "invalid" $startup.seconds) }}
 {{- end }}

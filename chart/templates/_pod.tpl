@@ -1,6 +1,19 @@
 {{/* Blocks of the pod that are derived from several values. */}}
 
-{{/* The server's settings: the user's, and those that the pod's shape decides. */}}
+{{/* Settings that the chart derives, and from what. */}}
+{{- define "longshore.derivedSettings" -}}
+model_path: model.path
+name: model.name
+port: ports.http
+management_port: ports.management
+calibration_cache: a volume of the pod
+drain_timeout_seconds: config.request_timeout_seconds and longestBatchSeconds
+auth_token_file: auth
+tls_cert_file: tls
+tls_key_file: tls
+{{- end }}
+
+{{/* The settings that the server receives: the derived ones, and `config`. */}}
 {{- define "longshore.config" -}}
 {{- $derived := dict
     "model_path" (include "longshore.modelPath" .)
@@ -17,8 +30,7 @@
 {{- $_ := set $derived "tls_cert_file" "/etc/longshore/tls/tls.crt" }}
 {{- $_ := set $derived "tls_key_file" "/etc/longshore/tls/tls.key" }}
 {{- end }}
-{{- $user := omit .Values.config "drain_delay_seconds" }}
-{{- mergeOverwrite $derived (deepCopy $user) | toYaml }}
+{{- mergeOverwrite $derived (omit .Values.config "drain_delay_seconds") | toYaml }}
 {{- end }}
 
 {{/* `resources` or the device's default, memory's limit equal to its request, and the GPUs. */}}
@@ -49,16 +61,20 @@
 {{- default (dict "type" "RollingUpdate" "rollingUpdate" $rolling) .Values.strategy | toYaml }}
 {{- end }}
 
-{{/* Whether the volume can be mounted on one node at a time. */}}
-{{- define "longshore.isSingleNodeVolume" -}}
-{{- $modes := list }}
+{{/* Access modes of the claim: as stated, else as the cluster says; none where they are not known. */}}
+{{- define "longshore.accessModes" -}}
 {{- if .Values.model.claim.create }}
-{{- $modes = .Values.model.claim.accessModes }}
+{{- toYaml .Values.model.claim.accessModes }}
 {{- else if .Values.model.existingClaim }}
-{{- $claim := lookup "v1" "PersistentVolumeClaim" .Release.Namespace .Values.model.existingClaim }}
-{{- $modes = dig "spec" "accessModes" list $claim }}
+{{- $claim := lookup "v1" "PersistentVolumeClaim" .Release.Namespace .Values.model.existingClaim | default dict }}
+{{- default (dig "spec" "accessModes" list $claim) .Values.model.existingClaimAccessModes | toYaml }}
 {{- end }}
-{{- if and $modes (not (or (has "ReadWriteMany" $modes) (has "ReadOnlyMany" $modes))) }}true{{ end }}
+{{- end }}
+
+{{/* Whether one node at a time can mount the volume. */}}
+{{- define "longshore.isSingleNodeVolume" -}}
+{{- $modes := include "longshore.accessModes" . | fromYamlArray }}
+{{- if and $modes (not (has "ReadWriteMany" $modes)) (not (has "ReadOnlyMany" $modes)) }}true{{ end }}
 {{- end }}
 
 {{/*
@@ -74,18 +90,16 @@ changed the count it owns the field, and Helm says nothing about it.
 {{- end }}
 
 {{- define "longshore.topologySpreadConstraints" -}}
-{{- if kindIs "invalid" .Values.topologySpreadConstraints }}
-{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
-- topologyKey: {{ . }}
-  maxSkew: 1
-  whenUnsatisfiable: ScheduleAnyway
-  labelSelector:
-    matchLabels:
-      {{- include "longshore.selectorLabels" $ | nindent 6 }}
-  matchLabelKeys: [pod-template-hash]
+{{- $selector := dict "labelSelector" (dict "matchLabels" (include "longshore.selectorLabels" . | fromYaml)) }}
+{{- $soft := dict "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway" "matchLabelKeys" (list "pod-template-hash") }}
+{{- $constraints := .Values.topologySpreadConstraints }}
+{{- if kindIs "invalid" $constraints }}
+{{- $node := merge (dict "topologyKey" "kubernetes.io/hostname") $soft }}
+{{- $zone := merge (dict "topologyKey" "topology.kubernetes.io/zone") $soft }}
+{{- $constraints = list $node $zone }}
 {{- end }}
-{{- else if .Values.topologySpreadConstraints }}
-{{- toYaml .Values.topologySpreadConstraints }}
+{{- range $constraints }}
+- {{- ternary . (merge (deepCopy .) $selector) (hasKey . "labelSelector") | toYaml | nindent 2 }}
 {{- end }}
 {{- end }}
 

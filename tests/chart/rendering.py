@@ -13,6 +13,11 @@ CHART = Path(__file__).parents[2] / "chart"
 CI_VALUES = tuple(sorted((CHART / "ci").glob("*-values.yaml")))
 RELEASE, NAMESPACE = "release", "default"
 FULLNAME = "release-longshore"
+SELECTOR = {
+    "app.kubernetes.io/name": "longshore",
+    "app.kubernetes.io/instance": RELEASE,
+    "app.kubernetes.io/component": "server",
+}
 
 Values = dict[str, Any]
 Object = dict[str, Any]

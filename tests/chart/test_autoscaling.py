@@ -6,7 +6,8 @@ import yaml
 from tests.chart import rendering
 from tests.chart.rendering import FULLNAME
 
-KEDA = {"mode": "keda", "keda": {"serverAddress": "http://prometheus:9090"}}
+SERVER = {"serverAddress": "http://prometheus:9090"}
+KEDA = {"mode": "keda", "keda": SERVER}
 
 
 def hpa(**autoscaling: object) -> rendering.Object:
@@ -96,7 +97,7 @@ def test_keda_sums_over_the_releases_own_pods_and_holds_still_without_data():
     spec = rendering.only("ScaledObject", {"autoscaling": {**KEDA, "metrics": metrics}})["spec"]
 
     assert spec["minReplicaCount"] == 1
-    assert spec["fallback"]["behavior"] == "currentReplicasIfHigher"
+    assert "fallback" not in spec
     assert spec["scaleTargetRef"]["name"] == FULLNAME
     thresholds = {t["name"]: t["metadata"]["threshold"] for t in spec["triggers"]}
     assert thresholds == {"utilization": "0.7", "requests-per-second": "50", "concurrency": "4"}
@@ -108,3 +109,11 @@ def test_keda_sums_over_the_releases_own_pods_and_holds_still_without_data():
         assert query.startswith("sum(")
         assert f'pod=~"{FULLNAME}-' in query
         assert 'namespace="default"' in query
+
+
+def test_kedas_fallback_is_a_value():
+    block = {"failureThreshold": 3, "replicas": 4}
+    scaling = {"mode": "keda", "keda": {**SERVER, "fallback": block}}
+
+    spec = rendering.only("ScaledObject", {"autoscaling": scaling})["spec"]
+    assert spec["fallback"] == block

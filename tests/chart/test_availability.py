@@ -36,7 +36,19 @@ def test_pods_spread_softly_unless_told_otherwise():
     spread = pod_spec({})["topologySpreadConstraints"]
 
     assert [s["whenUnsatisfiable"] for s in spread] == ["ScheduleAnyway", "ScheduleAnyway"]
+    assert [s["labelSelector"]["matchLabels"] for s in spread] == [rendering.SELECTOR] * 2
     assert "topologySpreadConstraints" not in pod_spec({"topologySpreadConstraints": []})
+
+
+def test_a_spread_of_ones_own_gets_the_releases_selector_where_it_has_none():
+    own = {"topologyKey": "rack", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    chosen = {**own, "labelSelector": {"matchLabels": {"a": "b"}}}
+    first, second = pod_spec({"topologySpreadConstraints": [own, chosen]})[
+        "topologySpreadConstraints"
+    ]
+
+    assert first == {**own, "labelSelector": {"matchLabels": rendering.SELECTOR}}
+    assert second == chosen
 
 
 def test_nothing_leaves_the_pod_and_two_ports_let_in():

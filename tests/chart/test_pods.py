@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.chart import rendering
-from tests.chart.rendering import FULLNAME, only, pod_spec, render, server, server_config
+from tests.chart.rendering import FULLNAME, SELECTOR, only, pod_spec, render, server, server_config
 
-SELECTOR = {
-    "app.kubernetes.io/name": "longshore",
-    "app.kubernetes.io/instance": "release",
-    "app.kubernetes.io/component": "server",
-}
 GPU = {"device": "gpu"}
 
 

@@ -1,4 +1,6 @@
-"""The README's tables of settings and metrics, made from the code (`make docs`)."""
+"""Documents that are made from the code (`make docs`): the README's tables of settings and metrics,
+the chart's table of values, and the derived parts of the chart's schema.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,11 @@ from prometheus_client import CollectorRegistry
 from longshore.metrics import ServerMetrics
 from longshore.option import Option
 from longshore.settings import option_table
+from tests.contracts.chart_schema import SCHEMA, renewed_schema
+from tests.contracts.chart_values import VALUES, described_values
 
 README = Path(__file__).parents[2] / "README.md"
+CHART_README = README.parent / "chart/README.md"
 
 
 def settings_table() -> str:
@@ -44,13 +49,37 @@ def described_metrics(metrics: ServerMetrics) -> list[tuple[str, str, str, str]]
     return described
 
 
-def with_tables(readme: str) -> str:
-    """`readme` with both tables between their marks brought up to date."""
-    for name, table in (("settings", settings_table()), ("metrics", metrics_table())):
+def values_tables() -> str:
+    """A table for each section of the chart's values."""
+    parts: list[str] = []
+    section = ""
+    for value in described_values(VALUES.read_text(encoding="utf-8")):
+        if value.section != section:
+            section = value.section
+            parts += [f"\n### {section}\n", "| value | default | what |", "|---|---|---|"]
+        parts.append(f"| `{value.path}` | {value.default} | {value.text} |")
+    return "\n".join(parts) + "\n"
+
+
+def with_tables(readme: str, tables: dict[str, str]) -> str:
+    """`readme` with each table between its marks brought up to date."""
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
         readme = pattern.sub(lambda _, t=table, b=begin, e=end: f"{b}\n{t}\n{e}", readme)
     return readme
+
+
+def renewed() -> dict[Path, str]:
+    """Every document that has a made part, as it should read."""
+    tables = {"settings": settings_table(), "metrics": metrics_table()}
+    return {
+        README: with_tables(README.read_text(encoding="utf-8"), tables),
+        CHART_README: with_tables(
+            CHART_README.read_text(encoding="utf-8"), {"values": values_tables()}
+        ),
+        SCHEMA: renewed_schema(),
+    }
 
 
 def _default(row: Option) -> str:
@@ -60,4 +89,5 @@ def _default(row: Option) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document, text in renewed().items():
+        document.write_text(text, encoding="utf-8")

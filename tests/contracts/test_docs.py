@@ -4,16 +4,22 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from longshore.settings import Settings, option_table
-from tests.contracts.document_tables import README, with_tables
+from tests.contracts.chart_values import VALUES, undescribed
+from tests.contracts.document_tables import README, renewed
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_readmes_tables_say_what_the_code_says():
-    readme = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", renewed(), ids=lambda path: path.name)
+def test_the_made_parts_of_a_document_say_what_the_code_says(document: Path):
+    assert document.read_text(encoding="utf-8") == renewed()[document], "run `make docs`"
 
-    assert readme == with_tables(readme), "run `make docs`"
+
+def test_every_value_of_the_chart_is_described():
+    assert undescribed(VALUES.read_text(encoding="utf-8")) == []
 
 
 def test_every_make_target_that_the_readme_names_exists():

@@ -1,0 +1,46 @@
+{{/* Seconds that follow from the values and from the settings that the server receives. */}}
+
+{{/* A number from `config`, or the server's own default (held equal to the code by a test). */}}
+{{- define "longshore.setting" -}}
+{{- $defaults := dict "drain_delay_seconds" 5 "request_timeout_seconds" 30 "calibration_budget_seconds" 10 }}
+{{- $own := get .config .name }}
+{{- ternary (get $defaults .name) $own (has (toString $own) (list "" "<nil>")) }}
+{{- end }}
+
+{{/* Whether the cluster has the sleep hook (on by default since 1.30). */}}
+{{- define "longshore.hasSleepHook" -}}
+{{- if semverCompare ">=1.30.0-0" (include "longshore.kubeVersion" .) }}true{{ end }}
+{{- end }}
+
+{{/* Seconds that the server goes on accepting after SIGTERM; where there is no sleep hook it waits in its place. */}}
+{{- define "longshore.drainDelaySeconds" -}}
+{{- $delay := include "longshore.setting" (dict "config" .Values.config "name" "drain_delay_seconds") | float64 }}
+{{- if include "longshore.hasSleepHook" . }}{{ $delay }}{{ else }}{{ addf $delay .Values.preStopSeconds }}{{ end }}
+{{- end }}
+
+{{/* Seconds from the closing of the listener to the end: the longest deadline, and the batch that it may wait for. */}}
+{{- define "longshore.drainTimeoutSeconds" -}}
+{{- $deadline := include "longshore.setting" (dict "config" .Values.config "name" "request_timeout_seconds") | float64 }}
+{{- addf $deadline .Values.longestBatchSeconds }}
+{{- end }}
+
+{{/* What a pod needs to leave: one sum, of numbers that the server receives as well. */}}
+{{- define "longshore.drainSumSeconds" -}}
+{{- $delay := include "longshore.setting" (dict "config" .Values.config "name" "drain_delay_seconds") | float64 }}
+{{- addf .Values.preStopSeconds $delay (include "longshore.drainTimeoutSeconds" . | float64) 5 | ceil | int64 }}
+{{- end }}
+
+{{- define "longshore.terminationGracePeriodSeconds" -}}
+{{- $given := .Values.terminationGracePeriodSeconds }}
+{{- if kindIs "invalid" $given }}{{ include "longshore.drainSumSeconds" . }}{{ else }}{{ int64 $given }}{{ end }}
+{{- end }}
+
+{{/* What a pod needs to become ready: what it reads, waits for and measures, and half as much again. */}}
+{{- define "longshore.startupSeconds" -}}
+{{- $startup := .Values.probes.startup }}
+{{- $device := ternary (ternary 60 0 (eq .Values.device "gpu")) $startup.deviceSeconds (kindIs "invalid" $startup.deviceSeconds) }}
+{{- $calibration := include "longshore.setting" (dict "config" .Values.config "name" "calibration_budget_seconds") | float64 }}
+{{- $reading := divf $startup.modelMebibytes $startup.volumeMebibytesPerSecond }}
+{{- $derived := mulf 1.5 (addf $reading $device $calibration 10) | ceil | int64 }}
+{{- if kindIs "invalid" $startup.seconds }}{{ $derived }}{{ else }}{{ int64 $startup.seconds }}{{ end }}
+{{- end }}

@@ -1,0 +1,51 @@
+{{/* Faults of volume and resources; see _validate.tpl. */}}
+
+{{- define "longshore.volumeFaults" -}}
+{{- $model := .Values.model }}
+{{- $sources := list }}
+{{- if $model.existingClaim }}{{ $sources = append $sources "existingClaim" }}{{ end }}
+{{- if $model.claim.create }}{{ $sources = append $sources "claim.create" }}{{ end }}
+{{- if $model.volume }}{{ $sources = append $sources "volume" }}{{ end }}
+{{- if ne (len $sources) 1 }}
+- "model: set exactly one of existingClaim (a claim with the model on it), claim.create and volume; found {{ join " and " $sources | default "none" }}"
+{{- end }}
+{{- if has ".." (splitList "/" $model.path) }}
+- {{ printf "model.path: %s leaves the volume: name a folder on it" $model.path | quote }}
+{{- end }}
+{{- $isPinned := hasKey .Values.nodeSelector "kubernetes.io/hostname" }}
+{{- $replicas := include "longshore.maxReplicas" . | int }}
+{{- if and (include "longshore.isSingleNodeVolume" .) (gt $replicas 1) (not $isPinned) }}
+- "model: one node at a time can mount the claim ({{ include "longshore.accessModes" . | fromYamlArray | join ", " }}), and up to {{ $replicas }} replicas are asked for: use a claim that is ReadWriteMany or ReadOnlyMany, one replica, or pin all pods to one node with nodeSelector kubernetes.io/hostname"
+{{- end }}
+{{- end }}
+
+{{- define "longshore.resourceFaults" -}}
+{{- $requests := default dict .Values.resources.requests }}
+{{- $limits := default dict .Values.resources.limits }}
+{{- $count := .Values.gpu.count | float64 }}
+{{- if or (ne $count (floor $count)) (lt $count 1.0) }}
+- "gpu.count: {{ .Values.gpu.count }}: Kubernetes gives out whole devices: use 1 or more, and for a part of one a gpu.resourceName of parts, such as nvidia.com/mig-1g.10gb or nvidia.com/gpu.shared"
+{{- end }}
+{{- if and $requests.memory $limits.memory (ne (toString $requests.memory) (toString $limits.memory)) }}
+- "resources: requests.memory {{ $requests.memory }} and limits.memory {{ $limits.memory }} differ: state one of them, or both equal; a pod above its request is the first to be killed"
+{{- end }}
+{{- range $name := concat (keys $requests) (keys $limits) | uniq | sortAlpha }}
+{{- if or (hasPrefix "nvidia.com/" $name) (eq $name $.Values.gpu.resourceName) }}
+- "resources: {{ $name }}: GPUs are asked for with device: gpu, gpu.resourceName and gpu.count; take it out of resources"
+{{- end }}
+{{- end }}
+{{- if eq .Values.profile "production" }}
+{{- $missing := list }}
+{{- if not $requests.cpu }}{{ $missing = append $missing "resources.requests.cpu" }}{{ end }}
+{{- if not $limits.cpu }}{{ $missing = append $missing "resources.limits.cpu" }}{{ end }}
+{{- if not (or $requests.memory $limits.memory) }}{{ $missing = append $missing "resources.limits.memory" }}{{ end }}
+{{- if $missing }}
+- "profile production: {{ join ", " $missing }}: state what was measured for this model"
+{{- end }}
+{{- end }}
+{{- $strategy := default dict .Values.strategy.rollingUpdate }}
+{{- $none := list "0" "0%" }}
+{{- if and (has (toString $strategy.maxSurge) $none) (has (toString $strategy.maxUnavailable) $none) }}
+- "strategy: maxSurge {{ $strategy.maxSurge }} and maxUnavailable {{ $strategy.maxUnavailable }}: no pod may come and none may go; raise one"
+{{- end }}
+{{- end }}

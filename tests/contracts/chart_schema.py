@@ -1,0 +1,57 @@
+"""The parts of chart/values.schema.json that follow from other files.
+
+`config` takes what the server's table of settings takes. A key that has a default is required
+unless null means something: Helm deletes a default where a user writes null, and a template would
+read nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from longshore.option import Option
+from longshore.settings import option_table
+from tests.contracts.chart_values import VALUES
+
+SCHEMA = VALUES.with_name("values.schema.json")
+Schema = dict[str, Any]
+_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", tuple: "array"}
+
+
+def renewed_schema(schema: Path = SCHEMA) -> str:
+    """The schema file with its derived parts brought up to date."""
+    document: Schema = json.loads(schema.read_text(encoding="utf-8"))
+    document["properties"]["config"] = config_schema()
+    require_defaults(document, yaml.safe_load(VALUES.read_text(encoding="utf-8")))
+    return json.dumps(document, indent=2) + "\n"
+
+
+def config_schema() -> Schema:
+    properties = {row.name: _setting(row) for row in option_table()}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def require_defaults(schema: Schema, defaults: dict[str, Any]) -> None:
+    """Require, at every depth of the chart's own blocks, the keys that have a default."""
+    if "properties" not in schema:
+        return
+    properties = schema["properties"]
+    schema["required"] = [key for key in defaults if "null" not in properties[key].get("type", "")]
+    for key, default in defaults.items():
+        if isinstance(default, dict):
+            require_defaults(properties[key], default)
+
+
+def _setting(row: Option) -> Schema:
+    described: Schema = {"type": _TYPES[row.type]}
+    if row.choices:
+        described["enum"] = list(row.choices)
+    if row.minimum is not None:
+        described["minimum"] = row.minimum
+    if row.maximum is not None:
+        described["maximum"] = row.maximum
+    return described
