@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from longshore.errors import InvalidRequest, PayloadTooLarge
-from longshore.protocol import large_json, number_pieces
+from longshore.protocol import json_document, large_json, number_pieces
 from longshore.protocol.json_codec import decode_json_request
 from longshore.tensors import Datatype, Signature, TensorSpec
 
@@ -123,7 +123,7 @@ def test_a_large_body_of_texts_is_parsed_whole():
 
 
 def test_more_texts_than_are_parsed_at_once_are_refused(monkeypatch):
-    monkeypatch.setattr(large_json, "MAX_WHOLE_BYTES", 50_000)
+    monkeypatch.setattr(json_document, "MAX_WHOLE_VALUES", 1_000)
 
     with pytest.raises(PayloadTooLarge, match="send the tensors as binary data"):
         decode(body(["a" * 50] * 2000, [2000], Datatype.BYTES), Datatype.BYTES)

@@ -9,25 +9,30 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import orjson
 
 from longshore.errors import InvalidRequest
 from longshore.protocol.bytes_tensor import decode_bytes_tensor, encode_bytes_tensor
 from longshore.protocol.json_codec import (
+    dump_response,
     json_output,
     output_bytes,
     output_datatype,
     read_json_data,
     read_request,
-    response_document,
 )
-from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
+from longshore.protocol.json_document import (
+    MAX_WHOLE_BYTES,
+    may_hold_booleans,
+    parse_object,
+    shown,
+)
 from longshore.protocol.messages import InferenceRequest, InferenceResponse, Parameters
+from longshore.protocol.steps import STEP_BYTES, Body, join
 from longshore.tensors import Array, Datatype, Signature, TensorSpec, element_count
 
 
 def decode_binary_request(
-    body: bytes, *, header_length: int, signature: Signature
+    body: Body, *, header_length: int, signature: Signature
 ) -> InferenceRequest:
     """Tensors are read-only views of `body` where their place in it is aligned.
 
@@ -35,7 +40,7 @@ def decode_binary_request(
         InvalidRequest: anything that is wrong with the request.
         UnsupportedFeature: an extension that this server does not offer.
     """
-    header = body[:header_length]
+    header = body[: min(header_length, MAX_WHOLE_BYTES + 1)]
     tensors = _BinaryTensors(
         memoryview(body)[header_length:], may_hold_booleans=may_hold_booleans(header)
     )
@@ -51,7 +56,7 @@ def decode_binary_request(
 
 def encode_binary_response(
     response: InferenceResponse, request: InferenceRequest
-) -> tuple[bytes, int]:
+) -> tuple[Body, int]:
     """The body with the outputs that were asked for in binary behind its JSON, and the length of
     that JSON.
 
@@ -59,7 +64,7 @@ def encode_binary_response(
         InvalidRequest: a BYTES output that JSON shall carry is not UTF-8.
     """
     entries: list[dict[str, Any]] = []
-    blobs: list[bytes | memoryview] = []
+    blobs: list[Body | memoryview] = []
     for output in request.outputs:
         array = response.outputs[output.name]
         if not output.binary_data:
@@ -68,8 +73,10 @@ def encode_binary_response(
         entry, blob = _binary_output(output.name, array)
         entries.append(entry)
         blobs.append(blob)
-    header = orjson.dumps(response_document(response, entries), option=orjson.OPT_SERIALIZE_NUMPY)
-    parts: list[bytes | memoryview] = [header, *blobs]
+    header = dump_response(response, entries)
+    parts = [header, *blobs]
+    if any(memoryview(part).nbytes > STEP_BYTES for part in parts):
+        return join(parts), len(header)
     return b"".join(parts), len(header)
 
 

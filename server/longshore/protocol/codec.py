@@ -8,6 +8,7 @@ from longshore.protocol.json_codec import decode_json_request, encode_json_respo
 from longshore.protocol.json_document import shown
 from longshore.protocol.messages import EncodedResponse, InferenceRequest, InferenceResponse
 from longshore.protocol.raw_tensor import decode_raw_request
+from longshore.protocol.steps import Body
 from longshore.tensors import Signature
 
 _MAX_DIGITS = 20
@@ -30,7 +31,7 @@ def parse_header_length(value: bytes, body_length: int) -> int:
 
 
 def decode_request(
-    body: bytes, *, header_length: int | None, signature: Signature
+    body: Body, *, header_length: int | None, signature: Signature
 ) -> InferenceRequest:
     """`header_length` is the length of the JSON before binary tensors: `None` where all of `body`
     is JSON, 0 where it is a raw tensor.

@@ -5,7 +5,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,13 +17,14 @@ from longshore.protocol.json_data import array_from_list
 from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
 from longshore.protocol.large_json import LARGE_BODY_BYTES, NumberList, take_apart
 from longshore.protocol.messages import InferenceRequest, InferenceResponse, Parameters
+from longshore.protocol.steps import Body, is_long, join, json_pieces
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 ReadTensor: TypeAlias = Callable[[dict[str, Any], Parameters, TensorSpec, tuple[int, ...]], Array]
 """Takes an entry of `inputs`, its parameters, what the model wants, and the checked shape."""
 
 
-def decode_json_request(body: bytes, *, signature: Signature) -> InferenceRequest:
+def decode_json_request(body: Body, *, signature: Signature) -> InferenceRequest:
     """Raises:
     InvalidRequest: anything that is wrong with the request.
     UnsupportedFeature: an extension that this server does not offer.
@@ -92,7 +93,7 @@ def read_json_data(
     )
 
 
-def encode_json_response(response: InferenceResponse, request: InferenceRequest) -> bytes:
+def encode_json_response(response: InferenceResponse, request: InferenceRequest) -> Body:
     """The answer with every output as JSON, in the order requested.
 
     NaN and infinities become null, as with KServe: JSON has no word for them. FP16 is written as
@@ -101,15 +102,40 @@ def encode_json_response(response: InferenceResponse, request: InferenceRequest)
     Raises:
         InvalidRequest: a BYTES element is not UTF-8, so that only binary data can carry it.
     """
-    document = response_document(
-        response,
-        [json_output(name, response.outputs[name]) for name in request.output_names],
+    return dump_response(
+        response, [json_output(name, response.outputs[name]) for name in request.output_names]
     )
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def response_document(response: InferenceResponse, outputs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The JSON object of an answer; `id` and `parameters` only where there are any."""
+def dump_response(response: InferenceResponse, outputs: list[dict[str, Any]]) -> Body:
+    """The JSON object of an answer, with these entries of `outputs`; long ones in pieces."""
+    if any(map(_is_long, outputs)):
+        return join(_dump_in_pieces(response, outputs))
+    return orjson.dumps(_document(response, outputs), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _is_long(output: dict[str, Any]) -> bool:
+    data = output.get("data")
+    return isinstance(data, np.ndarray) and is_long(data)
+
+
+def _dump_in_pieces(response: InferenceResponse, outputs: list[dict[str, Any]]) -> Iterator[bytes]:
+    yield orjson.dumps(_document(response, []))[: -len(b"]}")]
+    for index, output in enumerate(outputs):
+        if index:
+            yield b","
+        if not _is_long(output):
+            yield orjson.dumps(output, option=orjson.OPT_SERIALIZE_NUMPY)
+            continue
+        data = output.pop("data")
+        yield orjson.dumps(output)[: -len(b"}")] + b',"data":'
+        yield from json_pieces(data)
+        yield b"}"
+    yield b"]}"
+
+
+def _document(response: InferenceResponse, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """`id` and `parameters` only where there are any; `outputs` is the last key."""
     document: dict[str, Any] = {
         "model_name": response.model_name,
         "model_version": response.model_version,

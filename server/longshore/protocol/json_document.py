@@ -7,18 +7,26 @@ from typing import Any
 
 import orjson
 
-from longshore.errors import InvalidRequest
+from longshore.errors import InvalidRequest, PayloadTooLarge
+from longshore.protocol.steps import Body, count
 
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity", "nan", "inf", "-inf")
 _WORDS = {True: "true", False: "false", None: "null"}
+MAX_WHOLE_BYTES = 16 * 1024 * 1024
+MAX_WHOLE_VALUES = 400_000
+"""Most JSON that is parsed in one go, which holds the interpreter: some 50 ms, be it of texts or of
+numbers. Flat lists of numbers are not among it (`large_json`)."""
 
 
-def parse_object(text: bytes | memoryview, *, what: str = "the body") -> dict[str, Any]:
+def parse_object(text: Body, *, what: str = "the body") -> dict[str, Any]:
     """Parse `text`, which must hold a JSON object (RFC 8259); `what` is what errors call it.
 
     Raises:
         InvalidRequest: not JSON (with line and column), nested too deeply, or not an object.
+        PayloadTooLarge: more than may be parsed in one go.
     """
+    if len(text) > MAX_WHOLE_VALUES:
+        _refuse_long(text, what)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -45,7 +53,7 @@ def parse_piece(piece: bytes, name: str) -> list[Any]:
     return list(elements)
 
 
-def may_hold_booleans(text: bytes) -> bool:
+def may_hold_booleans(text: Body) -> bool:
     """Whether `true` or `false` stands anywhere in `text`; without them no number can be a boolean,
     which spares looking at the type of each.
     """
@@ -58,6 +66,16 @@ def shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return _WORDS[value]
     return _SHORTENED.repr(value)
+
+
+def _refuse_long(text: Body, what: str) -> None:
+    values = 1 + count(text, b",", 0, len(text))
+    if len(text) > MAX_WHOLE_BYTES or values > MAX_WHOLE_VALUES:
+        raise PayloadTooLarge(
+            f"{what} is too much JSON to parse: {len(text)} bytes and {values} values or more, "
+            f"besides long `data` lists of numbers; allowed are {MAX_WHOLE_BYTES} bytes and "
+            f"{MAX_WHOLE_VALUES} values: send the tensors as binary data"
+        )
 
 
 def _syntax_error(error: orjson.JSONDecodeError, what: str) -> str:

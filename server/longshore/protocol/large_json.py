@@ -17,21 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from longshore.errors import InvalidRequest, PayloadTooLarge
+from longshore.errors import InvalidRequest
 from longshore.protocol.json_data import array_from_elements
-from longshore.protocol.json_document import parse_object, parse_piece
+from longshore.protocol.json_document import MAX_WHOLE_BYTES, parse_object, parse_piece
 from longshore.protocol.number_pieces import numbers_from_piece
+from longshore.protocol.steps import Body, count, find, join
 from longshore.tensors import Array, Datatype, element_count
 
 LARGE_BODY_BYTES = 64 * 1024
 """Smaller bodies are parsed whole: that takes less than waking a thread."""
 PIECE_BYTES = 128 * 1024
-MAX_WHOLE_BYTES = 16 * 1024 * 1024
-"""Most JSON that is parsed in one go (some 50 ms): texts, and everything that is no long list."""
 MAX_ROWS = 1_000_000
 """Most innermost lists of a nested tensor that are looked at one by one."""
 KEY = b'"data"'
-_LIST_BEGIN = re.compile(rb"\s*:\s*\[")
+_LIST_BEGIN = re.compile(rb"\s{0,1000}:\s{0,1000}\[")
 _SPACES = re.compile(rb"\s+")
 
 
@@ -39,7 +38,7 @@ _SPACES = re.compile(rb"\s+")
 class NumberList:
     """A list in `body`, brackets included, that holds neither texts nor objects."""
 
-    body: bytes
+    body: Body
     start: int
     stop: int
 
@@ -81,7 +80,7 @@ class NumberList:
     def _pieces(self, shape: tuple[int, ...], name: str) -> Iterator[bytes]:
         """The numbers in pieces between commas, nesting checked and removed."""
         begin, end = self.start + 1, self.stop - 1
-        if self.body.find(b"[", begin, end) < 0:
+        if find(self.body, b"[", begin, end) < 0:
             return self._cut(begin, end)
         return self._nested_pieces(shape, name)
 
@@ -91,7 +90,7 @@ class NumberList:
             if end - begin > PIECE_BYTES:
                 cut = self.body.rfind(b",", begin, begin + PIECE_BYTES)
                 cut = end if cut < 0 else cut
-            yield self.body[begin:cut]
+            yield bytes(self.body[begin:cut])
             begin = cut + 1
             if begin == end:
                 yield b""  # a comma at the very end: the piece after it is no number
@@ -99,21 +98,24 @@ class NumberList:
     def _nested_pieces(self, shape: tuple[int, ...], name: str) -> Iterator[bytes]:
         rows: list[bytes] = []
         size = 0
-        skeleton: list[bytes] = []
+        skeleton = bytearray()
         last = self.start
         for begin, end in _innermost_lists(self.body, self.start, self.stop):
-            row = self.body[begin + 1 : end - 1]
-            if row.count(b",") + 1 != shape[-1]:
+            if count(self.body, b",", begin, end) + 1 != shape[-1]:
                 raise self._misnested(shape, name)
-            skeleton += (self.body[last:begin], b"0")
+            skeleton += self.body[last:begin] + b"0"
             last = end
-            rows.append(row)
-            size += len(row)
+            size += end - begin
+            if end - begin < PIECE_BYTES:
+                rows.append(bytes(self.body[begin + 1 : end - 1]))
             if size >= PIECE_BYTES:
-                yield b",".join(rows)
+                if rows:
+                    yield b",".join(rows)
                 rows, size = [], 0
-        skeleton.append(self.body[last : self.stop])
-        if _SPACES.sub(b"", b"".join(skeleton)) != _nesting(shape[:-1]):
+            if end - begin >= PIECE_BYTES:
+                yield from self._cut(begin + 1, end - 1)
+        skeleton += self.body[last : self.stop]
+        if _SPACES.sub(b"", skeleton) != _nesting(shape[:-1]):
             raise self._misnested(shape, name)
         if rows:
             yield b",".join(rows)
@@ -125,7 +127,7 @@ class NumberList:
         )
 
 
-def take_apart(body: bytes) -> tuple[dict[str, Any], dict[str, NumberList]]:
+def take_apart(body: Body) -> tuple[dict[str, Any], dict[str, NumberList]]:
     """The document of `body` with its long lists of numbers replaced by texts, and those lists by
     these texts.
 
@@ -135,24 +137,18 @@ def take_apart(body: bytes) -> tuple[dict[str, Any], dict[str, NumberList]]:
     """
     nonce = os.urandom(8).hex()
     lists: dict[str, NumberList] = {}
-    rest: list[bytes] = []
+    rest: list[bytes | memoryview] = []
     last = 0
     for found in _number_lists(body):
         token = f"{nonce}:{len(lists)}"
         lists[token] = found
-        rest += (body[last : found.start], b'"%b"' % token.encode())
+        rest += (memoryview(body)[last : found.start], b'"%b"' % token.encode())
         last = found.stop
-    rest.append(body[last:])
-    size = sum(map(len, rest))
-    if size > MAX_WHOLE_BYTES:
-        raise PayloadTooLarge(
-            f"the body has {size} bytes of JSON besides flat lists of numbers; at most "
-            f"{MAX_WHOLE_BYTES} are parsed: send the tensors as binary data"
-        )
     if not lists:
         return parse_object(body), {}
+    rest.append(memoryview(body)[last:])
     try:
-        return parse_object(b"".join(rest)), lists
+        return parse_object(join(rest)), lists
     except InvalidRequest:
         # Either not JSON, or a text held what looked like a list: the whole body tells.
         if len(body) > MAX_WHOLE_BYTES:
@@ -160,9 +156,9 @@ def take_apart(body: bytes) -> tuple[dict[str, Any], dict[str, NumberList]]:
         return parse_object(body), {}
 
 
-def _number_lists(body: bytes) -> Iterator[NumberList]:
+def _number_lists(body: Body) -> Iterator[NumberList]:
     position = 0
-    while (key := body.find(KEY, position)) >= 0:
+    while (key := find(body, KEY, position, len(body))) >= 0:
         position = key + len(KEY)
         begin = _LIST_BEGIN.match(body, position)
         if begin is None:
@@ -171,27 +167,27 @@ def _number_lists(body: bytes) -> Iterator[NumberList]:
         stop = _list_end(body, start)
         if stop is None or stop - start < PIECE_BYTES // 8:
             continue
-        if body.find(b'"', start, stop) < 0 and body.find(b"{", start, stop) < 0:
+        if find(body, b'"', start, stop) < 0 and find(body, b"{", start, stop) < 0:
             yield NumberList(body, start, stop)
         position = stop
 
 
-def _list_end(body: bytes, start: int) -> int | None:
+def _list_end(body: Body, start: int) -> int | None:
     """The index after the bracket that closes the one at `start`; `None` when it is not found."""
     depth = 0
     position = start
     for _ in range(2 * MAX_ROWS):
-        close = body.find(b"]", position)
+        close = find(body, b"]", position, len(body))
         if close < 0:
             return None
-        depth += body.count(b"[", position, close) - 1
+        depth += count(body, b"[", position, close) - 1
         position = close + 1
         if depth == 0:
             return position
     return None
 
 
-def _innermost_lists(body: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
+def _innermost_lists(body: Body, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Where the lists that hold no other list begin and end, brackets included."""
     position = start
     while (close := body.find(b"]", position, stop)) >= 0:

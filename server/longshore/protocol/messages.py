@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from longshore.protocol.steps import Body
 from longshore.tensors import Tensors
 
 Parameters: TypeAlias = dict[str, Any]
@@ -61,5 +62,5 @@ class InferenceResponse:
 class EncodedResponse:
     """Body of an answer and the headers that describe it (`content-length` is the sender's)."""
 
-    body: bytes
+    body: Body
     headers: Headers

@@ -9,11 +9,12 @@ from __future__ import annotations
 from longshore.errors import InvalidRequest
 from longshore.protocol.binary_codec import array_from_bytes
 from longshore.protocol.messages import InferenceRequest, RequestedOutput
+from longshore.protocol.steps import Body
 from longshore.protocol.validation import check_shape
 from longshore.tensors import Array, Datatype, Signature, TensorSpec, element_count
 
 
-def decode_raw_request(body: bytes, *, signature: Signature) -> InferenceRequest:
+def decode_raw_request(body: Body, *, signature: Signature) -> InferenceRequest:
     """One row for a model with one input, of which at most one dimension besides the first varies;
     every output is answered in binary. For BYTES the whole body is the one element.
 
@@ -31,7 +32,7 @@ def decode_raw_request(body: bytes, *, signature: Signature) -> InferenceRequest
     return InferenceRequest(inputs={spec.name: _raw_array(body, spec)}, outputs=outputs)
 
 
-def _raw_array(body: bytes, spec: TensorSpec) -> Array:
+def _raw_array(body: Body, spec: TensorSpec) -> Array:
     variable = [axis for axis, size in enumerate(spec.shape) if size == -1 and axis > 0]
     if len(variable) > 1:
         raise InvalidRequest(
@@ -59,7 +60,7 @@ def _raw_array(body: bytes, spec: TensorSpec) -> Array:
     return array_from_bytes(memoryview(body), shape, spec)
 
 
-def _raw_element(body: bytes, spec: TensorSpec, fixed: int) -> Array:
+def _raw_element(body: Body, spec: TensorSpec, fixed: int) -> Array:
     if fixed != 1:
         raise InvalidRequest(
             f"input '{spec.name}' is {Datatype.BYTES} of shape {list(spec.shape)}: a raw body is "

@@ -22,13 +22,14 @@ from longshore.protocol.messages import (
     InferenceResponse,
     RequestedOutput,
 )
+from longshore.protocol.steps import Body, is_long, join, json_pieces
 from longshore.protocol.validation import check_shape
 from longshore.tensors import Array, Datatype, Signature, TensorSpec
 
 Columns: TypeAlias = dict[str, Any]
 
 
-def decode_request(body: bytes, *, signature: Signature) -> InferenceRequest:
+def decode_request(body: Body, *, signature: Signature) -> InferenceRequest:
     """Shapes follow from how `data` is nested; BYTES are strings or `{"b64": "..."}`.
 
     In `instances` every entry is one row: an object by input name, or the bare value where the
@@ -69,10 +70,11 @@ def encode_response(response: InferenceResponse, request: InferenceRequest) -> E
     """
     values = {name: _value(name, response.outputs[name]) for name in request.output_names}
     document: dict[str, Any]
+    if len(values) == 1:
+        key = "outputs" if request.by_column else "predictions"
+        return _encoded(_dump_only(key, next(iter(values.values()))))
     if request.by_column:
-        document = {"outputs": _only(values)}
-    elif len(values) == 1:
-        document = {"predictions": _only(values)}
+        document = {"outputs": values}
     else:
         rows = len(next(iter(request.inputs.values())))
         _check_rows(response, request, rows)
@@ -81,7 +83,16 @@ def encode_response(response: InferenceResponse, request: InferenceRequest) -> E
                 {name: value[row] for name, value in values.items()} for row in range(rows)
             ]
         }
-    body = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return _encoded(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _dump_only(key: str, value: Any) -> Body:
+    if isinstance(value, np.ndarray) and is_long(value):
+        return join([b'{"%b":' % key.encode(), *json_pieces(value), b"}"])
+    return orjson.dumps({key: value}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _encoded(body: Body) -> EncodedResponse:
     return EncodedResponse(body, [(b"content-type", b"application/json")])
 
 
@@ -136,10 +147,6 @@ def _nesting(value: Any) -> tuple[int, ...]:
             break
         value = value[0]
     return tuple(shape)
-
-
-def _only(values: dict[str, Any]) -> Any:
-    return next(iter(values.values())) if len(values) == 1 else values
 
 
 def _check_rows(response: InferenceResponse, request: InferenceRequest, rows: int) -> None:

@@ -15,6 +15,7 @@ from longshore.errors import (
     RequestCancelled,
     UnsupportedEncoding,
 )
+from longshore.protocol.steps import Body
 
 ENCODINGS = {
     b"gzip": 16 + zlib.MAX_WBITS,
@@ -43,7 +44,7 @@ class BodyReader:
         if declared is not None and int(declared) > self._max_bytes:
             raise self._too_large(f"{int(declared)} bytes")
 
-    async def read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def read(self, headers: dict[bytes, bytes], receive: Receive) -> Body:
         """The whole body, decompressed.
 
         Raises:
@@ -56,7 +57,7 @@ class BodyReader:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise RequestCancelled("the client left")
-        body: bytes = message["body"]
+        body: Body = message["body"]
         if message["more_body"]:
             try:
                 async with asyncio.timeout(self._timeout_seconds):
@@ -74,21 +75,20 @@ class BodyReader:
             return self._decompress(body, encoding.strip().lower())
         return await asyncio.to_thread(self._decompress, body, encoding.strip().lower())
 
-    async def _read_rest(self, first: bytes, receive: Receive) -> bytes:
-        chunks = [first]
-        size = len(first)
+    async def _read_rest(self, first: Body, receive: Receive) -> bytearray:
+        """Grows what it has: joining 100 MB at once would hold up every other client."""
+        body = bytearray(first)
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise RequestCancelled("the client left while sending its body")
-            chunks.append(message["body"])
-            size += len(message["body"])
-            if size > self._max_bytes:
+            body += message["body"]
+            if len(body) > self._max_bytes:
                 raise self._too_large("more")
             if not message["more_body"]:
-                return b"".join(chunks)
+                return body
 
-    def _decompress(self, body: bytes, encoding: bytes) -> bytes:
+    def _decompress(self, body: Body, encoding: bytes) -> Body:
         if encoding in (b"identity", b""):
             return body
         window_bits = ENCODINGS.get(encoding)
@@ -114,7 +114,7 @@ class BodyReader:
         return PayloadTooLarge(f"the body has {found}; at most {self._max_bytes} are allowed")
 
 
-def compress(body: bytes, accepted: bytes) -> tuple[bytes, bytes] | None:
+def compress(body: Body, accepted: bytes) -> tuple[bytes, bytes] | None:
     """`body` in a coding that `Accept-Encoding` names, and the coding; `None` to send it as it is.
 
     Only gzip and deflate, and only when they are named: `*` is no wish for compression.

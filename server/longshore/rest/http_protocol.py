@@ -24,8 +24,12 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from longshore.protocol.steps import Body
+
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
+SEPARATE_BYTES = 256 * 1024
+"""A body of this size is written on its own: a second call costs less than copying it."""
 LINGER_SECONDS = 0.5
 """How long an idle connection outlives the listener, for a request that was sent before the client
 could know: answered, with `Connection: close`, instead of reset."""
@@ -135,7 +139,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _respond(
-        self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes
+        self, cycle: RequestResponseCycle, status: int, headers: bytes, body: Body
     ) -> bool:
         """Send a whole answer; does what `cycle.send` does for its start and its only body.
 
@@ -148,9 +152,12 @@ class LimitedProtocol(HttpToolsProtocol):
             return False
         dates = [b"%b: %b\r\n" % header for header in cycle.default_headers]
         closing = b"" if cycle.keep_alive else b"connection: close\r\n"
-        cycle.transport.write(
-            b"".join((STATUS_LINE[status], *dates, headers, closing, b"\r\n", body))
-        )
+        head = (STATUS_LINE[status], *dates, headers, closing, b"\r\n")
+        if len(body) < SEPARATE_BYTES:
+            cycle.transport.write(b"".join((*head, body)))
+        else:
+            cycle.transport.write(b"".join(head))
+            cycle.transport.write(body)
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.message_event.set()

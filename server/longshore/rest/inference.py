@@ -131,7 +131,9 @@ class InferenceEndpoint:
             outputs = await self._wait(pending, model, receive)
         finally:
             pending.leave()
-        return self._encode(outputs, model, request, wire, headers)
+        if sum([array.nbytes for array in outputs.values()]) < LARGE_BODY_BYTES:
+            return self._encode(outputs, model, request, wire, headers)
+        return await asyncio.to_thread(self._encode, outputs, model, request, wire, headers)
 
     async def _wait(self, pending: PendingRequest, model: Model, receive: Receive) -> Tensors:
         """The answer; a client that leaves meanwhile takes its request out of the queue."""

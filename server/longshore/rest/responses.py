@@ -11,6 +11,7 @@ from starlette.types import Scope, Send
 
 from longshore.errors import LongshoreError, MethodNotAllowed, RetryableError, Unauthenticated
 from longshore.protocol.messages import EncodedResponse, Headers
+from longshore.protocol.steps import Body
 
 JSON_CONTENT = (b"content-type", b"application/json")
 CLOSE = (b"connection", b"close")
@@ -24,7 +25,7 @@ SECURITY_HEADERS: Headers = [
 class Answer:
     """A whole HTTP answer; `send_answer` adds length, request id and the common headers."""
 
-    body: bytes
+    body: Body
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = (JSON_CONTENT,)
 
