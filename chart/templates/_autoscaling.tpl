@@ -11,12 +11,3 @@ latencyP95: longshore_request_duration_p95_seconds
 {{- $milli := round (mulf . 1000) 0 | int64 }}
 {{- if eq (mod $milli 1000) 0 }}{{ div $milli 1000 | toString | quote }}{{ else }}{{ printf "%dm" $milli | quote }}{{ end }}
 {{- end }}
-
-{{/* Annotations for a Prometheus that finds pods by them. */}}
-{{- define "longshore.scrapeAnnotations" -}}
-{{- if ne .Values.metrics.annotations.enabled false }}
-prometheus.io/scrape: "true"
-prometheus.io/port: {{ .Values.ports.management | quote }}
-prometheus.io/path: /metrics
-{{- end }}
-{{- end }}

@@ -1,7 +1,7 @@
 {{/* What a schema cannot say: each fault in one sentence, with the way out; all of them at once. */}}
 {{- define "longshore.validate" -}}
 {{- $faults := list }}
-{{- range list "renamed" "image" "volume" "resource" "scaling" "drain" "override" }}
+{{- range list "renamed" "image" "volume" "resource" "scaling" "drain" "metrics" "override" }}
 {{- $faults = concat $faults (include (printf "longshore.%sFaults" .) $ | fromYamlArray) }}
 {{- end }}
 {{- if $faults }}{{ printf "\n- %s" (join "\n- " $faults) | fail }}{{ end }}

@@ -157,6 +157,11 @@ class ServerMetrics:
             "longshore_model_load_failures_total", "Versions that could not be loaded.", by_model
         )
         self.draining = gauge("longshore_draining", "1 from SIGTERM to the end of the process.")
+        self.drain_used_ratio = gauge(
+            "longshore_drain_used_ratio",
+            "Share of the drain's time that is used up, 0 before SIGTERM; at 1 the requests that "
+            "are left are cut off.",
+        )
         self.build_info = gauge(
             "longshore_build_info", "Always 1; the labels say what runs.", ("version",)
         )

@@ -87,7 +87,9 @@ class Server:
         """Open both ports, then begin to load: probes and scrapes are answered meanwhile."""
         settings = self._settings
         self._drain = DrainController(
-            self._metrics, delay_seconds=settings.lifecycle.drain_delay_seconds
+            self._metrics,
+            delay_seconds=settings.lifecycle.drain_delay_seconds,
+            timeout_seconds=settings.lifecycle.drain_timeout_seconds,
         )
         self._signal = ScalingSignal(self._metrics, self._manager.name)
         health = Health(self._manager, self._drain, self._heartbeat)

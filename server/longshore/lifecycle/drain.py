@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 from longshore.metrics import ServerMetrics
 
@@ -17,11 +19,22 @@ logger = logging.getLogger(__name__)
 class DrainController:
     """Whether the server is draining, and how long it still accepts; lives on the event loop."""
 
-    def __init__(self, metrics: ServerMetrics, *, delay_seconds: float) -> None:
+    def __init__(
+        self,
+        metrics: ServerMetrics,
+        *,
+        delay_seconds: float,
+        timeout_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.is_draining = False
         """Read from any thread."""
         self._delay_seconds = delay_seconds
+        self._budget_seconds = delay_seconds + timeout_seconds
+        self._clock = clock
+        self._begun_at = 0.0
         self._draining_gauge = metrics.draining
+        metrics.drain_used_ratio.set_function(self._used_ratio)
         self._begun = asyncio.Event()
         self._hastened = asyncio.Event()
 
@@ -32,6 +45,7 @@ class DrainController:
             self._hastened.set()
             return
         logger.info("draining: accepting for another %g s", self._delay_seconds)
+        self._begun_at = self._clock()
         self.is_draining = True
         self._draining_gauge.set(1)
         self._begun.set()
@@ -45,3 +59,9 @@ class DrainController:
             await asyncio.wait_for(self._hastened.wait(), self._delay_seconds)
         except TimeoutError:
             return
+
+    def _used_ratio(self) -> float:
+        if not self.is_draining:
+            return 0.0
+        used = self._clock() - self._begun_at
+        return used / self._budget_seconds if self._budget_seconds else 1.0

@@ -1,0 +1,185 @@
+"""How a release is scraped, alerted on and shown."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+
+import helm_python
+import pytest
+import yaml
+
+from tests.chart import rendering
+from tests.chart.rendering import CHART, FULLNAME
+from tests.cluster.tools import build
+
+MONITORS = {"PodMonitor", "ServiceMonitor"}
+SECONDS = {"s": 1, "m": 60}
+
+
+def scrape_annotations(metrics: dict[str, object]) -> dict[str, str]:
+    template = rendering.only("Deployment", {"metrics": metrics})["spec"]["template"]
+    annotations = template["metadata"]["annotations"]
+    return {name: value for name, value in annotations.items() if "prometheus.io" in name}
+
+
+def alerts(**values: object) -> list[rendering.Object]:
+    shown = {"metrics": {"prometheusRule": {"enabled": True}}, **values}
+    (group,) = rendering.only("PrometheusRule", shown)["spec"]["groups"]
+    rules: list[rendering.Object] = group["rules"]
+    return rules
+
+
+def alert_names(**values: object) -> set[str]:
+    return {rule["alert"] for rule in alerts(**values)}
+
+
+def seconds(duration: str) -> int:
+    return int(duration[:-1]) * SECONDS[duration[-1]]
+
+
+def test_without_the_operator_pods_say_how_they_are_scraped():
+    assert rendering.kinds({}) & MONITORS == set()
+    assert scrape_annotations({}) == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "8002",
+        "prometheus.io/path": "/metrics",
+    }
+
+
+def test_annotations_can_be_left_out_and_added():
+    assert scrape_annotations({"annotations": {"enabled": False}}) == {}
+    both = {"podMonitor": {"enabled": True}, "annotations": {"enabled": True}}
+    assert len(scrape_annotations(both)) == 3
+
+
+@pytest.mark.parametrize("kind", sorted(MONITORS))
+def test_a_monitor_takes_the_place_of_the_annotations(kind: str):
+    key = kind[0].lower() + kind[1:]
+    metrics = {key: {"enabled": True, "labels": {"release": "stack"}}}
+    monitor = rendering.only(kind, {"metrics": metrics})
+    (endpoint,) = monitor["spec"].get("podMetricsEndpoints") or monitor["spec"]["endpoints"]
+    service = rendering.only("Service", {})
+
+    assert rendering.kinds({"metrics": metrics}) & MONITORS == {kind}
+    assert scrape_annotations(metrics) == {}
+    assert monitor["metadata"]["labels"]["release"] == "stack"
+    assert (endpoint["port"], endpoint["path"]) == ("management", "/metrics")
+    assert "management" in {port["name"] for port in service["spec"]["ports"]}
+    selected = monitor["spec"]["selector"]["matchLabels"].items()
+    assert selected <= service["metadata"]["labels"].items()
+    assert (
+        selected
+        <= rendering.only("Deployment", {})["spec"]["template"]["metadata"]["labels"].items()
+    )
+
+
+def test_two_monitors_at_once_are_refused():
+    metrics = {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}
+
+    with pytest.raises(helm_python.HelmRenderError, match="enable one of them"):
+        rendering.render({"metrics": metrics})
+
+
+def test_where_the_cluster_has_the_operator_a_pod_monitor_is_the_default():
+    helm = shutil.which("helm") or next(
+        (str(tool.cached) for tool in build.TOOLS if tool.name == "helm" and tool.cached.exists()),
+        None,
+    )
+    if helm is None:
+        pytest.skip("needs helm, which takes the cluster's API versions: make cluster-tools")
+    command = [helm, "template", "release", str(CHART), "--set=model.existingClaim=models"]
+    operator = "--api-versions=monitoring.coreos.com/v1/PodMonitor"
+    found = []
+    for options in ([operator], [operator, "--set=metrics.podMonitor.enabled=false"], []):
+        text = subprocess.run([*command, *options], capture_output=True, check=True, text=True)
+        objects = [entry for entry in yaml.safe_load_all(text.stdout) if entry]
+        found.append("PodMonitor" in {entry["kind"] for entry in objects})
+
+    assert found == [True, False, False]
+
+
+def test_the_windows_hold_four_scrapes():
+    """W >= 4 S: two samples are left in a rate's window when a scrape fails."""
+    queries = yaml.safe_dump(
+        yaml.safe_load((CHART / "files/prometheus-adapter-values.yaml").read_text())
+    )
+    queries += (CHART / "files/keda-triggers.yaml").read_text("utf-8")
+    windows = {seconds(window) for window in re.findall(r"\[(\d+[sm])\]", queries)}
+    for kind in MONITORS:
+        key = kind[0].lower() + kind[1:]
+        spec = rendering.only(kind, {"metrics": {key: {"enabled": True}}})["spec"]
+        (endpoint,) = spec.get("podMetricsEndpoints") or spec["endpoints"]
+
+        assert min(windows) >= 4 * seconds(endpoint["interval"])
+        assert seconds(endpoint["scrapeTimeout"]) <= seconds(endpoint["interval"])
+
+
+def test_alerts_and_dashboard_are_opt_in():
+    assert "PrometheusRule" not in rendering.kinds({})
+    assert [o for o in rendering.render({}) if "dashboard" in o["metadata"]["name"]] == []
+
+
+def test_every_fault_has_an_alert():
+    common = {
+        "LongshoreErrorBudgetBurn", "LongshoreSaturated", "LongshoreNoPodReady",
+        "LongshorePodNotReady", "LongshoreDrainOverrun", "LongshoreModelLoadFailed",
+    }  # fmt: skip
+
+    assert alert_names() == common
+    assert alert_names(autoscaling={"mode": "hpa"}) == {*common, "LongshoreAutoscalerStuck"}
+    assert alert_names(replicas=0) == common - {"LongshoreNoPodReady"}
+
+
+def test_every_alert_says_what_it_means_and_looks_at_its_own_release():
+    for rule in alerts(autoscaling={"mode": "hpa", "metrics": {"concurrency": 4}}):
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert FULLNAME in rule["labels"]["release"]
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["description"]
+        for matchers in re.findall(r"\{(namespace.*?)\}(?:\[|\)| |$)", rule["expr"]):
+            assert matchers.startswith(f'namespace="default",pod=~"{FULLNAME}-'), rule["alert"]
+
+
+def test_the_objective_sets_the_burn():
+    metrics = {"prometheusRule": {"enabled": True, "objective": 0.99}}
+    burn = [r for r in alerts(metrics=metrics) if r["alert"] == "LongshoreErrorBudgetBurn"]
+
+    assert [re.findall(r"> ([\d.]+)", rule["expr"]) for rule in burn] == [
+        ["0.144", "0.144"],
+        ["0.06", "0.06"],
+    ]
+
+
+def test_a_drain_that_runs_to_its_end_is_scraped_above_the_threshold():
+    (rule,) = [rule for rule in alerts() if rule["alert"] == "LongshoreDrainOverrun"]
+    config = rendering.server_config({})
+    budget = config["drain_delay_seconds"] + config["drain_timeout_seconds"]
+    threshold = float(rule["expr"].rpartition("> ")[2])
+
+    assert (1 - threshold) * budget >= 15
+
+
+def test_own_rules_are_appended():
+    extra = {"alert": "Idle", "expr": "vector(1)"}
+    metrics = {"prometheusRule": {"enabled": True, "extraRules": [extra]}}
+
+    assert alerts(metrics=metrics)[-1] == extra
+
+
+def test_the_dashboard_is_that_of_the_release():
+    values = {"metrics": {"dashboard": {"enabled": True, "annotations": {"folder": "Models"}}}}
+    (shown,) = [o for o in rendering.render(values) if o["metadata"]["name"].endswith("-dashboard")]
+    (text,) = shown["data"].values()
+    dashboard = json.loads(text)
+    variables = {v["name"]: v.get("query") for v in dashboard["templating"]["list"]}
+
+    assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert shown["metadata"]["annotations"] == {"folder": "Models"}
+    assert variables == {"datasource": "prometheus", "namespace": "default", "release": FULLNAME}
+    assert FULLNAME in dashboard["title"]
+    plain = json.loads((CHART / "files/dashboard.json").read_text("utf-8"))
+    assert dashboard["panels"] == plain["panels"]
+    assert dashboard["uid"] != plain["uid"]

@@ -1,0 +1,53 @@
+"""Whatever reads the server's metrics reads only what the server exports."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, generate_latest
+
+from longshore.metrics import ServerMetrics
+from tests.chart import rendering
+
+ADAPTER_NAMES = {
+    rule["name"]["as"]
+    for rule in yaml.safe_load(
+        (rendering.CHART / "files/prometheus-adapter-values.yaml").read_text("utf-8")
+    )["rules"]["custom"]
+}
+SCRAPE_LABELS = {"namespace", "pod"}
+READERS = sorted(
+    path for path in (rendering.CHART / "files").iterdir() if path.suffix in (".yaml", ".json")
+) + sorted((rendering.CHART / "templates").glob("prometheusrule.yaml"))
+
+
+def exported() -> tuple[set[str], set[str]]:
+    """The names of all series, and of all labels, of a server with one version."""
+    metrics = ServerMetrics(CollectorRegistry())
+    metrics.create_version("m", "1")
+    text = generate_latest(metrics.registry).decode()
+    names = set(re.findall(r"^# TYPE (\w+) \w+", text, re.MULTILINE))
+    histograms = set(re.findall(r"^# TYPE (\w+) histogram", text, re.MULTILINE))
+    names |= {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}
+    return names, set(re.findall(r'[{,](\w+)="', text))
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)
+def test_it_reads_only_metrics_that_the_server_exports(reader: Path):
+    read = set(re.findall(r"\blongshore_[a-z0-9_]+", reader.read_text("utf-8")))
+
+    assert read - ADAPTER_NAMES - exported()[0] == set()
+    assert read
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)
+def test_it_asks_only_for_labels_that_exist(reader: Path):
+    text = reader.read_text("utf-8")
+    used = set(re.findall(r'[{,](\w+)(?:=~?|!=|!~)\\?"', text))
+    for grouping in re.findall(r"\b(?:by|on|ignoring) \(([\w, ]+)\)", text):
+        used |= set(re.split(r",\s*", grouping))
+
+    assert used - exported()[1] - SCRAPE_LABELS == set()
