@@ -78,15 +78,18 @@ tls_key_file: tls
 {{- end }}
 
 {{/*
-`replicas` beside an autoscaler: only while Helm owns the field on the live Deployment, and then the live count. It is owned
-from a time without autoscaler; leaving it out would let the API server fall back to 1. Once the autoscaler has
-changed the count it owns the field, and Helm says nothing about it.
+`replicas` beside an autoscaler, the live count: only where leaving it out would make the API server fall back to 1. Under
+Helm 4 (server-side apply) that is while an applier owns the field, from a time without autoscaler; the first scaling takes
+it over. Helm 3 compares manifests instead: what stood in the last one must stand in this one.
 */}}
 {{- define "longshore.inheritedReplicas" -}}
-{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "longshore.fullname" .) }}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "longshore.fullname" .) | default dict }}
+{{- $isOwned := and $live (hasPrefix "v3" (default "v3" .Capabilities.HelmVersion.Version)) }}
 {{- range dig "metadata" "managedFields" list $live }}
-{{- if and (eq .manager "helm") (hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas") }}{{ $live.spec.replicas }}{{ end }}
+{{- $owns := hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas" }}
+{{- $isOwned = or $isOwned (and $owns (not .subresource)) }}
 {{- end }}
+{{- if $isOwned }}{{ $live.spec.replicas }}{{ end }}
 {{- end }}
 
 {{- define "longshore.topologySpreadConstraints" -}}
