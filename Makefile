@@ -66,5 +66,12 @@ docs: $(VENV)/.dev ## Bring the tables of the README up to date
 render: $(VENV)/.dev ## Renew the golden renders of the chart's examples
 	$(BIN)/python -m tests.chart.golden_renders
 
+check-chart: build/checkov ## Checkov's Kubernetes checks of the golden renders
+	build/checkov/bin/checkov --config-file chart/ci/checkov.yaml --directory tests/chart/golden
+
+build/checkov: # An environment of its own: its pins clash with ours.
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet 'checkov==3.3.30'
+
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -6,13 +6,22 @@ import ssl
 import urllib.request
 
 URL, MODEL = os.environ["URL"], os.environ["MODEL"]
+TOKENS = os.environ.get("TOKENS", "/etc/longshore/auth/tokens")
 TLS = ssl._create_unverified_context()  # The certificate names hosts, not this Service.
 
 
+def authorization():
+    """The header with the first of the tokens, where the release has some."""
+    if not os.path.exists(TOKENS):
+        return {}
+    with open(TOKENS) as tokens:
+        return {"Authorization": f"Bearer {tokens.readline().strip()}"}
+
+
 def ask(path, body=None):
-    token = os.environ.get("TOKENS", "").split("\n")[0]
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(URL + path, body and json.dumps(body).encode(), headers)
+    request = urllib.request.Request(
+        URL + path, body and json.dumps(body).encode(), authorization()
+    )
     with urllib.request.urlopen(request, timeout=60, context=TLS) as answer:
         return json.load(answer)
 

@@ -14,8 +14,11 @@ def golden_path(values: Path) -> Path:
 
 
 def golden_text(values: Path) -> str:
-    """Every template's output under a line with its name."""
+    """Every template's output under a line with its name; the notes as comments, so that the whole
+    is a manifest.
+    """
     printed = rendering.render_text(rendering.ci_values(values))
+    printed["NOTES.txt"] = "\n".join(f"# {line}" for line in printed["NOTES.txt"].splitlines())
     parts = [f"# {path}\n{text.strip()}\n" for path, text in printed.items() if text.strip()]
     lines = "\n---\n".join(parts).splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -11,7 +11,7 @@ import yaml
 
 CHART = Path(__file__).parents[2] / "chart"
 CI_VALUES = tuple(sorted((CHART / "ci").glob("*-values.yaml")))
-RELEASE, NAMESPACE = "release", "default"
+RELEASE, NAMESPACE = "release", "models"
 FULLNAME = "release-longshore"
 SELECTOR = {
     "app.kubernetes.io/name": "longshore",
@@ -74,7 +74,8 @@ def server(values: Values) -> Object:
 
 def server_config(values: Values) -> Values:
     """The settings that the server reads."""
-    text = only("ConfigMap", values)["data"]["longshore.yaml"]
+    maps = [entry["data"] for entry in render(values) if entry["kind"] == "ConfigMap"]
+    (text,) = [data["longshore.yaml"] for data in maps if "longshore.yaml" in data]
     settings: Values = yaml.safe_load(text)
     return settings
 

@@ -108,7 +108,7 @@ def test_keda_sums_over_the_releases_own_pods_and_holds_still_without_data():
         query = trigger["metadata"]["query"]
         assert query.startswith("sum(")
         assert f'pod=~"{FULLNAME}-' in query
-        assert 'namespace="default"' in query
+        assert f'namespace="{rendering.NAMESPACE}"' in query
 
 
 def test_kedas_fallback_is_a_value():

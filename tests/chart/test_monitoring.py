@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.chart import rendering
-from tests.chart.rendering import CHART, FULLNAME
+from tests.chart.rendering import CHART, FULLNAME, NAMESPACE
 from tests.cluster.tools import build
 
 MONITORS = {"PodMonitor", "ServiceMonitor"}
@@ -140,7 +140,7 @@ def test_every_alert_says_what_it_means_and_looks_at_its_own_release():
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"]
         for matchers in re.findall(r"\{(namespace.*?)\}(?:\[|\)| |$)", rule["expr"]):
-            assert matchers.startswith(f'namespace="default",pod=~"{FULLNAME}-'), rule["alert"]
+            assert matchers.startswith(f'namespace="{NAMESPACE}",pod=~"{FULLNAME}-'), rule["alert"]
 
 
 def test_the_objective_sets_the_burn():
@@ -178,7 +178,7 @@ def test_the_dashboard_is_that_of_the_release():
 
     assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert shown["metadata"]["annotations"] == {"folder": "Models"}
-    assert variables == {"datasource": "prometheus", "namespace": "default", "release": FULLNAME}
+    assert variables == {"datasource": "prometheus", "namespace": NAMESPACE, "release": FULLNAME}
     assert FULLNAME in dashboard["title"]
     plain = json.loads((CHART / "files/dashboard.json").read_text("utf-8"))
     assert dashboard["panels"] == plain["panels"]

@@ -1,0 +1,112 @@
+"""What the chart tells the server is what the server understands, on a real process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from longshore.settings import Settings, load_settings
+from tests.attacks.served_process import ServedProcess
+from tests.chart import rendering
+
+EXAMPLES = pytest.mark.parametrize("values", rendering.CI_VALUES, ids=lambda path: path.stem)
+DIGITS = rendering.CHART.parent / "models/digits"
+PREDICT = rendering.CHART / "files/predict.py"
+
+
+def received(values: dict[str, Any], directory: Path) -> Settings:
+    """The settings as the server reads them from the rendered file."""
+    file = directory / "longshore.yaml"
+    file.write_text(yaml.safe_dump(rendering.server_config(values)), encoding="utf-8")
+    return load_settings({}, {}, file)
+
+
+@EXAMPLES
+def test_the_server_takes_the_rendered_settings(values: Path, tmp_path: Path):
+    example = rendering.ci_values(values)
+    settings = received(example, tmp_path)
+    ports = {port["name"]: port["containerPort"] for port in rendering.server(example)["ports"]}
+
+    assert settings.http.port == ports["http"]
+    assert settings.metrics.management_port == ports["management"]
+    assert settings.model.device == ("cuda" if example.get("device") == "gpu" else "cpu")
+    assert settings.model.model_path.startswith("/models")
+
+
+@EXAMPLES
+@pytest.mark.parametrize("version", ["1.29.0", "1.36.0"])
+def test_the_grace_period_holds_the_drain_that_the_server_received(
+    values: Path, version: str, tmp_path: Path
+):
+    example = {**rendering.ci_values(values), "kubeVersion": version}
+    settings = received(example, tmp_path)
+    pod, server = rendering.pod_spec(example), rendering.server(example)
+    hook = server.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    drain = settings.lifecycle.drain_delay_seconds + settings.lifecycle.drain_timeout_seconds
+
+    assert pod["terminationGracePeriodSeconds"] >= hook + drain + 5
+    assert settings.lifecycle.drain_timeout_seconds >= settings.batching.request_timeout_seconds
+
+
+def test_the_budgets_count_on_the_servers_own_defaults(tmp_path: Path):
+    """Saying a default aloud changes nothing."""
+    own = Settings()
+    said = {
+        "drain_delay_seconds": own.lifecycle.drain_delay_seconds,
+        "request_timeout_seconds": own.batching.request_timeout_seconds,
+        "calibration_budget_seconds": own.calibration.calibration_budget_seconds,
+    }
+
+    assert rendering.pod_spec({"config": said}) == rendering.pod_spec({})
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedProcess, Path]]:
+    """The example model behind a token, and the file with the token."""
+    tokens = tmp_path_factory.mktemp("auth") / "tokens"
+    tokens.write_text("first\nsecond\n", encoding="utf-8")
+    with ServedProcess(DIGITS, auth_token_file=tokens) as server:
+        yield server, tokens
+
+
+def test_the_probes_paths_answer_on_the_management_port(guarded: tuple[ServedProcess, Path]):
+    container = rendering.server({})
+    for kind in ("startup", "readiness", "liveness"):
+        assert guarded[0].management(container[f"{kind}Probe"]["httpGet"]["path"])[0] == 200
+
+
+def test_helm_test_predicts_for_real(guarded: tuple[ServedProcess, Path]):
+    server, tokens = guarded
+
+    assert predict(server, tokens) == "{'logits': [1, 10]}\n"
+
+
+def test_helm_test_fails_where_the_server_refuses(guarded: tuple[ServedProcess, Path]):
+    server, tokens = guarded
+
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        predict(server, tokens.with_name("none"))
+    assert "401" in caught.value.stderr
+
+
+def predict(server: ServedProcess, tokens: Path) -> str:
+    """What the test pod's own script prints."""
+    (pod,) = [entry for entry in rendering.render({}) if rendering.is_hook(entry)]
+    (container,) = pod["spec"]["containers"]
+    assert container["args"][0].strip() == PREDICT.read_text(encoding="utf-8").strip()
+    environment = {"URL": f"http://127.0.0.1:{server.port}", "MODEL": "digits"}
+    return subprocess.run(
+        [sys.executable, *container["command"][1:], container["args"][0]],
+        env={**os.environ, **environment, "TOKENS": str(tokens)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
