@@ -1,0 +1,149 @@
+"""Servers under a known load, one for each thing that the metrics have to tell.
+
+| release | what happens to it |
+|---|---|
+| `steady` | two pods, 20 and 10 requests/s of 0.4 s, 16 instances; of the first pod's, 4/s fail |
+| `busy` | one pod that is asked for twice what it can do |
+| `sick` | its model cannot be loaded |
+| `leaving` | is told to stop while a request still takes long |
+| `idle` | nobody asks it |
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.attacks.served_process import ServedProcess, identity_model, infer_body
+from tests.cluster.load_client import LoadClient, Target
+from tests.monitoring import shipped_queries
+from tests.monitoring.prometheus import SCRAPE_SECONDS, Pod, Prometheus, scraping
+
+SECONDS, INSTANCES = 0.4, 16
+GOOD, BAD, OTHER = 16.0, 4.0, 10.0
+BUSY_SECONDS, BUSY_RATE = 0.05, 40.0
+FAILING = 13.0
+DRAIN_DELAY, DRAIN_TIMEOUT, LONG_REQUEST = 0.5, 4.5, 3.6
+A, B, BUSY, SICK, LEAVING, IDLE = (
+    shipped_queries.pod_name(release, suffix)
+    for release, suffix in (
+        ("steady", "aaaaa"), ("steady", "bbbbb"), ("busy", "aaaaa"),
+        ("sick", "aaaaa"), ("leaving", "aaaaa"), ("idle", "aaaaa"),
+    )
+)  # fmt: skip
+BUCKETS = "0.1,0.2,0.3,0.38,0.4,0.405,0.41,0.415,0.42,0.43,0.45,0.5,1"
+
+
+@dataclass(slots=True)
+class Scene:
+    """The running scene; `at` is the Unix time at which everything may be asked."""
+
+    prometheus: Prometheus
+    servers: dict[str, ServedProcess]
+    at: float = 0.0
+    began: float = 0.0
+    drain_seconds: float = 0.0
+
+    def ask(self, query: str) -> dict[frozenset[tuple[str, str]], float]:
+        return self.prometheus.query(query, at=self.at)
+
+    def by_pod(self, query: str) -> dict[str, float]:
+        """The answer's values by pod; fails if any other label is left, as an HPA would."""
+        answer = self.ask(query)
+        assert all({name for name, _ in labels} == {"pod"} for labels in answer), answer
+        return {dict(labels)["pod"]: value for labels, value in answer.items()}
+
+    def number(self, query: str) -> float:
+        """The one value of an answer with one element."""
+        (value,) = self.ask(query).values()
+        return value
+
+
+@contextmanager
+def playing(directory: Path) -> Iterator[Scene]:
+    """Set the scene, wait until it can be asked, and leave everything running meanwhile."""
+    with ExitStack() as stack:
+        servers = dict(_servers(directory))
+        for server in servers.values():
+            stack.callback(server.stop)
+        pods = [Pod(name, server.management_port) for name, server in servers.items()]
+        twice = Pod(A, servers[A].management_port, job="annotated-pods")
+        rules = [_rule_file(release, directory) for release in ("steady", "busy")]
+        prometheus = stack.enter_context(scraping([*pods, twice], rules, directory))
+        for pod, server in servers.items():
+            if pod != SICK:
+                server.wait_ready()
+        prometheus.wait_until_scraped(len(pods) + 1)
+        scene = Scene(prometheus, servers, began=time.time())
+        asked = ((A, GOOD, 1.0), (A, BAD, FAILING), (B, OTHER, 1.0), (BUSY, BUSY_RATE, 1.0))
+        loads = [stack.enter_context(_load(servers[pod], *rest)) for pod, *rest in asked]
+        scene.drain_seconds = _drain(servers[LEAVING])
+        time.sleep(max(0.0, scene.began + shipped_queries.WINDOW_SECONDS + 2 - time.time()))
+        # The last scrape before it is in the store.
+        scene.at = time.time() - 2 * SCRAPE_SECONDS
+        for load in loads:
+            load.stop()
+        yield scene
+
+
+def _servers(directory: Path) -> Iterator[tuple[str, ServedProcess]]:
+    fixed = {"max_batch_size": 0, "threads": 1, "latency_buckets_seconds": BUCKETS}
+    steady = f"delay_seconds: {SECONDS}\nfail_when: {FAILING}\n"
+    for pod in (A, B):
+        model = identity_model(directory / pod, steady)
+        yield pod, ServedProcess(model, instances=INSTANCES, **fixed)
+    busy = identity_model(directory / BUSY, f"delay_seconds: {BUSY_SECONDS}\n")
+    yield BUSY, ServedProcess(busy, instances=1, max_queue_seconds=0.5, **fixed)
+    sick = identity_model(directory / SICK, "delay_seconds: [no, number]\n")
+    yield SICK, ServedProcess(sick)
+    yield (
+        LEAVING,
+        ServedProcess(
+            identity_model(directory / LEAVING, f"delay_per_row_seconds: {LONG_REQUEST / 4}\n"),
+            instances=1,
+            max_batch_size=0,
+            drain_delay_seconds=DRAIN_DELAY,
+            drain_timeout_seconds=DRAIN_TIMEOUT,
+            calibration_budget_seconds=0.1,
+        ),
+    )
+    yield IDLE, ServedProcess(identity_model(directory / IDLE))
+
+
+def _load(server: ServedProcess, rate: float, value: float) -> LoadClient:
+    target = Target("127.0.0.1", server.port, "/v2/models/echo/infer", infer_body(value))
+    return LoadClient(target, rate, fresh_share=0.0, kept_connections=32)
+
+
+def _drain(server: ServedProcess) -> float:
+    """Tell it to stop while it works; the seconds until its process has ended."""
+    url = f"http://127.0.0.1:{server.port}/v2/models/echo/infer"
+    body = infer_body(rows=4)
+
+    def ask() -> None:
+        with urllib.request.urlopen(url, body, timeout=20) as answer:
+            answer.read()
+
+    client = threading.Thread(target=ask)
+    client.start()
+    time.sleep(0.2)
+    told = time.monotonic()
+    server.terminate()
+    server.wait()
+    seconds = time.monotonic() - told
+    client.join()
+    return seconds
+
+
+def _rule_file(release: str, directory: Path) -> Path:
+    path = directory / f"{release}-rules.yaml"
+    groups = shipped_queries.alert_groups(release, autoscaling={"mode": "hpa"})
+    path.write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+    return path

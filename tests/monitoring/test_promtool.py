@@ -1,0 +1,47 @@
+"""What Prometheus' own linter says of the metrics and of the rules."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, generate_latest
+
+from longshore.metrics import ServerMetrics
+from tests.chart import rendering
+from tests.monitoring import shipped_queries
+from tests.monitoring.prometheus import program
+
+
+def promtool(*arguments: str, text: str | None = None) -> str:
+    """Its output; raises CalledProcessError, with what it said, on any complaint."""
+    command = [program("promtool"), *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_metrics_follow_the_naming_rules():
+    metrics = ServerMetrics(CollectorRegistry())
+    metrics.create_version("model", "1")
+    metrics.inflight_request_seconds.set_function(("model",), lambda: 1.0)
+
+    said = promtool("check", "metrics", text=generate_latest(metrics.registry).decode())
+
+    assert said == ""
+
+
+@pytest.mark.parametrize("values", rendering.CI_VALUES, ids=lambda path: path.stem)
+def test_the_rules_of_every_example_are_valid(values: Path, tmp_path: Path):
+    shown = rendering.ci_values(values)
+    shown["metrics"] = {"prometheusRule": {"enabled": True}}
+    model = shown.pop("model")
+    file = tmp_path / "rules.yaml"
+    groups = shipped_queries.alert_groups("release", **shown, model=model)
+    file.write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+
+    said = promtool("check", "rules", "--lint=all", "--lint-fatal", str(file))
+
+    assert "SUCCESS" in said
