@@ -104,10 +104,14 @@ def test_requests_in_flight_are_counted_from_arrival_to_answer(signal, metrics, 
 
 
 def test_every_child_is_exported_as_zero_from_the_start(metrics):
+    metrics.create_model("m")
+    assert value(metrics, "longshore_offered_work_seconds_total") == 0
+    assert value(metrics, "longshore_model_load_failures_total") == 0
+
     metrics.create_version("m", "1")
 
     for protocol in PROTOCOLS:
         assert value(metrics, "longshore_requests_total", version="1", protocol=protocol) == 0
     for outcome in OUTCOMES:
         assert value(metrics, "longshore_responses_total", version="1", outcome=outcome) == 0
-    assert value(metrics, "longshore_offered_work_seconds_total") == 0
+    assert value(metrics, "longshore_model_load_duration_seconds", version="1") == 0

@@ -181,8 +181,14 @@ class ServerMetrics:
             self.batch_size,
             self.pending_requests,
             self.model_ready,
+            self.model_load_duration_seconds,
+            self.model_warmup_duration_seconds,
+            self.model_calibration_duration_seconds,
         ):
             by_version.labels(model, version)
+
+    def create_model(self, model: str) -> None:
+        """Create the children that need no version: they are there before one is found."""
         for by_model in (
             self.offered_work_seconds,
             self.inflight_requests,

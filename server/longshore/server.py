@@ -91,6 +91,7 @@ class Server:
             delay_seconds=settings.lifecycle.drain_delay_seconds,
             timeout_seconds=settings.lifecycle.drain_timeout_seconds,
         )
+        self._metrics.create_model(self._manager.name)
         self._signal = ScalingSignal(self._metrics, self._manager.name)
         health = Health(self._manager, self._drain, self._heartbeat)
         self._http = HttpServer(self._http_config(self._inference_app(health)))
@@ -270,6 +271,7 @@ def _load_options(settings: Settings) -> LoadOptions:
         max_batch_size=settings.batching.max_batch_size,
         calibration_budget_seconds=settings.calibration.calibration_budget_seconds,
         calibration_cache=Path(cache).expanduser() if cache else None,
+        waits_for_batches=bool(settings.batching.max_queue_delay_microseconds),
     )
 
 

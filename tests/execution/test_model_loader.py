@@ -4,7 +4,13 @@ import pytest
 
 from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.lifecycle.warmup import warm_up
-from longshore.repository.model_config import InstanceGroup, ModelConfig, ModelInput, Padding
+from longshore.repository.model_config import (
+    DynamicBatching,
+    InstanceGroup,
+    ModelConfig,
+    ModelInput,
+    Padding,
+)
 from longshore.tensors import Datatype
 
 FIXED = "input: [{name: INPUT0, data_type: TYPE_FP32, dims: [1, 2]}]"
@@ -62,6 +68,22 @@ def test_pinned_settings_are_obeyed(load_identity):
     assert (loaded.plan.instances, loaded.plan.threads) == (3, 2)
     assert loaded.plan.max_batch_size == 5
     assert len(loaded.backends) == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (ModelConfig(dynamic_batching=DynamicBatching(max_queue_delay_seconds=0.01)), {}),
+        (None, {"waits_for_batches": True}),
+    ],
+)
+def test_a_model_that_shall_wait_for_batches_does_not_run_on_the_event_loop(
+    load_identity, config, options, tmp_path
+):
+    cache = tmp_path / "cache"
+    assert load_identity(calibration_cache=cache).plan.is_inline
+
+    assert not load_identity(config=config, calibration_cache=cache, **options).plan.is_inline
 
 
 def test_the_config_pins_what_the_settings_leave_open(load_identity):

@@ -22,11 +22,6 @@ def available_cpus(cgroup_root: Path = CGROUP_ROOT) -> int:
     return max(1, min(affinity, -int(-quota // 1)))
 
 
-def has_quota(cgroup_root: Path = CGROUP_ROOT) -> bool:
-    """Whether a CFS quota throttles this process."""
-    return (_quota_v2(cgroup_root) or _quota_v1(cgroup_root)) is not None
-
-
 def _quota_v2(root: Path) -> float | None:
     words = _read(root / "cpu.max").split()
     if len(words) != 2 or words[0] == "max":

@@ -80,10 +80,6 @@ class Model:
         return all(instance.is_alive for instance in self._instances)
 
     @property
-    def is_idle(self) -> bool:
-        return self._batcher.rows_inside == 0
-
-    @property
     def default_timeout_seconds(self) -> float | None:
         """The deadline that the model's own queue policy sets, if it does."""
         policy = self.config.dynamic_batching.default_queue_policy

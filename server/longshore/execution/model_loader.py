@@ -41,6 +41,8 @@ class LoadOptions:
     max_batch_size: int | None = None
     calibration_budget_seconds: float = 10.0
     calibration_cache: Path | None = None
+    waits_for_batches: bool = False
+    """An idle instance shall wait for a fuller batch, which the event loop cannot."""
 
 
 @dataclass(slots=True)
@@ -228,7 +230,8 @@ class _Loader:
         return (
             self.device.kind == "cpu"
             and self.instances is None
-            and not (self.config.dynamic_batching.max_queue_delay_seconds)
+            and not self.options.waits_for_batches
+            and not self.config.dynamic_batching.max_queue_delay_seconds
         )
 
     def _cache_key(self, findings: _Findings) -> str:
@@ -241,6 +244,7 @@ class _Loader:
             self.max_batch_size,
             findings.is_batched,
             findings.padding is not None,
+            self._may_run_inline(),
         )
 
 
