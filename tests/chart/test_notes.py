@@ -1,0 +1,68 @@
+"""What Helm prints after an install."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.chart import rendering
+
+
+def notes(**values: Any) -> str:
+    return rendering.render_text({"model": {"existingClaim": "models"}, **values})["NOTES.txt"]
+
+
+def test_they_say_how_to_ask_and_where_the_metrics_are():
+    text = notes(model={"existingClaim": "m", "name": "digits"}, service={"port": 80})
+
+    assert "port-forward service/release-longshore 8000:80" in text
+    assert "http://localhost:8000/v2/models/digits/infer" in text
+    assert "helm -n models test release" in text
+    assert "http://localhost:8002/metrics" in text
+    assert "http://localhost:8002/v2/health/ready" in text
+
+
+def test_tls_and_tokens_change_the_request():
+    text = notes(tls={"existingSecret": "c"}, auth={"existingSecret": "t"})
+
+    assert 'curl -sk -H "Authorization: Bearer $TOKEN" https://localhost:8000' in text
+
+
+def test_an_hpa_without_metrics_is_followed_link_by_link():
+    text = notes(autoscaling={"mode": "hpa"})
+
+    assert "<unknown>" in text
+    assert "apiservice v1beta1.custom.metrics.k8s.io" in text
+    assert "/namespaces/models/pods/*/longshore_" in text
+    assert "<unknown>" not in notes()
+
+
+def test_keda_is_asked_by_its_own_object():
+    keda = {"mode": "keda", "keda": {"serverAddress": "http://p"}}
+
+    assert "describe scaledobject release-longshore" in notes(autoscaling=keda)
+
+
+@pytest.mark.parametrize(
+    ("values", "warns"),
+    [
+        ({"replicas": 2}, False),
+        ({"replicas": 2, "podDisruptionBudget": {"minAvailable": 1}}, False),
+        ({"replicas": 2, "podDisruptionBudget": {"minAvailable": 2}}, True),
+        ({"replicas": 2, "podDisruptionBudget": {"maxUnavailable": 0}}, True),
+    ],
+)
+def test_a_budget_that_blocks_node_drains_is_pointed_out(values: dict[str, Any], warns: bool):
+    assert ("cannot be drained" in notes(**values)) is warns
+
+
+def test_one_replica_in_production_is_pointed_out():
+    resources = {"requests": {"cpu": 1}, "limits": {"cpu": 1, "memory": "1Gi"}}
+
+    assert "outage" in notes(profile="production", resources=resources)
+    assert "outage" not in notes(profile="production", resources=resources, replicas=2)
+
+
+def test_a_new_claim_has_to_be_filled():
+    assert "release-longshore-model is empty at first" in notes(model={"claim": {"create": True}})
