@@ -27,8 +27,7 @@ def serving(
     """A CPU release that serves the model folder `path` of the claim, without an autoscaler."""
     shown: Json = {
         "image": image.chosen(),
-        "model": {"name": example_models.NAME, "path": path},
-        "persistence": {"existingClaim": CLAIM},
+        "model": {"name": example_models.NAME, "path": path, "existingClaim": CLAIM},
         "resources": {
             "requests": {"cpu": "100m", "memory": "256Mi"},
             "limits": {"cpu": "500m", "memory": "512Mi"},
@@ -50,13 +49,14 @@ def autoscaled(
     **values: Any,
 ) -> Json:
     """A release with an HPA on one of the two metrics, quick to scale down."""
-    target: Json = {}
-    if requests_per_second is not None:
-        target["requestsPerSecond"] = requests_per_second
-    if utilization is not None:
-        target["utilization"] = utilization
-    scaling = {"enabled": True, "minReplicas": 1, "maxReplicas": maximum, **target}
-    return serving(replicas=None, autoscaling={**scaling, "behavior": QUICK_BEHAVIOR}, **values)
+    scaling = {
+        "mode": "hpa",
+        "minReplicas": 1,
+        "maxReplicas": maximum,
+        "metrics": {"requestsPerSecond": requests_per_second, "utilization": utilization},
+        "behavior": QUICK_BEHAVIOR,
+    }
+    return serving(replicas=None, autoscaling=scaling, **values)
 
 
 QUICK_BEHAVIOR: Json = {

@@ -150,7 +150,7 @@ def test_an_image_from_the_store_brings_its_entrypoint_user_and_environment(
         pytest.skip("Run `make cluster-tools` for a base image to test images with.")
     base_image.import_as(IMAGE)
     container = commands.run("buildah", "from", "--pull-never", IMAGE)
-    options = ("--entrypoint", '["sh", "-c"]', "--cmd", "id -u; echo $COLOUR; pwd")
+    options = ("--entrypoint", '["sh", "-c"]', "--cmd", "'id -u; echo $COLOUR; pwd'")
     commands.run("buildah", "config", *options, "--user", "1234", container)
     commands.run("buildah", "config", "--env", "COLOUR=red", "--workingdir", "/srv", container)
     commands.run("buildah", "commit", "--rm", container, IMAGE)
