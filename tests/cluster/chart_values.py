@@ -29,7 +29,7 @@ def serving(
         "image": image.chosen(),
         "model": {"name": example_models.NAME, "path": path, "existingClaim": CLAIM},
         "resources": {
-            "requests": {"cpu": "100m", "memory": "256Mi"},
+            "requests": {"cpu": "100m"},
             "limits": {"cpu": "500m", "memory": "512Mi"},
         },
         "config": {**FAST_CONFIG, **(config or {})},
@@ -82,7 +82,7 @@ def gpu(
     if node_selector is not None:
         values["nodeSelector"] = node_selector
     if tolerations is not None:
-        values["tolerations"] = tolerations
+        values["gpu"] = {"tolerations": tolerations}
     return values
 
 

@@ -54,7 +54,7 @@ class Release:
         return self.helm("test", self.name, "-n", self.namespace, "--timeout", f"{WAIT_SECONDS}s")
 
     def uninstall(self) -> str:
-        return self.helm("uninstall", self.name, "-n", self.namespace, "--wait")
+        return self.helm("uninstall", self.name, "-n", self.namespace)
 
     def history(self) -> list[Json]:
         text = self.helm("history", self.name, "-n", self.namespace, "-o", "json")

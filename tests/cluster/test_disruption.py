@@ -22,7 +22,8 @@ LOST_NODE = "node-b"
 NOTICE_SECONDS = 4.0
 """From a node's or pod's last sign to the last connection to it, beside the node's grace."""
 RESTART_SECONDS = 5.0
-HOG = "open('/proc/self/oom_score_adj', 'w').write('-1000'); x = b'x' * (2 << 30)"
+HOG = "open('/proc/1/oom_score_adj', 'w').write('1000'); x = b'x' * (2 << 30)"
+"""Takes the container's memory, and lets the kernel end the server for it."""
 
 
 @pytest.fixture
@@ -44,7 +45,8 @@ def serving(cluster: Cluster, namespace: str) -> Serving:
 
 
 @pytest.fixture
-def _node_comes_back(cluster: Cluster) -> Iterator[None]:
+def _node_comes_back(cluster: Cluster, serving: Serving) -> Iterator[None]:
+    """After the test, and before the pods of `serving` are deleted, one of which is on it."""
     yield
     cluster.nodes.stop(LOST_NODE)
     cluster.nodes.start(LOST_NODE)
@@ -79,7 +81,7 @@ def test_a_pod_out_of_memory_is_restarted_while_the_other_serves(
     load = closing.enter_context(serving.load(RATE))
     time.sleep(2)
     killed_at = load.elapsed
-    cluster.nodes.execute_as_root(victim, ["python3", "-c", HOG])
+    cluster.nodes.execute(victim, ["python3", "-c", HOG])
 
     def last_end() -> Json:
         pod = pods.get(cluster, serving.namespace, victim["metadata"]["name"])
