@@ -43,7 +43,10 @@ def test_a_json_line_has_what_collectors_look_for():
 
 
 def test_text_is_for_people():
-    assert "ERROR longshore.test it broke: at=7" in log_one("text")
+    first, *traceback = log_one("text").splitlines()
+
+    assert first.endswith("ERROR longshore.test it broke: at=7 request_id=r-1")
+    assert traceback[-1] == "ValueError: why"
 
 
 def test_what_is_no_terminal_gets_json():

@@ -11,6 +11,15 @@ from typing import TextIO
 TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
+class TextFormatter(logging.Formatter):
+    """For people; the request's id stands at the end of the first line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        line = super().formatMessage(record)
+        request_id = getattr(record, "request_id", None)
+        return line if request_id is None else f"{line} request_id={request_id}"
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, with the keys that log collectors look for."""
 
@@ -34,7 +43,7 @@ def configure_logging(level: str, log_format: str, stream: TextIO = sys.stderr) 
     """Send every log line of this process to `stream`; `log_format` as the setting of that name."""
     is_text = log_format == "text" or (log_format == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter(TEXT_FORMAT) if is_text else JsonFormatter())
+    handler.setFormatter(TextFormatter(TEXT_FORMAT) if is_text else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -302,3 +302,20 @@ def test_a_model_that_cannot_be_loaded_leaves_the_process_up_and_says_why(tmp_pa
         server.wait_ready()
     finally:
         assert server.stop() == 0
+
+
+def test_the_log_tells_of_a_request_by_the_id_that_its_client_knows(tmp_path):
+    model = identity_model(tmp_path, "fail_when: 13\n")
+    with ServedProcess(model, log_level="debug", **QUICK) as server:
+        status, headers, _ = ask(server, body=infer_body(13), headers={"X-Request-Id": "mine-1"})
+        assert (status, headers["x-request-id"]) == (500, "mine-1")
+        own = ask(server)[1]["x-request-id"]
+        lines = [json.loads(line) for line in server.log.splitlines()]
+
+    told = [
+        (line["level"], line["message"]) for line in lines if line.get("request_id") == "mine-1"
+    ]
+    assert told[0] == ("error", "input 'INPUT0' holds 13")
+    assert told[1][0] == "debug"
+    assert "outcome=error" in told[1][1]
+    assert [line["level"] for line in lines if line.get("request_id") == own] == ["debug"]

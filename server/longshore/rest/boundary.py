@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from longshore.errors import InferenceFailed, LongshoreError, MethodNotAllowed, ModelNotFound
 from longshore.rest.access import TokenFile
 from longshore.rest.inference import InferenceEndpoint, parse_target
-from longshore.rest.responses import error_answer, send_answer
+from longshore.rest.responses import error_answer, request_context, send_answer
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class ErrorBoundary:
         except HTTPException as error:
             await send_answer(scope, send, error_answer(_from_router(error, scope)))
         except Exception:
-            logger.exception("unexpected error", extra={"request_id": scope["request_id"].decode()})
+            logger.exception("unexpected error", extra=request_context(scope))
             failure = InferenceFailed("internal error; the log has the details")
             await send_answer(scope, send, error_answer(failure))
 

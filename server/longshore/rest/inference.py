@@ -25,7 +25,13 @@ from longshore.lifecycle.manager import ModelManager
 from longshore.protocol.large_json import LARGE_BODY_BYTES
 from longshore.protocol.messages import InferenceRequest, InferenceResponse
 from longshore.rest.body import BodyReader, compress
-from longshore.rest.responses import Answer, encoded_answer, error_answer, send_answer
+from longshore.rest.responses import (
+    Answer,
+    encoded_answer,
+    error_answer,
+    request_context,
+    send_answer,
+)
 from longshore.rest.wire import V1, V2, Wire
 from longshore.tensors import Tensors
 
@@ -81,12 +87,18 @@ class InferenceEndpoint:
         except LongshoreError as error:
             outcome = error.outcome
             answer = error_answer(error)
+            if outcome == InferenceFailed.outcome:
+                logger.error("%s", error, extra=request_context(scope))
         except Exception:
-            logger.exception("unexpected error", extra={"request_id": scope["request_id"].decode()})
+            logger.exception("unexpected error", extra=request_context(scope))
             outcome = InferenceFailed.outcome
             answer = error_answer(InferenceFailed("internal error; the log has the details"))
         finally:
             self._account(model, outcome, self._clock() - arrived)
+        if logger.isEnabledFor(logging.DEBUG):
+            seconds = self._clock() - arrived
+            message = "answered: version=%s outcome=%s seconds=%.6f"
+            logger.debug(message, model.version, outcome, seconds, extra=request_context(scope))
         if outcome != RequestCancelled.outcome:
             await send_answer(scope, send, answer)
 

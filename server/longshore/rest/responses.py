@@ -51,6 +51,11 @@ def error_answer(error: LongshoreError) -> Answer:
     return Answer(orjson.dumps({"error": str(error)}), error.status, tuple(headers))
 
 
+def request_context(scope: Scope) -> dict[str, str]:
+    """What a log line about a request says of it, as `extra`."""
+    return {"request_id": scope["request_id"].decode("ascii")}
+
+
 async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
     """Send `answer` with the request's id, closing the connection when its time has come.
 
