@@ -49,8 +49,8 @@ test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minu
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image' --cov --cov-report=term-missing:skip-covered
 
-image-%: IMAGE ?= longshore:$(VERSION)-$*
-image-%: Dockerfile.%
+image-cpu image-gpu: IMAGE ?= longshore:$(VERSION)-$(@:image-%=%)
+image-cpu image-gpu: image-%: Dockerfile.%
 	$(BUILDER) --file $< --build-arg VERSION=$(VERSION) $(IMAGE_ARGS) --tag $(IMAGE) \
 		--build-arg REVISION=$(shell git rev-parse --verify --quiet HEAD || echo unknown) .
 
@@ -59,6 +59,14 @@ image-gpu: ## Build the GPU image
 
 test-image: $(VENV)/.dev ## Build the CPU image and run it as the chart would (root, buildah, runc)
 	$(BIN)/pytest -m image tests/images
+
+cluster-tools: $(VENV)/.dev ## Build what `make test-cluster` runs: Kubernetes, Helm, the adapter, the image (Go, npm, buildah)
+	$(BIN)/python -m tests.cluster.tools.build
+	$(BIN)/python -m tests.cluster.tools.helm3
+	$(BIN)/python -m tests.cluster.image
+
+test-cluster: cluster-tools ## The chart on a real control plane (root; 15 minutes on 2 cores)
+	$(BIN)/pytest -m cluster tests/cluster
 
 docs: $(VENV)/.dev ## Bring the tables of the README up to date
 	$(BIN)/python -m tests.contracts.document_tables

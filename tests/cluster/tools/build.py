@@ -1,6 +1,6 @@
 """Build the control plane's Go programs into a cache outside the work tree.
 
-`python tests/cluster/tools/build.py` needs Go, and builds what is neither cached for its version
+`python -m tests.cluster.tools.build` needs Go, and builds what is neither cached for its version
 nor found on PATH or in KUBEBUILDER_ASSETS. Cold it takes minutes, cached it takes none.
 """
 
