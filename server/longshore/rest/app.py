@@ -53,6 +53,7 @@ def inference_routes(
         answer_route(f"{version}/stats", endpoints.model_statistics),
         answer_route("/v1/models", endpoints.v1_models),
         answer_route("/v1/models/{name}", endpoints.v1_model),
+        answer_route("/v1/models/{name}/versions/{version}", endpoints.v1_model),
         answer_route("/openapi.json", endpoints.openapi),
         *(repository.routes() if repository else []),
     ]

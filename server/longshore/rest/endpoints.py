@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from longshore.errors import ModelNotFound
 from longshore.execution.model import Model
 from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.served_version import ServedVersion
 from longshore.protocol import metadata
 from longshore.rest.openapi import openapi_document
 from longshore.rest.responses import Answer, json_answer
@@ -76,16 +76,14 @@ class Endpoints:
 
     async def v1_model(self, params: Params) -> Answer:
         """KServe's `ready` beside TensorFlow Serving's `model_version_status`."""
-        name = params["name"]
-        if name != self._manager.name:
-            raise ModelNotFound(
-                f"unknown model '{name}'; this server serves '{self._manager.name}'"
-            )
+        name, version = params["name"], params.get("version")
+        versions = self._manager.versions
+        if name != self._manager.name or (version is not None and version not in versions):
+            self._model(params)  # says what is unknown, and what is there
         states = [
-            {"version": version, "state": _v1_state(served.is_ready), "status": {}}
-            for version, served in self._manager.versions.items()
+            _v1_status(served) for number, served in versions.items() if version in (None, number)
         ]
-        ready = self._manager.is_ready
+        ready = self._manager.is_ready if version is None else versions[version].is_ready
         content = {"name": name, "ready": ready, "model_version_status": states}
         return json_answer(content, 200 if ready else 503)
 
@@ -97,8 +95,14 @@ class Endpoints:
         return self._manager.get_ready(params["name"], params.get("version"))
 
 
-def _v1_state(is_ready: bool) -> str:
-    return "AVAILABLE" if is_ready else "UNAVAILABLE"
+def _v1_status(served: ServedVersion) -> dict[str, Any]:
+    """https://www.tensorflow.org/tfx/serving/api_rest#model_status_api"""
+    code = "UNKNOWN" if served.reason else "OK"
+    return {
+        "version": served.version,
+        "state": "AVAILABLE" if served.is_ready else "UNAVAILABLE",
+        "status": {"error_code": code, "error_message": served.reason},
+    }
 
 
 def _statistics(model: Model) -> metadata.VersionStatistics:

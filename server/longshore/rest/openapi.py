@@ -60,9 +60,6 @@ def openapi_document(model: Model, *, has_repository: bool) -> Schema:
         "/v2/health/ready": _read("Readiness", has_body_when_unready=True),
         "/v2/models/stats": _read("Statistics of every ready version"),
         "/v1/models": _read("Names of the models"),
-        f"/v1/models/{model.name}": _read(
-            "Readiness in the V1 protocol", has_body_when_unready=True
-        ),
     }
     for base in _with_versions(f"/v2/models/{model.name}"):
         paths[base] = _read("Metadata of the model")
@@ -71,6 +68,7 @@ def openapi_document(model: Model, *, has_repository: bool) -> Schema:
         paths[f"{base}/stats"] = _read("Triton's statistics")
         paths[f"{base}/infer"] = {"post": _inference()}
     for base in _with_versions(f"/v1/models/{model.name}"):
+        paths[base] = _read("Readiness in the V1 protocol", has_body_when_unready=True)
         paths[f"{base}:predict"] = {"post": _prediction()}
     if has_repository:
         model_path = f"/v2/repository/models/{model.name}"
