@@ -61,19 +61,32 @@ def test_a_monitor_takes_the_place_of_the_annotations(kind: str):
     metrics = {key: {"enabled": True, "labels": {"release": "stack"}}}
     monitor = rendering.only(kind, {"metrics": metrics})
     (endpoint,) = monitor["spec"].get("podMetricsEndpoints") or monitor["spec"]["endpoints"]
-    service = rendering.only("Service", {})
 
     assert rendering.kinds({"metrics": metrics}) & MONITORS == {kind}
     assert scrape_annotations(metrics) == {}
     assert monitor["metadata"]["labels"]["release"] == "stack"
     assert (endpoint["port"], endpoint["path"]) == ("management", "/metrics")
-    assert "management" in {port["name"] for port in service["spec"]["ports"]}
     selected = monitor["spec"]["selector"]["matchLabels"].items()
-    assert selected <= service["metadata"]["labels"].items()
     assert (
         selected
         <= rendering.only("Deployment", {})["spec"]["template"]["metadata"]["labels"].items()
     )
+
+
+def test_a_service_monitor_finds_each_pod_through_one_service_which_no_load_balancer_has():
+    metrics = {"serviceMonitor": {"enabled": True}}
+    objects = rendering.render({"metrics": metrics, "service": {"type": "LoadBalancer"}})
+    services = [entry for entry in objects if entry["kind"] == "Service"]
+    (scraped,) = [
+        entry
+        for entry in services
+        if "management" in {port["name"] for port in entry["spec"]["ports"]}
+    ]
+
+    assert scraped["spec"]["clusterIP"] == "None"
+    assert rendering.SELECTOR.items() <= scraped["metadata"]["labels"].items()
+    assert len(services) == 2
+    assert [port["name"] for port in rendering.only("Service", {})["spec"]["ports"]] == ["http"]
 
 
 def test_two_monitors_at_once_are_refused():

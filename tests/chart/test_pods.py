@@ -184,3 +184,18 @@ def test_tokens_and_certificates_come_from_secrets():
     assert config["auth_token_file"] == "/etc/longshore/auth/tokens"
     assert config["tls_cert_file"] == "/etc/longshore/tls/tls.crt"
     assert only("Service", values)["spec"]["ports"][0]["appProtocol"] == "https"
+
+
+def test_large_numbers_stay_whole():
+    """A template engine that knows floats alone would write 1.34217728e+08."""
+    values = {
+        "config": {"max_body_bytes": 134217728},
+        "podSecurityContext": {"runAsUser": 1000730000},
+    }
+
+    assert server_config(values)["max_body_bytes"] == 134217728
+    assert pod_spec(values)["securityContext"]["runAsUser"] == 1000730000
+
+
+def test_a_server_that_ends_leaves_its_last_words_in_the_pods_status():
+    assert server({})["terminationMessagePolicy"] == "FallbackToLogsOnError"
