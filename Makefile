@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 MODEL ?= models/digits
 PORT ?= 8000
 SOAK_SECONDS ?= 900
+HOST ?= http://localhost:$(PORT)
+LOCUST_ARGS ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
 # BUILDER="docker build" where Docker is at hand. The machine's certificates are for registries behind a proxy.
 BUILDER ?= buildah build --layers --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro
@@ -70,6 +72,15 @@ test-cluster: cluster-tools ## The chart on a real control plane (root; 15 minut
 
 docs: $(VENV)/.dev ## Bring the tables of the README up to date
 	$(BIN)/python -m tests.contracts.document_tables
+
+bench: $(VENV)/.dev ## Measure against an echo and bare onnxruntime (needs wrk; 20 minutes)
+	$(BIN)/python -m loadtests.bench
+
+bench-peers: $(VENV)/.dev ## The same beside MLServer, LitServe, BentoML and TorchServe
+	$(BIN)/python -m loadtests.bench --peers
+
+loadtest: $(VENV)/.dev ## Load HOST with locust; LOCUST_ARGS="--headless --users 8 --run-time 1m" runs it unattended
+	$(BIN)/locust -f loadtests/locustfile.py --host $(HOST) $(LOCUST_ARGS)
 
 render: $(VENV)/.dev ## Renew the golden renders of the chart's examples
 	$(BIN)/python -m tests.chart.golden_renders
