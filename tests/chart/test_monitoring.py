@@ -146,6 +146,14 @@ def test_every_fault_has_an_alert():
     assert alert_names(replicas=0) == common - {"LongshoreNoPodReady"}
 
 
+def test_the_readme_tells_of_every_alert():
+    told = re.findall(
+        r"^\| `(Longshore\w+)`", (CHART / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+
+    assert set(told) == alert_names(autoscaling={"mode": "hpa"})
+
+
 def test_every_alert_says_what_it_means_and_looks_at_its_own_release():
     for rule in alerts(autoscaling={"mode": "hpa", "metrics": {"concurrency": 4}}):
         assert rule["labels"]["severity"] in ("warning", "critical")
