@@ -21,7 +21,7 @@ from sklearn.model_selection import train_test_split
 
 MODELS = Path(__file__).parent
 SEED = 7
-EPOCHS = 40
+EPOCHS = 20
 WEIGHT_STEPS = 2**16
 """Steps to 1 that weights are rounded to."""
 Scans = npt.NDArray[np.float32]

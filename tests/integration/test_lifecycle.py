@@ -17,6 +17,8 @@ import pytest
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
 INFER = "/v2/models/echo/infer"
+UNPROVEN = "parameters: {batching: forbidden}\n"
+"""Spares a slow model the many executions of the proof."""
 QUICK = {"version_settle_seconds": 0, "model_poll_seconds": 0.1}
 
 
@@ -215,7 +217,7 @@ def test_tls_is_served_and_a_renewed_certificate_taken_over(tmp_path):
 
 
 def test_a_deadline_is_kept(tmp_path):
-    model = identity_model(tmp_path, "delay_seconds: 0.3\n")
+    model = identity_model(tmp_path, "delay_seconds: 0.3\n", config=UNPROVEN)
     with ServedProcess(model, instances=1, **QUICK) as server:
         status, _, content = ask(server, headers={"X-Request-Timeout-Ms": "100"})
 
@@ -246,7 +248,7 @@ def test_more_than_can_be_answered_is_refused_at_once(tmp_path):
 
 
 def test_a_client_that_leaves_takes_its_work_along(tmp_path):
-    model = identity_model(tmp_path, "delay_per_row_seconds: 0.2\n")
+    model = identity_model(tmp_path, "delay_per_row_seconds: 0.2\n", config=UNPROVEN)
     with ServedProcess(model, instances=1, max_batch_size=1, **QUICK) as server:
         connections = []
         for _ in range(6):
@@ -263,7 +265,7 @@ def test_a_client_that_leaves_takes_its_work_along(tmp_path):
 
 
 def test_a_drain_answers_everybody_and_asks_them_to_leave(tmp_path):
-    model = identity_model(tmp_path, "delay_seconds: 0.2\n")
+    model = identity_model(tmp_path, "delay_seconds: 0.2\n", config=UNPROVEN)
     with ServedProcess(model, drain_delay_seconds=1.5, **QUICK) as server:
         slow: list[int] = []
         thread = threading.Thread(target=lambda: slow.append(ask(server)[0]))

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 MODELS = Path(__file__).parents[2] / "models"
 
 
+@pytest.mark.timeout(300)  # training takes ten seconds of a processor of its own
 def test_the_script_makes_the_example_models_as_they_are_bit_for_bit(tmp_path):
     copy = tmp_path / "models"
     copy.mkdir()
