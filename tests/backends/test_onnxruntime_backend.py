@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from longshore.errors import InferenceFailed, InvalidRequest, ModelLoadError
 from longshore.tensors import Datatype, TensorSpec
-from tests.backends.conftest import Place, load, onnx_identity
+from tests.backends.conftest import Place, load, onnx_bytes, onnx_identity
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,42 @@ def test_a_sequence_of_maps_alone_is_refused_with_the_remedy(place: Place) -> No
     )
     with pytest.raises(ModelLoadError, match=r"'p' is seq\(map\(.*zipmap=False"):
         load(place(model.SerializeToString(), "model.onnx"))
+
+
+def test_an_element_type_that_the_protocol_has_not_is_refused(place: Place) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT8E4M3FN)],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT8E4M3FN, ["n"])],
+    )
+    opsets = [helper.make_opsetid("", 19)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    with pytest.raises(ModelLoadError, match=r"'y' is tensor\(float8e4m3fn\): the Open Inference"):
+        load(place(model, "model.onnx"))
+
+
+def test_a_file_that_is_no_model_is_named_by_its_own_name(place: Place) -> None:
+    with pytest.raises(ModelLoadError) as raised:
+        load(place(b"no model", "model.onnx"))
+    assert "onnxruntime cannot load it: " in str(raised.value)
+    assert "/proc/" not in str(raised.value)
+
+
+def test_a_sequence_of_tensors_is_left_out(place: Place) -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Identity", ["x"], ["y"]),
+            helper.make_node("SequenceConstruct", ["x"], ["s"]),
+        ],
+        "tiny",
+        [x],
+        [
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"]),
+            helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, ["n"]),
+        ],
+    )
+    backend = load(place(onnx_bytes(graph), "model.onnx"))
+    assert backend.signature.output_names == ("y",)
+    assert backend.left_out == ("'s' is seq(tensor(float)): only plain tensors can be served",)

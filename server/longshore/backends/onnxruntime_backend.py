@@ -101,7 +101,8 @@ def _open_session(named: Path, path: Path, *, device: Device, threads: int) -> A
     try:
         session = onnxruntime.InferenceSession(str(path), _options(threads), providers=providers)
     except Exception as error:  # as above
-        raise ModelLoadError(f"{named}: {_explain(error)}") from error
+        reason = _explain(error).replace(str(path), named.name)
+        raise ModelLoadError(f"{named}: {reason}") from error
     found = session.get_providers()
     if (_CUDA in found) != (device.kind == "cuda"):
         raise ModelLoadError(
