@@ -2,14 +2,20 @@
 
 Nothing that is queued happens before the host synchronises, and then the streams advance in a
 random interleaving that keeps only what was promised: the order within a stream, and the waits.
-Whatever the pipeline forgot to order goes wrong here.
+Whatever the pipeline forgot to order goes wrong here, and what could have gone wrong is an
+assertion: pinned memory that is written while a copy from it is queued, or read before the copy to
+it has happened; an event that is asked for its time before it has one. Outputs that nobody holds
+any more are overwritten by the stream that computes, as a caching allocator would give their memory
+to the next launch.
 """
 
 from __future__ import annotations
 
 import random
-from collections import deque
+import weakref
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +60,8 @@ class FakeDevice:
         self.allocations: list[tuple[str, int]] = []
         self.launch_error: Exception | None = None
         self.synchronize_error: Exception | None = None
+        self._queued: Counter[int] = Counter()
+        """Copies that are queued and not done, by the id of their pinned memory."""
 
     def allocate_pinned(self, size: int) -> np.ndarray:
         self.allocations.append(("pinned", size))
@@ -65,6 +73,7 @@ class FakeDevice:
 
     def fill(self, pinned: np.ndarray, array: np.ndarray) -> None:
         self.log.append(("fill", "host"))
+        assert not self._queued[id(pinned)], "pinned memory is written while it is being copied"
         pinned[: array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
     def copy_in(self, pinned: np.ndarray, memory: np.ndarray, array: np.ndarray) -> FakeTensor:
@@ -72,7 +81,9 @@ class FakeDevice:
 
         def copy() -> None:
             memory[:size] = pinned[:size]
+            self._queued[id(pinned)] -= 1
 
+        self._queued[id(pinned)] += 1
         self._queue("in", "copy_in", copy)
         return FakeTensor(memory, array.dtype, array.shape)
 
@@ -88,27 +99,56 @@ class FakeDevice:
             for name in output_names
         }  # fmt: skip
 
+        given, targets = _views(inputs), _views(outputs)
+
         def compute() -> None:
             self.now += self._compute_seconds
-            results = self._model({name: tensor.array.copy() for name, tensor in inputs.items()})
-            for name, output in outputs.items():
-                output.array[...] = results[name]
+            results = self._model({name: array.copy() for name, array in given.items()})
+            for name, target in targets.items():
+                target[...] = results[name]
 
         self._queue("compute", "launch", compute)
+        for output in outputs.values():
+            weakref.finalize(output, self._reuse, output.memory)
         return outputs
+
+    def _reuse(self, memory: np.ndarray) -> None:
+        def overwrite() -> bool:
+            memory[:] = 0xBB
+            return True
+
+        self._queues["compute"].append(overwrite)
+
+    def computing(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def send_now(self, inputs: Mapping[str, np.ndarray]) -> dict[str, FakeTensor]:
+        return {
+            name: FakeTensor(
+                np.ascontiguousarray(array).reshape(-1).view(np.uint8).copy(),
+                array.dtype,
+                array.shape,
+            )
+            for name, array in inputs.items()
+        }
 
     def size_of(self, output: FakeTensor) -> int:
         return output.memory.nbytes
 
     def copy_out(self, output: FakeTensor, pinned: np.ndarray) -> Any:
-        def copy() -> None:
-            pinned[: output.memory.nbytes] = output.memory
+        memory = output.memory
 
+        def copy() -> None:
+            pinned[: memory.nbytes] = memory
+            self._queued[id(pinned)] -= 1
+
+        self._queued[id(pinned)] += 1
         self._queue("out", "copy_out", copy)
         return FakeTensor(pinned, output.dtype, output.shape)
 
     def read(self, returned: FakeTensor) -> np.ndarray:
         self.log.append(("read", "host"))
+        assert not self._queued[id(returned.memory)], "read before the copy has happened"
         return returned.array.copy()
 
     def record(self, stream: str) -> FakeEvent:
@@ -157,3 +197,7 @@ class FakeDevice:
                 self._queues[name].popleft()
                 return True
         return False
+
+
+def _views(tensors: Mapping[str, FakeTensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.array for name, tensor in tensors.items()}

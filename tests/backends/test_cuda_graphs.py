@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,44 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.backends.cuda_graphs import BucketGraphs, choose_bucket
-
-
-class FakeGraphs:
-    """Captures by remembering the model, or what the model gave: a graph that is frozen."""
-
-    def __init__(self, model: Callable, *, freezes: bool = False, error: str = "") -> None:
-        self._model = model
-        self._freezes = freezes
-        self._error = error
-        self.captured: list[int] = []
-
-    def capture(self, inputs):
-        if self._error:
-            raise RuntimeError(self._error)
-        self.captured.append(len(inputs["x"]))
-        outputs = self._model(inputs)
-        return FakeGraph((lambda _: outputs) if self._freezes else self._model, inputs)
-
-    def eager(self, inputs):
-        return self._model(inputs)
-
-    def vary(self, inputs):
-        return {name: array[::-1] / 2 for name, array in inputs.items()}
-
-    def difference(self, found, wanted):
-        same = all(np.array_equal(found[name], wanted[name]) for name in wanted)
-        return None if same else "output 'y' differs"
-
-
-class FakeGraph:
-    def __init__(self, model: Callable, inputs) -> None:
-        self._model = model
-        self._static = {name: array.copy() for name, array in inputs.items()}
-
-    def replay(self, inputs, *, rows):
-        for name, static in self._static.items():
-            static[:rows] = inputs[name]
-        return {name: output[:rows].copy() for name, output in self._model(self._static).items()}
+from tests.backends.fake_graphs import FakeGraphs
 
 
 def double(inputs):
@@ -82,7 +45,7 @@ def test_rows_between_two_buckets_run_in_the_larger_and_come_back_alone():
     assert found is not None
     graph, rows = found
     np.testing.assert_array_equal(graph.replay(batch(3), rows=rows)["y"], batch(3)["x"] * 2)
-    assert graphs.buckets(shapes(1)) == [1, 4, 8]
+    assert graphs.buckets() == [1, 4, 8]
 
 
 @pytest.mark.parametrize(("rows", "width"), [(9, 3), (4, 5), (0, 3)])
@@ -144,6 +107,38 @@ def test_a_lower_limit_drops_the_graphs_that_are_larger_than_its_bucket():
 
     graphs.limit_rows(3)
 
-    assert graphs.buckets(shapes(1)) == [1, 2, 4]
+    assert graphs.buckets() == [1, 2, 4]
     graphs.clear()
-    assert graphs.buckets(shapes(1)) == []
+    assert graphs.buckets() == []
+
+
+def test_a_model_that_writes_to_its_inputs_is_captured_on_what_was_given():
+    def halve_in_place(inputs):
+        inputs["x"] /= 2
+        return {"y": inputs["x"].copy()}
+
+    graphs = BucketGraphs(FakeGraphs(halve_in_place))
+    graphs.prepare(batch(4))
+
+    assert graphs.buckets() == [4]
+    np.testing.assert_array_equal(graphs.run(batch(4))["y"], batch(4)["x"] / 2)
+    np.testing.assert_array_equal(graphs.run(batch(9))["y"], batch(9)["x"] / 2)
+
+
+def test_one_graph_is_captured_at_a_time_in_the_whole_process():
+    class Slow(FakeGraphs):
+        def capture(self, inputs):
+            inside.append(None)
+            most.append(len(inside))
+            graph = super().capture(inputs)
+            inside.pop()
+            return graph
+
+    inside: list[None] = []
+    most: list[int] = []
+    graphs = [BucketGraphs(Slow(double)) for _ in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda each: each.prepare(batch(4)), graphs))
+
+    assert most == [1] * 8

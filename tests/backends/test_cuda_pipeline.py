@@ -133,3 +133,25 @@ def test_empty_and_scalar_tensors_pass():
         answer = pipeline.finish(pipeline.begin(batch(rows), ("total",)))
         assert answer["total"].shape == ()
         assert answer["total"] == 3 * rows
+
+
+def test_the_fake_device_catches_outputs_that_are_dropped_before_their_copy():
+    device = FakeDevice(double, seed=3)
+    pipeline = CudaPipeline(device, depth=1)
+    found = []
+    for _ in range(20):
+        ticket = pipeline.begin(batch(2), ("y",))
+        ticket.outputs.clear()
+        found.append(pipeline.finish(ticket)["y"][0, 0])
+
+    assert any(value != 2.0 for value in found)
+
+
+def test_the_fake_device_catches_a_slot_that_is_used_before_its_copies_have_ended():
+    device = FakeDevice(double)
+    pipeline = CudaPipeline(device, depth=1)
+    ticket = pipeline.begin(batch(2), ("y",))
+    pipeline._free.append(ticket.slot)
+
+    with pytest.raises(AssertionError, match="written while it is being copied"):
+        pipeline.begin(batch(2), ("y",))

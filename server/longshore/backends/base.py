@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self
 
 from longshore.backends.device_health import DeviceHealth
+from longshore.backends.device_identity import DeviceIdentity
 from longshore.backends.device_memory import DeviceMemory
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Signature, Tensors
 
 Precision = Literal["float32", "tf32", "fp16", "bf16"]
+GraphUse = Literal["auto", "on", "off"]
 
 Begun = Callable[[], Tensors]
 """An execution that was begun; calling it waits for its end and returns the outputs."""
@@ -25,9 +27,19 @@ class CudaOptions:
 
     precision: Precision = "float32"
     """`float32` means IEEE: TF32 is off unless it is asked for. fp16 and bf16 are autocast."""
-    uses_graphs: bool = True
+    graphs: GraphUse = "auto"
+    """`auto` leaves it to the backend."""
     compiles: bool = False
+    """By `torch.compile`."""
     memory_limit_bytes: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the model runs as its file says: in its own precision, not compiled."""
+        return self.precision == "float32" and not self.compiles
+
+    def plain(self) -> CudaOptions:
+        return replace(self, precision="float32", compiles=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +119,19 @@ class Backend(ABC):
         """What this process holds of the device's memory; `None` where nobody can say."""
         return None
 
+    def device_identity(self) -> DeviceIdentity | None:
+        """Which device it is; `None` for the CPU."""
+        return None
+
+    def describe(self) -> dict[str, Any]:
+        """How it uses its device, for the metadata."""
+        return {}
+
     @classmethod
-    def cuda_problem(cls) -> str | None:
-        """Why this backend cannot use CUDA here, as the end of a sentence; `None` when it can."""
+    def cuda_problem(cls, index: int = 0) -> str | None:
+        """Why this backend cannot use the CUDA device `index` here, as the end of a sentence;
+        `None` when it can.
+        """
         return f"the backend {cls.platform} runs on the CPU alone"
 
     @property

@@ -7,10 +7,14 @@ with; a model that synchronises or branches on values cannot be captured, and ru
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
+
+_ONE_CAPTURE = threading.Lock()
+"""A process captures one graph at a time, whatever captures it (torch.cuda.graph says so)."""
 
 Shape = tuple[tuple[str, tuple[int, ...]], ...]
 """Name and shape of every input without axis 0, in the order of the names."""
@@ -26,13 +30,16 @@ class Graph(Protocol):
 
 
 class GraphDevice(Protocol):
-    """What capturing needs of a device; `torch_cuda.TorchGraphs` is the real one."""
+    """What capturing needs of a device; `TorchGraphs` and `OnnxGraphs` are the real ones."""
 
     def capture(self, inputs: Mapping[str, Any]) -> Graph:
         """Capture the model on inputs of this shape; raises whatever stands against it."""
 
-    def eager(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The model as it is."""
+    def forward(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The model as it is; it may write to its inputs."""
+
+    def copy(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The same inputs in memory of their own."""
 
     def vary(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Other valid inputs of the same shape (the rows in another order)."""
@@ -54,9 +61,17 @@ class BucketGraphs:
         self._graphs: dict[Hashable, dict[int, Graph]] = {}
         self._tried: set[Hashable] = set()
 
-    def buckets(self, shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
-        """Rows of the graphs kept for inputs like these, ascending."""
-        return sorted(self._graphs.get(_split(shapes)[0], ()))
+    def buckets(self) -> list[int]:
+        """Rows of the graphs that are kept, ascending."""
+        return sorted({rows for graphs in self._graphs.values() for rows in graphs})
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """All outputs, by the graph that holds these inputs or else by the model as it is."""
+        found = self.find({name: tuple(tensor.shape) for name, tensor in inputs.items()})
+        if found is None:
+            return self._device.forward(inputs)
+        graph, rows = found
+        return graph.replay(inputs, rows=rows)
 
     def prepare(self, inputs: Mapping[str, Any]) -> None:
         """Capture a graph for this shape and prove it; one that fails is dropped with a log line.
@@ -68,9 +83,11 @@ class BucketGraphs:
         if rows is None or (shape, rows) in self._tried:
             return
         self._tried.add((shape, rows))
-        wanted = self._device.eager(inputs)
+        device = self._device
+        wanted = device.forward(device.copy(inputs))
         try:
-            graph = self._device.capture(inputs)
+            with _ONE_CAPTURE:
+                graph = device.capture(inputs)
             problem = self._disproof(graph, inputs, wanted, rows)
         except Exception as error:
             problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -101,11 +118,13 @@ class BucketGraphs:
     def _disproof(
         self, graph: Graph, inputs: Mapping[str, Any], wanted: Mapping[str, Any], rows: int
     ) -> str | None:
-        problem = self._device.difference(graph.replay(inputs, rows=rows), wanted)
+        device = self._device
+        problem = device.difference(graph.replay(inputs, rows=rows), wanted)
         if problem is not None:
             return problem
-        others = self._device.vary(inputs)
-        return self._device.difference(graph.replay(others, rows=rows), self._device.eager(others))
+        others = device.vary(inputs)
+        found = graph.replay(others, rows=rows)
+        return device.difference(found, device.forward(others))
 
 
 def _split(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Shape, int | None]:

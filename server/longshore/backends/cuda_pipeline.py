@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -29,11 +29,11 @@ Event = Any
 """A point in a stream, as `DeviceStreams.record` returns it."""
 DEPTH = 2
 """One execution computes, one is copied. More would only add to the latency."""
-_TIMED_EXECUTIONS = 5
+_TIMED_EXECUTIONS = 8
 
 
 class DeviceStreams(Protocol):
-    """What the pipeline needs of a device; `torch_cuda.TorchStreams` is the real one."""
+    """What the pipeline needs of a device; `TorchStreams` and `OnnxStreams` are the real ones."""
 
     def allocate_pinned(self, size: int) -> Any:
         """Page-locked host memory of `size` bytes; copies from pageable memory are synchronous."""
@@ -73,6 +73,12 @@ class DeviceStreams(Protocol):
     def elapsed_seconds(self, start: Event, end: Event) -> float:
         """Device time between two events that have both happened."""
 
+    def send_now(self, inputs: Mapping[str, Array]) -> dict[str, Any]:
+        """The inputs on the device, without staging; the host waits."""
+
+    def computing(self) -> AbstractContextManager[object]:
+        """A context in which what is queued goes to the stream compute."""
+
 
 @dataclass(slots=True, eq=False)
 class _Slot:
@@ -83,15 +89,16 @@ class _Slot:
     pinned_outputs: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
 
+@dataclass(slots=True, eq=False)
 class Ticket:
     """An execution in flight; `finish` once."""
 
-    def __init__(self, slot: _Slot, event: Event, outputs: dict[str, Any], results: Any) -> None:
-        self.slot = slot
-        self.event = event
-        self.outputs = outputs
-        """Kept until the copy is over: freed earlier, their memory could be handed out again."""
-        self.results = results
+    slot: _Slot
+    outputs: dict[str, Any]
+    """Kept until the copy is over: freed earlier, their memory could be handed out again."""
+    results: dict[str, Any]
+    computed: Event
+    returned: Event
 
 
 class PipelineFull(RuntimeError):
@@ -124,9 +131,10 @@ class CudaPipeline:
         """Wait for the outputs; the slot may then be used again."""
         device = self._device
         try:
-            device.synchronize(ticket.event)
+            device.synchronize(ticket.returned)
             return {name: device.read(result) for name, result in ticket.results.items()}
         finally:
+            ticket.outputs.clear()
             self._free.append(ticket.slot)
 
     def seconds_per_execution(
@@ -134,15 +142,16 @@ class CudaPipeline:
     ) -> float:
         """Device time from one execution to the next with the pipeline kept full, by events."""
         self.finish(self.begin(inputs, output_names))
-        open_tickets: deque[Ticket] = deque([self.begin(inputs, output_names)])
-        start = self._device.record("compute")
+        first = last = self.begin(inputs, output_names)
+        in_flight = deque([first])
         for _ in range(_TIMED_EXECUTIONS):
-            open_tickets.append(self.begin(inputs, output_names))
-            end = self._device.record("compute")
-            self.finish(open_tickets.popleft())
-        self.finish(open_tickets.popleft())
-        self._device.synchronize(end)
-        return self._device.elapsed_seconds(start, end) / _TIMED_EXECUTIONS
+            if not self._free:
+                self.finish(in_flight.popleft())
+            last = self.begin(inputs, output_names)
+            in_flight.append(last)
+        while in_flight:
+            self.finish(in_flight.popleft())
+        return self._device.elapsed_seconds(first.computed, last.computed) / _TIMED_EXECUTIONS
 
     def _begin(
         self, slot: _Slot, inputs: Mapping[str, Array], output_names: Sequence[str]
@@ -151,9 +160,10 @@ class CudaPipeline:
         on_device = {name: self._send(slot, name, array) for name, array in inputs.items()}
         device.wait("compute", device.record("in"))
         outputs = device.launch(on_device, output_names)
-        device.wait("out", device.record("compute"))
+        computed = device.record("compute")
+        device.wait("out", computed)
         results = {name: self._return(slot, name, output) for name, output in outputs.items()}
-        return Ticket(slot, device.record("out"), outputs, results)
+        return Ticket(slot, outputs, results, computed, device.record("out"))
 
     def _send(self, slot: _Slot, name: str, array: Array) -> Any:
         device = self._device

@@ -23,8 +23,12 @@ class DeviceMemory:
 
     @property
     def has_headroom(self) -> bool:
-        """Whether enough is free, or kept unused, for executions to vary."""
-        return self.free + self.reserved - self.used >= HEADROOM * self.total
+        """Whether enough is free for executions to vary.
+
+        What is reserved and unused does not count: it is what the executions so far needed at
+        their peak, or belongs to a CUDA graph.
+        """
+        return self.free >= HEADROOM * self.total
 
     def __str__(self) -> str:
         return (

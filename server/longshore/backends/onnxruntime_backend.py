@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import onnxruntime
 
-from longshore.backends.base import Backend, Device
+from longshore.backends.base import Device
+from longshore.backends.framework_backend import FrameworkBackend, load_failure, plain
 from longshore.backends.onnx_external_data import check_external_data
 from longshore.backends.onnx_signature import UnservableTensor, tensor_spec
-from longshore.errors import InferenceFailed, InvalidRequest, ModelLoadError
+from longshore.errors import InvalidRequest, ModelLoadError
 from longshore.repository.integrity import open_verified
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+
+if TYPE_CHECKING:
+    from longshore.backends.onnxruntime_device import OnnxCuda
 
 logger = logging.getLogger(__name__)
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _ERROR_SEVERITY = 3
-_SHOWN_CHARACTERS = 600
 
 
-class OnnxRuntimeBackend(Backend):
+class OnnxRuntimeBackend(FrameworkBackend):
     """One `onnxruntime.InferenceSession`."""
 
     platform = "onnxruntime_onnx"
+    framework = "onnxruntime"
 
-    def __init__(self, session: Any, *, path: Path, device: Device, threads: int) -> None:
+    def __init__(
+        self, session: Any, *, path: Path, device: Device, threads: int, cuda: OnnxCuda | None
+    ) -> None:
         self.device = device
         self.signature, self.left_out = _read_signature(session, path)
         self._run = session.run
+        self._cuda = cuda
         self._shares_instances = device.kind == "cpu" and threads == 1
         self._bytes_inputs = _bytes_names(self.signature.inputs)
         self._bytes_outputs = _bytes_names(self.signature.outputs)
         for reason in self.left_out:
             logger.warning("%s: not served: output %s", path, reason)
+        # Texts are not for a device: onnxruntime itself takes such a model's tensors to and fro.
+        if cuda is not None and not self._bytes_inputs and not self._bytes_outputs:
+            self.use(cuda.open_runner(session, self.signature))
 
     @classmethod
     def load(cls, artifact: Artifact, *, config: ModelConfig, device: Device, threads: int) -> Self:
@@ -52,19 +64,17 @@ class OnnxRuntimeBackend(Backend):
                     f"{artifact.path}: its external data {external[0]!r} is not a file of this "
                     f"version"
                 )
-            session = _open_session(artifact.path, verified.path, device=device, threads=threads)
-        return cls(session, path=artifact.path, device=device, threads=threads)
+            cuda = None if device.kind == "cpu" else _open_cuda(artifact.path, device)
+            opening = _Opening(artifact.path, verified.path, device, threads)
+            session = opening.on_cpu() if cuda is None else opening.on_cuda(cuda)
+        return cls(session, path=artifact.path, device=device, threads=threads, cuda=cuda)
 
     @classmethod
-    def cuda_problem(cls) -> str | None:
-        if _CUDA not in onnxruntime.get_available_providers():
-            return "this onnxruntime has no CUDA provider: pip install onnxruntime-gpu"
-        # The provider is listed wherever it is installed, with a GPU or without.
-        if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists():
-            return "this machine shows no NVIDIA GPU (/dev/nvidia*)"
-        return None
+    def cuda_problem(cls, index: int = 0) -> str | None:
+        problem: str | None = _onnxruntime_device().cuda_problem(index)
+        return problem
 
-    def execute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
+    def compute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
         feed = inputs if isinstance(inputs, dict) else dict(inputs)
         if self._bytes_inputs:
             feed = {
@@ -74,7 +84,7 @@ class OnnxRuntimeBackend(Backend):
         try:
             arrays = self._run(output_names, feed)
         except Exception as error:  # onnxruntime has a dozen types, without a base of their own
-            raise InferenceFailed(f"onnxruntime: {_plain(error)}") from error
+            raise self.failure(error) from error
         outputs = dict(zip(output_names, arrays, strict=True))
         if self._bytes_outputs:
             for name in self._bytes_outputs & outputs.keys():
@@ -87,29 +97,67 @@ class OnnxRuntimeBackend(Backend):
         return self._shares_instances
 
     def close(self) -> None:
+        super().close()
         del self._run
 
 
-def _open_session(named: Path, path: Path, *, device: Device, threads: int) -> Any:
-    providers: list[Any] = [_CPU]
-    if device.kind == "cuda":
-        problem = OnnxRuntimeBackend.cuda_problem()
-        if problem is not None:
-            raise ModelLoadError(f"{named}: {device} was asked for, but {problem}")
-        onnxruntime.preload_dlls()
-        providers = [(_CUDA, _cuda_options(device)), _CPU]
-    try:
-        session = onnxruntime.InferenceSession(str(path), _options(threads), providers=providers)
-    except Exception as error:  # as above
-        reason = _explain(error).replace(str(path), named.name)
-        raise ModelLoadError(f"{named}: {reason}") from error
-    found = session.get_providers()
-    if (_CUDA in found) != (device.kind == "cuda"):
+def _onnxruntime_device() -> Any:
+    """Imported by those who ask for a GPU alone."""
+    return importlib.import_module("longshore.backends.onnxruntime_device")
+
+
+def _open_cuda(path: Path, device: Device) -> OnnxCuda:
+    problem = OnnxRuntimeBackend.cuda_problem(device.index)
+    if problem is not None:
+        raise ModelLoadError(f"{path}: {device} was asked for, but {problem}")
+    if device.options.precision in ("fp16", "bf16"):
         raise ModelLoadError(
-            f"{named}: {device} was asked for, but onnxruntime uses {', '.join(found)}; its CUDA "
-            f"libraries could not be loaded or the GPU is not usable"
+            f"{path}: cuda_precision: found {device.options.precision}, allowed for ONNX: float32, "
+            f"tf32; onnxruntime computes in the types of the file, so convert the file"
         )
-    return session
+    if device.options.compiles:
+        raise ModelLoadError(f"{path}: torch_compile: an ONNX file cannot be compiled by torch")
+    try:
+        return cast("OnnxCuda", _onnxruntime_device().OnnxCuda(device))
+    except RuntimeError as error:  # of CUDA
+        raise load_failure(path, error, plain(error), device) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What sessions are opened from; errors call the file by its `name`."""
+
+    name: Path
+    path: Path
+    device: Device
+    threads: int
+
+    def on_cpu(self) -> Any:
+        return self._open([_CPU])
+
+    def on_cuda(self, cuda: OnnxCuda) -> Any:
+        try:
+            session = self._open([(_CUDA, cuda.provider_options()), _CPU])
+        except ModelLoadError as error:
+            if not cuda.gives_up_graphs(error):
+                raise
+            session = self._open([(_CUDA, cuda.provider_options()), _CPU])
+        found = session.get_providers()
+        if _CUDA not in found:
+            raise ModelLoadError(
+                f"{self.name}: {self.device} was asked for, but onnxruntime uses "
+                f"{', '.join(found)}; its CUDA libraries could not be loaded or the GPU is not "
+                f"usable"
+            )
+        return session
+
+    def _open(self, providers: list[Any]) -> Any:
+        options = _options(self.threads)
+        try:
+            return onnxruntime.InferenceSession(str(self.path), options, providers=providers)
+        except Exception as error:  # as above
+            reason = _explain(error).replace(str(self.path), self.name.name)
+            raise load_failure(self.name, error, reason, self.device) from error
 
 
 def _options(threads: int) -> Any:
@@ -120,15 +168,6 @@ def _options(threads: int) -> Any:
     # Spinning threads eat the CPU quota of the container while they wait.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
-
-
-def _cuda_options(device: Device) -> dict[str, str]:
-    return {
-        "device_id": str(device.index),
-        # The defaults reserve up to twice what is needed, and search anew for every new shape.
-        "arena_extend_strategy": "kSameAsRequested",
-        "cudnn_conv_algo_search": "HEURISTIC",
-    }
 
 
 def _read_signature(session: Any, path: Path) -> tuple[Signature, tuple[str, ...]]:
@@ -171,14 +210,10 @@ def _to_bytes(array: Array) -> Array:
 
 
 def _explain(error: Exception) -> str:
-    message = _plain(error)
+    message = plain(error)
     if "Failed to construct locale" in message:
         return (
             "the model's text normaliser needs the locale en_US.UTF-8, which this system lacks "
             "(Debian: the package locales, then locale-gen en_US.UTF-8)"
         )
     return f"onnxruntime cannot load it: {message}"
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:_SHOWN_CHARACTERS]

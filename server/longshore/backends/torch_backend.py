@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import torch
+from torch.export.passes import move_to_device_pass
 from torch.utils import _pytree as pytree
 
-from longshore.backends.base import Backend, Begun, Device
-from longshore.backends.cuda_pipeline import DEPTH
-from longshore.backends.device_health import device_error
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.base import Device
+from longshore.backends.framework_backend import FrameworkBackend, load_failure, plain
 from longshore.backends.torch_archive import check_torchscript, safe_pt2
-from longshore.backends.torch_cuda import device_memory, open_runner
-from longshore.errors import InferenceFailed, LongshoreError, ModelLoadError, OutOfDeviceMemory
+from longshore.errors import InferenceFailed, LongshoreError, ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact, open_verified
 from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutput
@@ -40,16 +38,13 @@ _DATATYPES = {
     torch.float64: Datatype.FP64,
 }
 _AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
-_SHOWN_CHARACTERS = 600
 
 
-_Result = TypeVar("_Result")
-
-
-class TorchBackend(Backend):
+class TorchBackend(FrameworkBackend):
     """A module run in inference mode."""
 
     platform = "pytorch_libtorch"
+    framework = "torch"
 
     def __init__(
         self,
@@ -68,66 +63,41 @@ class TorchBackend(Backend):
             spec.name: dtype for spec in signature.outputs
             for dtype, datatype in _DATATYPES.items() if datatype is spec.datatype
         }  # fmt: skip
-        self._runner = None if device.kind == "cpu" else open_runner(self._forward, device)
-        self.pipeline_depth = 1 if self._runner is None else DEPTH
+        if device.kind != "cpu":
+            self.use(_torch_cuda().open_runner(self._forward, device))
 
     @classmethod
     def load(cls, artifact: Artifact, *, config: ModelConfig, device: Device, threads: int) -> Self:
-        _check_device(artifact.path, device)
+        if device.kind != "cpu" and (problem := cls.cuda_problem(device.index)) is not None:
+            raise ModelLoadError(f"{artifact.path}: {device} was asked for, but {problem}")
         opener = _open_script if artifact.format is ArtifactFormat.TORCHSCRIPT else _open_exported
         with open_verified(artifact) as verified:
             call, signature = opener(verified, config, device)
-        return cls(call, signature=signature, device=device, threads=threads)
+        try:
+            return cls(call, signature=signature, device=device, threads=threads)
+        except RuntimeError as error:  # of CUDA
+            raise _refused(artifact.path, error, device) from error
 
     @classmethod
-    def cuda_problem(cls) -> str | None:
-        return None if torch.cuda.is_available() else "torch finds no usable CUDA device"
+    def cuda_problem(cls, index: int = 0) -> str | None:
+        problem: str | None = _torch_cuda().cuda_problem(index)
+        return problem
 
-    def execute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
-        return self.begin(inputs, output_names)()
-
-    def begin(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Begun:
+    def compute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
         self._set_threads()
-        runner = self._runner
-        if runner is None:
-            outputs = self._guarded(lambda: self._execute(inputs, output_names))
-            return lambda: outputs
-        begun = self._guarded(lambda: runner.begin(inputs, output_names))
-        return lambda: self._guarded(begun)
-
-    def prepare(self, inputs: Mapping[str, Array]) -> None:
-        if self._runner is not None:
-            runner = self._runner
-            self._guarded(lambda: runner.prepare(inputs))
-
-    def limit_rows(self, rows: int) -> None:
-        if self._runner is not None:
-            self._runner.limit_rows(rows)
-
-    def device_seconds(
-        self, inputs: Mapping[str, Array], output_names: Sequence[str]
-    ) -> float | None:
-        if self._runner is None:
-            return None
-        runner = self._runner
-        return self._guarded(lambda: runner.seconds(inputs, output_names))
-
-    def device_memory(self) -> DeviceMemory | None:
-        return None if self._runner is None else device_memory(self.device)
+        try:
+            tensors = {spec.name: _to_tensor(inputs[spec.name]) for spec in self.signature.inputs}
+            with torch.inference_mode():
+                outputs = self._forward(tensors)
+            return {name: _to_array(outputs[name]) for name in output_names}
+        except LongshoreError:
+            raise
+        except Exception as error:  # whatever the model's own code raises
+            raise self.failure(error) from error
 
     def close(self) -> None:
         del self._call
-        if self._runner is not None:
-            self._runner.close()
-            self._runner = None
-            with contextlib.suppress(RuntimeError):  # of a device that is lost
-                torch.cuda.empty_cache()
-
-    def _execute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
-        tensors = {spec.name: _to_tensor(inputs[spec.name]) for spec in self.signature.inputs}
-        with torch.inference_mode():
-            outputs = self._forward(tensors)
-        return {name: _to_array(outputs[name]) for name in output_names}
+        super().close()
 
     def _forward(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """All outputs by name, of the types that the signature says."""
@@ -140,28 +110,6 @@ class TorchBackend(Backend):
             outputs = _name_outputs(self._call(arguments), self.signature)
         return {name: outputs[name].to(dtype) for name, dtype in self._output_dtypes.items()}
 
-    def _guarded(self, work: Callable[[], _Result]) -> _Result:
-        """`work`, with its errors as those of the family."""
-        self.device.health.check()
-        try:
-            return work()
-        except LongshoreError:
-            raise
-        except Exception as error:  # whatever the model's own code raises
-            failure = self._failure(error)
-            if not isinstance(failure, OutOfDeviceMemory):
-                raise failure from error
-        # Outside of the handler: the traceback of the error would keep the tensors of its frames.
-        torch.cuda.empty_cache()
-        raise failure
-
-    def _failure(self, error: Exception) -> LongshoreError:
-        message = f"torch: {_plain(error)}"
-        if self.device.kind == "cpu":
-            return InferenceFailed(message)
-        found = device_error(error, message, self.device.health)
-        return InferenceFailed(message) if found is None else found
-
     def _set_threads(self) -> None:
         """The size of the OpenMP pool belongs to the thread that calls."""
         if not getattr(self._of_thread, "is_set", False):
@@ -169,14 +117,13 @@ class TorchBackend(Backend):
             self._of_thread.is_set = True
 
 
-def _check_device(path: Path, device: Device) -> None:
-    if device.kind == "cpu":
-        return
-    problem = TorchBackend.cuda_problem()
-    if problem is None and device.index >= torch.cuda.device_count():
-        problem = f"torch finds {torch.cuda.device_count()} CUDA devices"
-    if problem is not None:
-        raise ModelLoadError(f"{path}: {device} was asked for, but {problem}")
+def _torch_cuda() -> Any:
+    """Imported by those who ask for a GPU alone."""
+    return importlib.import_module("longshore.backends.torch_cuda")
+
+
+def _refused(path: Path, error: Exception, device: Device) -> ModelLoadError:
+    return load_failure(path, error, f"torch {torch.__version__}: {plain(error)}", device)
 
 
 def _open_exported(
@@ -188,13 +135,13 @@ def _open_exported(
     try:
         program = torch.export.load(copy)
         if device.kind != "cpu":
-            program = torch.export.passes.move_to_device_pass(program, str(device))
+            program = move_to_device_pass(program, str(device))
         signature = _exported_signature(program, config)
         module = program.module()
         if device.kind != "cpu" and device.options.compiles:
             module = torch.compile(module)
     except Exception as error:  # the loader raises almost anything
-        raise ModelLoadError(f"{path}: torch {torch.__version__}: {_plain(error)}") from error
+        raise _refused(path, error, device) from error
     in_spec = program.call_spec.in_spec
 
     def call(tensors: list[Any]) -> Any:
@@ -258,7 +205,7 @@ def _open_script(
             module = torch.jit.load(str(verified.path), map_location=str(device)).eval()
         arguments = module.forward.schema.arguments[1:]
     except Exception as error:  # the loader raises almost anything
-        raise ModelLoadError(f"{path}: torch {torch.__version__}: {_plain(error)}") from error
+        raise _refused(path, error, device) from error
     names = _argument_names(path, [argument.name for argument in arguments], config.input)
 
     def call(tensors: list[Any]) -> Any:
@@ -318,7 +265,3 @@ def _name_outputs(result: Any, signature: Signature) -> dict[str, Any]:
             f"the model returned {len(values)} tensors, its signature has {len(signature.outputs)}"
         )
     return dict(zip(signature.output_names, values, strict=True))
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:_SHOWN_CHARACTERS]
