@@ -127,6 +127,15 @@ class ServerMetrics:
         self.batch_size = histogram(
             "longshore_batch_size", "Rows in one execution.", by_version, BATCH_SIZE_BUCKETS
         )
+        self.max_batch_size = gauge(
+            "longshore_max_batch_size", "Rows that one execution may have at most.", by_version
+        )
+        self.out_of_memory = counter(
+            "longshore_out_of_memory_batches_total",
+            "Batches for which the device had no memory; their halves were run instead, and "
+            "longshore_max_batch_size went down.",
+            by_version,
+        )
         self.pending_requests = gauge(
             "longshore_pending_requests", "Requests that wait for an instance.", by_version
         )
@@ -179,6 +188,8 @@ class ServerMetrics:
             self.queue_duration_seconds,
             self.compute_duration_seconds,
             self.batch_size,
+            self.max_batch_size,
+            self.out_of_memory,
             self.pending_requests,
             self.model_ready,
             self.model_load_duration_seconds,

@@ -29,8 +29,9 @@ class ModelSettings:
     )
     device: str = option(
         "cpu",
-        "Where the model runs: `cpu`, `cuda`, `cuda:N`, or `auto` (a GPU when there is one). "
-        "A GPU that was asked for and is not there is a load failure.",
+        "Where the model runs: `cpu`, `cuda`, `cuda:N`, the UUID of a GPU or of a MIG slice "
+        "(`GPU-...`, `MIG-...`), or `auto` (a GPU when there is one). A GPU that was asked for and "
+        "is not there is a load failure.",
     )
     instances: int | None = option(
         None, "Executions at once; the default is measured.", minimum=1, maximum=256
@@ -40,6 +41,35 @@ class ModelSettings:
         "CPU threads of one execution; the default is measured within the CPU quota.",
         minimum=1,
         maximum=1024,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CudaSettings:
+    """How a GPU is used; nothing of it holds on a CPU."""
+
+    cuda_precision: str = option(
+        "float32",
+        "`float32` is IEEE, without TF32. `tf32`, and for torch `fp16` and `bf16` (autocast), are "
+        "measured at load and kept only when they are faster and right within their tolerance.",
+        choices=("float32", "tf32", "fp16", "bf16"),
+    )
+    cuda_graphs: str = option(
+        "auto",
+        "CUDA graphs by batch size, each proven against the model itself: `on`, `off`, or `auto`: "
+        "on for torch, off for onnxruntime.",
+        choices=("auto", "on", "off"),
+    )
+    cuda_memory_limit_bytes: int | None = option(
+        None,
+        "Most device memory that the framework may take for tensors; by default all there is. "
+        "Context and libraries come on top of it, some hundred MiB.",
+        minimum=1,
+    )
+    torch_compile: bool = option(
+        False,
+        "Compile `.pt2` models by `torch.compile`; measured at load, and kept only when that is "
+        "faster and right.",
     )
 
 
@@ -121,6 +151,13 @@ class CalibrationSettings:
     calibration_budget_seconds: float = option(
         10.0, "Longest time to spend on measuring; then it serves with what it knows.", minimum=0
     )
+    max_execution_seconds: float | None = option(
+        None,
+        "No batch is chosen whose execution takes longer, a batch of one row excepted; the default "
+        "is 0.1 on a GPU, where larger batches are nearly always faster, and no bound on a CPU.",
+        minimum=0.0001,
+        maximum=3600,
+    )
     calibration_cache: str = option(
         "~/.cache/longshore",
         "Directory that keeps measurements by artifact, device and limits; empty keeps none.",
@@ -197,6 +234,7 @@ class LogSettings:
 @dataclass(frozen=True, slots=True)
 class Settings:
     model: ModelSettings = ModelSettings()
+    cuda: CudaSettings = CudaSettings()
     http: HttpSettings = HttpSettings()
     batching: BatchingSettings = BatchingSettings()
     calibration: CalibrationSettings = CalibrationSettings()

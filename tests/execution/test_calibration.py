@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from longshore.backends.base import Backend, Device
+from longshore.backends.device_memory import DeviceMemory
 from longshore.batching.cost import CostLine
+from longshore.errors import DeviceLost, OutOfDeviceMemory
 from longshore.execution import calibration
 from longshore.execution.calibration import Budget, Measurement, Split
 from longshore.execution.sample_inputs import SampleMaker
@@ -36,7 +38,7 @@ class ClockedBackend(Backend):
         return {"y": inputs["x"]}
 
 
-def measure(seconds_by_split, clock, *, budget_seconds=1000.0, largest_batch=64):
+def measure(seconds_by_split, clock, *, budget_seconds=1000.0, largest_batch=64, bound=None):
     maker = SampleMaker(SIGNATURE, 2, 100)
     return calibration.measure(
         lambda split: [ClockedBackend(seconds_by_split[split], clock)],
@@ -44,7 +46,43 @@ def measure(seconds_by_split, clock, *, budget_seconds=1000.0, largest_batch=64)
         maker,
         largest_batch=largest_batch,
         budget=Budget(budget_seconds, clock),
+        max_execution_seconds=bound,
     )
+
+
+class GpuBackend(ClockedBackend):
+    """Ten rows of its memory are there; its own clock says half of what the host waits."""
+
+    def __init__(self, clock: FakeClock, *, error: Exception | None = None) -> None:
+        super().__init__(lambda rows: 0.010 + rows * 0.0001, clock)
+        self.prepared: list[int] = []
+        self._most = 0
+        self._error = error
+
+    def prepare(self, inputs):
+        self.prepared.append(len(inputs["x"]))
+
+    def execute(self, inputs, output_names):
+        rows = len(inputs["x"])
+        self._most = max(self._most, rows)
+        if self._error is not None and rows > 4:
+            raise self._error
+        return super().execute(inputs, output_names)
+
+    def device_seconds(self, inputs, output_names):
+        return self._seconds(len(inputs["x"])) / 2
+
+    def device_memory(self):
+        return DeviceMemory(used=0, reserved=self._most, free=max(0, 10 - self._most), total=10)
+
+
+def measure_gpu(backend: GpuBackend, clock: FakeClock) -> Measurement:
+    maker = SampleMaker(SIGNATURE, 2, 100)
+    budget = Budget(1000.0, clock)
+    (found,) = calibration.measure(
+        lambda split: [backend], [ONE], maker, largest_batch=64, budget=budget
+    )
+    return found
 
 
 ONE = Split(1, 1)
@@ -160,3 +198,37 @@ def test_all_instances_are_measured_at_once():
 
     assert len(seen) == 2
     assert np.isfinite(clock())
+
+
+def test_no_batch_takes_longer_than_the_bound_but_one_row_may(clock):
+    (found,) = measure({ONE: lambda rows: 0.010 + rows * 0.001}, clock, bound=0.020)
+    assert found.best_rows == 8
+    assert found.limit == "a batch of 16 takes 0.026 s, above the bound of 0.02 s"
+
+    (found,) = measure({ONE: lambda rows: 0.010 + rows * 0.001}, clock, bound=0.005)
+    assert found.best_rows == 1
+
+
+def test_a_gpu_is_measured_by_its_own_clock_on_batches_that_it_was_prepared_for(clock):
+    backend = GpuBackend(clock)
+
+    found = measure_gpu(backend, clock)
+
+    assert found.cost.points[0] == (1, pytest.approx(0.0101 / 2))
+    assert backend.prepared == [1, 2, 4, 8, 16]
+
+
+def test_a_batch_that_leaves_too_little_memory_is_not_chosen_and_it_is_said(clock):
+    found = measure_gpu(GpuBackend(clock), clock)
+
+    assert found.best_rows == 8
+    assert found.limit.startswith("a batch of 16 leaves too little device memory: 0 MiB used")
+
+
+def test_a_batch_that_does_not_run_ends_the_search_and_a_lost_device_everything(clock):
+    found = measure_gpu(GpuBackend(clock, error=OutOfDeviceMemory("out of memory")), clock)
+    assert found.best_rows == 4
+    assert found.limit == "a batch of 8 does not run: out of memory"
+
+    with pytest.raises(DeviceLost):
+        measure_gpu(GpuBackend(clock, error=DeviceLost("gone")), clock)

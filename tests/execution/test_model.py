@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import numpy as np
 import pytest
 
 from longshore.batching.pending_request import PendingRequest
-from longshore.errors import InferenceFailed, InvalidRequest
+from longshore.errors import InferenceFailed, InvalidRequest, OutOfDeviceMemory
 from longshore.execution.model import Model
 from longshore.repository.model_config import ModelConfig, ModelInput, Padding
 from longshore.tensors import Datatype
@@ -158,3 +159,42 @@ async def test_executions_are_counted_in_the_metrics(serve, metrics):
     assert sample("longshore_batch_size_sum", labels) == 2
     assert sample("longshore_compute_duration_seconds_sum", labels) >= 0.003
     assert sample("longshore_pending_requests", labels) == 0
+
+
+@pytest.mark.parametrize("content", ["", SLOW], ids=["inline", "threads"])
+async def test_a_batch_without_memory_is_halved_until_it_fits_and_the_limit_stays_low(
+    serve, metrics, content, caplog
+):
+    model = serve(content, max_batch_size=16)
+    backend = model.backend
+    backend._behaviour = dataclasses.replace(backend._behaviour, max_device_rows=3)
+    array = np.arange(32).reshape(16, 2)
+
+    answer = await infer(model, array)
+
+    assert np.array_equal(answer["OUTPUT0"], array)
+    described = model.describe()
+    assert described["max_batch_size"] == 2
+    assert "batches have at most 2 rows: the device had no memory for 4" in described["notes"]
+    assert "batch limit lowered" in caplog.text
+    labels = {"model": model.name, "version": model.version}
+    value = metrics.registry.get_sample_value
+    assert value("longshore_max_batch_size", labels) == 2
+    failed = value("longshore_out_of_memory_batches_total", labels)
+    assert failed == 1 + 2 + 4, "one of 16 rows, two of 8, four of 4"
+
+    assert np.array_equal((await infer(model, array))["OUTPUT0"], array)
+    assert value("longshore_out_of_memory_batches_total", labels) == failed
+
+
+async def test_a_row_for_which_there_is_no_memory_is_refused_and_the_server_goes_on(serve):
+    model = serve(SLOW, max_batch_size=4)
+    backend = model.backend
+    whole = backend._behaviour
+    backend._behaviour = dataclasses.replace(whole, max_device_rows=0)
+
+    with pytest.raises(OutOfDeviceMemory, match="no memory for 1 rows"):
+        await infer(model, [[1, 2]])
+
+    backend._behaviour = whole
+    assert (await infer(model, [[1, 2]]))["OUTPUT0"].tolist() == [[1, 2]]

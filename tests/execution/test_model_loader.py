@@ -129,6 +129,21 @@ def test_a_mask_that_the_model_does_not_have_is_a_mistake_in_the_config(load_ide
         load_identity(config=config)
 
 
+def test_a_mask_that_no_client_sends_is_filled_while_the_model_is_measured_and_warmed(
+    load_identity,
+):
+    tensors = "[{name: INPUT0, data_type: TYPE_FP32, dims: [-1, -1]}, " + (
+        "{name: mask, data_type: TYPE_INT64, dims: [-1, -1]}]"
+    )
+    padding = {0: Padding(mask="mask")}
+    config = ModelConfig(input=(ModelInput("INPUT0", Datatype.FP32, (-1,), padding),))
+
+    loaded = load_identity(f"input: {tensors}\n{SLOW}", config)
+
+    assert loaded.plan.cost.seconds(1) == pytest.approx(0.002, rel=0.5)
+    assert warm_up(loaded) > 0.0
+
+
 def test_a_gpu_that_is_not_there_is_a_load_failure(load_identity):
     with pytest.raises(ModelLoadError, match="cuda"):
         load_identity(device="cuda")

@@ -9,6 +9,8 @@ framework.
     delay_seconds: 0.0          # for each execution
     delay_per_row_seconds: 0.0
     fail_when: 13               # InferenceFailed if an element equals it
+    lose_device_when: 14        # as if a GPU had failed for good, if an element equals it
+    max_device_rows: 64         # as if a GPU had no memory for more
 """
 
 from __future__ import annotations
@@ -20,7 +22,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from longshore.backends.base import Backend, Device
-from longshore.errors import InferenceFailed, ModelConfigError, ModelLoadError
+from longshore.errors import (
+    InferenceFailed,
+    ModelConfigError,
+    ModelLoadError,
+    OutOfDeviceMemory,
+)
 from longshore.repository.config_node import ConfigNode
 from longshore.repository.integrity import open_verified
 from longshore.repository.layout import Artifact
@@ -29,7 +36,10 @@ from longshore.repository.strict_yaml import StrictYamlError, load_strict_yaml
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 _MAX_BYTES = 1024 * 1024
-_KEYS = ("input", "output", "delay_seconds", "delay_per_row_seconds", "fail_when")
+_KEYS = (
+    "input", "output", "delay_seconds", "delay_per_row_seconds", "fail_when", "lose_device_when",
+    "max_device_rows",
+)  # fmt: skip
 _DATATYPES = {**{f"TYPE_{datatype}": datatype for datatype in Datatype},
               "TYPE_STRING": Datatype.BYTES}  # fmt: skip
 _DEFAULT_INPUT = TensorSpec("INPUT0", Datatype.FP32, (-1, -1))
@@ -41,6 +51,8 @@ class _Behaviour:
     delay_seconds: float = 0.0
     delay_per_row_seconds: float = 0.0
     fail_when: Any = None
+    lose_device_when: Any = None
+    max_device_rows: int | None = None
 
 
 class IdentityBackend(Backend):
@@ -48,9 +60,9 @@ class IdentityBackend(Backend):
 
     platform = "identity"
 
-    def __init__(self, behaviour: _Behaviour) -> None:
+    def __init__(self, behaviour: _Behaviour, device: Device) -> None:
         self.signature = behaviour.signature
-        self.device = Device("cpu")
+        self.device = device
         self._behaviour = behaviour
         pairs = zip(self.signature.outputs, self.signature.inputs, strict=True)
         self._sources = {output.name: given.name for output, given in pairs}
@@ -64,26 +76,37 @@ class IdentityBackend(Backend):
         if len(text) > _MAX_BYTES:
             raise ModelLoadError(f"{artifact.path}: larger than {_MAX_BYTES} bytes")
         try:
-            return cls(_read_behaviour(text, artifact.path))
+            return cls(_read_behaviour(text, artifact.path), device)
         except (StrictYamlError, ModelConfigError) as error:
             raise ModelLoadError(f"{artifact.path}: {error}") from error
 
     def execute(self, inputs: Mapping[str, Array], output_names: Sequence[str]) -> Tensors:
+        self.device.health.check()
         behaviour = self._behaviour
         first = next(iter(inputs.values()))
         rows = first.shape[0] if first.ndim else 1
         delay = behaviour.delay_seconds + behaviour.delay_per_row_seconds * rows
         if delay:
             time.sleep(delay)
-        if behaviour.fail_when is not None:
-            for name, array in inputs.items():
-                if (array == behaviour.fail_when).any():
-                    raise InferenceFailed(f"input '{name}' holds {behaviour.fail_when!r}")
+        if behaviour.max_device_rows is not None and rows > behaviour.max_device_rows:
+            raise OutOfDeviceMemory(f"no memory for {rows} rows")
+        if (name := _holder(inputs, behaviour.lose_device_when)) is not None:
+            self.device.health.lose(f"input '{name}' holds {behaviour.lose_device_when!r}")
+            self.device.health.check()
+        if (name := _holder(inputs, behaviour.fail_when)) is not None:
+            raise InferenceFailed(f"input '{name}' holds {behaviour.fail_when!r}")
         return {name: inputs[self._sources[name]] for name in output_names}
 
     @property
     def shares_instances(self) -> bool:
         return True
+
+
+def _holder(inputs: Mapping[str, Array], value: Any) -> str | None:
+    """The input that holds `value`."""
+    if value is None:
+        return None
+    return next((name for name, array in inputs.items() if (array == value).any()), None)
 
 
 def _read_behaviour(text: bytes, path: Path) -> _Behaviour:
@@ -93,13 +116,21 @@ def _read_behaviour(text: bytes, path: Path) -> _Behaviour:
     outputs = _specs(keys["output"]) if "output" in keys else tuple(map(_as_output, inputs))
     if not inputs or len(inputs) != len(outputs):
         raise root.error(f"has {len(inputs)} inputs and {len(outputs)} outputs, allowed: as many")
-    fail_when = keys["fail_when"].value if "fail_when" in keys else None
     return _Behaviour(
         Signature(inputs, outputs),
         delay_seconds=_delay(keys.get("delay_seconds")),
         delay_per_row_seconds=_delay(keys.get("delay_per_row_seconds")),
-        fail_when=fail_when.encode() if isinstance(fail_when, str) else fail_when,
+        fail_when=_element(keys.get("fail_when")),
+        lose_device_when=_element(keys.get("lose_device_when")),
+        max_device_rows=keys["max_device_rows"].integer(minimum=1)
+        if "max_device_rows" in keys
+        else None,
     )
+
+
+def _element(node: ConfigNode | None) -> Any:
+    value = None if node is None else node.value
+    return value.encode() if isinstance(value, str) else value
 
 
 def _as_output(spec: TensorSpec) -> TensorSpec:

@@ -1,7 +1,8 @@
 """Learning what an execution costs, and choosing batch size, instances and threads from it.
 
 On CPUs a bigger batch is often slower per row, and one wide execution slower than several narrow
-ones: both depend on the model and the machine, so both are measured.
+ones: both depend on the model and the machine, so both are measured. A GPU is measured by its own
+clock, with the pipeline kept full, as long as its memory allows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from statistics import fmean
 
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
-from longshore.execution.sample_inputs import SampleMaker
+from longshore.errors import DeviceLost
+from longshore.execution.sample_inputs import Maker
 
 GOOD_ENOUGH = 0.97
 """The smallest batch within 3 % of the best throughput is chosen: it has the lower latency."""
@@ -46,6 +48,8 @@ class Measurement:
 
     split: Split
     cost: CostLine
+    limit: str = ""
+    """What kept larger batches from being measured, in a sentence, when it was not their speed."""
 
     def throughput(self, rows: int) -> float:
         """Rows per second of all instances together."""
@@ -94,18 +98,23 @@ def candidate_splits(cpus: int, *, instances: int | None, threads: int | None) -
 def measure(
     load: Callable[[Split], list[Backend]],
     splits: Iterable[Split],
-    maker: SampleMaker,
+    maker: Maker,
     *,
     largest_batch: int,
     budget: Budget,
+    max_execution_seconds: float | None = None,
 ) -> list[Measurement]:
-    """Every split that the budget allows; the first point of the first split is always measured."""
+    """Every split that the budget allows; the first point of the first split is always measured.
+
+    Batches that take longer than `max_execution_seconds` are left out, one row excepted.
+    """
+    bounds = Bounds(largest_batch, max_execution_seconds)
     measurements: list[Measurement] = []
     for split in splits:
         if measurements and not budget.allows(_least_seconds(measurements[0].cost.points[0][1])):
             break
-        points = _measure_split(load(split), maker, largest_batch, budget)
-        measurements.append(Measurement(split, CostLine(tuple(points))))
+        points, limit = _measure_split(load(split), maker, bounds, budget)
+        measurements.append(Measurement(split, CostLine(tuple(points)), limit))
     return measurements
 
 
@@ -133,44 +142,73 @@ def _least_seconds(execution_seconds: float) -> float:
     return (1 + LEAST_SAMPLES) * execution_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a batch may not exceed."""
+
+    rows: int
+    seconds: float | None
+
+    def objection(self, rows: int, seconds: float, backends: list[Backend]) -> str:
+        """Why a measured batch may not be used, as a sentence; empty when it may."""
+        if self.seconds is not None and seconds > self.seconds:
+            return f"a batch of {rows} takes {seconds:.3g} s, above the bound of {self.seconds:g} s"
+        memory = backends[0].device_memory()
+        if memory is not None and not memory.has_headroom:
+            return f"a batch of {rows} leaves too little device memory: {memory}"
+        return ""
+
+
 def _measure_split(
-    backends: list[Backend], maker: SampleMaker, largest_batch: int, budget: Budget
-) -> list[tuple[int, float]]:
+    backends: list[Backend], maker: Maker, bounds: Bounds, budget: Budget
+) -> tuple[list[tuple[int, float]], str]:
+    """(rows, seconds) of the batches that may be used, and what ended the search but speed."""
     points: list[tuple[int, float]] = []
     best = 0.0
     rows, disappointments = 1, 0
-    while rows <= largest_batch and disappointments < PATIENCE:
+    while rows <= bounds.rows and disappointments < PATIENCE:
         if points and not budget.allows(_least_seconds(2 * points[-1][1])):
             break
         try:
             seconds = _seconds_per_execution(backends, maker, rows, budget)
-        except Exception:
+        except DeviceLost:
+            raise
+        except Exception as error:
             if not points:
                 raise
-            break  # this batch is too large for the model or the memory
+            return points, f"a batch of {rows} does not run: {error}"
+        objection = bounds.objection(rows, seconds, backends)
+        if objection and points:
+            return points, objection
         points.append((rows, seconds))
         throughput = rows / seconds
         disappointments = 0 if throughput > best / GOOD_ENOUGH else disappointments + 1
         best = max(best, throughput)
         rows *= 2
-    return points
+    return points, ""
 
 
 def _seconds_per_execution(
-    backends: list[Backend], maker: SampleMaker, rows: int, budget: Budget
+    backends: list[Backend], maker: Maker, rows: int, budget: Budget
 ) -> float:
-    """The fastest execution of each instance, all at work at once; their mean."""
+    """Of each instance, all at work at once, the mean of their fastest executions, or of what the
+    device's clock says with its pipeline full.
+    """
     inputs = maker.make(rows, seed=rows)
     start = threading.Barrier(len(backends))
 
     def fastest(backend: Backend) -> float:
         names = backend.signature.output_names
         try:
+            backend.prepare(inputs)
             backend.execute(inputs, names)
         except Exception:
             start.abort()
             raise
         start.wait()
+        seconds = backend.device_seconds(inputs, names)
+        if seconds is not None:
+            return seconds
         return _fastest_execution(lambda: backend.execute(inputs, names), budget.clock)
 
     with ThreadPoolExecutor(len(backends)) as pool:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from longshore.backends.base import Backend
 from longshore.batching.cost import CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import BatchingPolicy, RequestQueue
 from longshore.errors import InvalidRequest
-from longshore.execution.batch_execution import Execution
+from longshore.execution.batch_execution import Execution, rows_that_fit
 from longshore.execution.model_instance import Executor, InlineInstance, ModelInstance
 from longshore.execution.model_loader import LoadedModel
 from longshore.execution.statistics import ModelStatistics
 from longshore.metrics import ServerMetrics
 from longshore.tensors import Signature, Tensors
+
+logger = logging.getLogger(__name__)
 
 DROP_INTERVAL_SECONDS = 0.1
 """How often requests that nobody waits for are swept out of the queue."""
@@ -42,11 +46,14 @@ class Model:
         self.plan = loaded.plan
         self.statistics = ModelStatistics()
         self._loaded = loaded
+        self._max_rows = loaded.plan.max_batch_size
+        self._memory_notes: tuple[str, ...] = ()
         self._clock = clock
         self._has_static_shape = all(-1 not in s.shape[1:] for s in self.signature.inputs)
         self._queue = RequestQueue(_policy(loaded, max_queue_delay_seconds), clock=clock)
         self.cost = CostModel(self.plan.cost, max_rows=self.plan.max_batch_size)
         self._metrics = _BoundMetrics(metrics, self.name, self.version)
+        self._metrics.max_batch_size.set(self._max_rows)
         loop = asyncio.get_running_loop()
         self._instances = self._build_instances(loop)
         self._batcher = DynamicBatcher(
@@ -66,7 +73,7 @@ class Model:
         )
 
     @property
-    def backend(self) -> Any:
+    def backend(self) -> Backend:
         """The first instance's backend: all are alike."""
         return self._loaded.backends[0]
 
@@ -156,14 +163,18 @@ class Model:
         """What the server decided about this model, for the metadata's `parameters`."""
         plan = self.plan
         described: dict[str, Any] = {
-            "device": str(self.backend.device),
+            **_describe_device(self.backend),
             "batched": plan.is_batched,
-            "max_batch_size": plan.max_batch_size if plan.is_batched else 0,
+            "max_batch_size": self._max_rows if plan.is_batched else 0,
             "instances": plan.instances,
             "threads": plan.threads,
             "inline": plan.is_inline,
             "calibration": plan.source,
-            "notes": [*plan.notes, *(f"not served: output {o}" for o in self.backend.left_out)],
+            "notes": [
+                *plan.notes,
+                *self._memory_notes,
+                *(f"not served: output {o}" for o in self.backend.left_out),
+            ],
         }
         if plan.cost is not None:
             described["cost_seconds_by_rows"] = {str(r): s for r, s in plan.cost.points}
@@ -199,6 +210,8 @@ class Model:
     def _observe(self, execution: Execution) -> None:
         self.cost.observe(execution.rows, execution.seconds)
         self._metrics.observe(execution)
+        if execution.out_of_memory_rows:
+            self._lower_limit(execution.out_of_memory_rows)
         statistics = self.statistics
         statistics.execution_count += 1
         statistics.inference_count += execution.rows
@@ -206,6 +219,19 @@ class Model:
         statistics.compute_infer.add(execution.seconds)
         for done in execution.results:
             statistics.queue.add(execution.started - done.part.request.arrived)
+
+    def _lower_limit(self, tight: tuple[int, ...]) -> None:
+        """The device had no memory for batches of these rows: hand out smaller ones from now on."""
+        rows = rows_that_fit(tight)
+        if rows >= self._max_rows:
+            return
+        note = f"batches have at most {rows} rows: the device had no memory for {min(tight)}"
+        logger.warning("batch limit lowered: name=%s version=%s %s", self.name, self.version, note)
+        self._memory_notes = (note,)
+        self._max_rows = rows
+        self._queue.limit_rows(rows)
+        self.cost.limit_rows(rows)
+        self._metrics.max_batch_size.set(rows)
 
     def _sweep(self) -> None:
         if len(self._queue):
@@ -223,14 +249,32 @@ class _BoundMetrics:
         self._compute = metrics.compute_duration_seconds.labels(name, version)
         self._queue = metrics.queue_duration_seconds.labels(name, version)
         self._batch_size = metrics.batch_size.labels(name, version)
+        self._out_of_memory = metrics.out_of_memory.labels(name, version)
+        self.max_batch_size = metrics.max_batch_size.labels(name, version)
 
     def observe(self, execution: Execution) -> None:
         self._executions.inc()
         self._inferences.inc(execution.rows)
         self._compute.observe(execution.seconds)
         self._batch_size.observe(execution.rows)
+        self._out_of_memory.inc(len(execution.out_of_memory_rows))
         for done in execution.results:
             self._queue.observe(execution.started - done.part.request.arrived)
+
+
+def _describe_device(backend: Backend) -> dict[str, Any]:
+    device = backend.device
+    if device.kind == "cpu":
+        return {"device": "cpu"}
+    identity, memory = backend.device_identity(), backend.device_memory()
+    return {
+        "device": str(device),
+        "device_name": "" if identity is None else identity.name,
+        "device_memory": str(memory or ""),
+        "precision": device.options.precision,
+        "compiled": device.options.compiles,
+        **backend.describe(),
+    }
 
 
 def _policy(loaded: LoadedModel, max_queue_delay_seconds: float | None) -> BatchingPolicy:

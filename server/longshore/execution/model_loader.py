@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from longshore.backends.base import Backend, Device
+from longshore.backends.base import Backend, CudaOptions, Device
+from longshore.backends.device_health import DeviceHealth
 from longshore.backends.devices import resolve_device
 from longshore.backends.registry import create_backend
 from longshore.batching.cost import CostLine
 from longshore.batching.padding import PaddingPlan
-from longshore.execution import calibration, calibration_cache
+from longshore.errors import ModelLoadError
+from longshore.execution import acceleration, calibration, calibration_cache
 from longshore.execution.batch_proof import prove_batching
 from longshore.execution.calibration import Budget, Measurement, Split
 from longshore.execution.declared_signature import (
@@ -22,12 +25,21 @@ from longshore.execution.declared_signature import (
 )
 from longshore.execution.padding_proof import client_signature, declared_padding, prove_padding
 from longshore.execution.plan import ExecutionPlan
-from longshore.execution.sample_inputs import SampleMaker, find_sample_maker
+from longshore.execution.sample_inputs import (
+    SAFE_INTEGER_BOUNDS,
+    Maker,
+    MaskedMaker,
+    SampleMaker,
+    find_sample_maker,
+)
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature, Tensors
 
 logger = logging.getLogger(__name__)
+
+CUDA_EXECUTION_SECONDS = 0.1
+"""Unless another bound is set: throughput on a GPU grows with nearly every batch, latency too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +48,14 @@ class LoadOptions:
 
     cpus: int
     device: str = "cpu"
+    cuda: CudaOptions = field(default_factory=CudaOptions)
+    device_health: DeviceHealth = field(default_factory=DeviceHealth)
+    """Of the process, whatever it loads."""
     instances: int | None = None
     threads: int | None = None
     max_batch_size: int | None = None
     calibration_budget_seconds: float = 10.0
+    max_execution_seconds: float | None = None
     calibration_cache: Path | None = None
     waits_for_batches: bool = False
     """An idle instance shall wait for a fuller batch, which the event loop cannot."""
@@ -57,7 +73,8 @@ class LoadedModel:
     """One for each instance; the same object several times when it may be shared."""
     plan: ExecutionPlan
     padding: PaddingPlan | None
-    maker: SampleMaker | None
+    maker: Maker | None
+    """Of inputs as the backends take them, masks included."""
     load_seconds: float = 0.0
     calibration_seconds: float = 0.0
 
@@ -80,7 +97,7 @@ def load_model(artifact: Artifact, config: ModelConfig, options: LoadOptions) ->
 class _Findings:
     """What the proof of batching found out."""
 
-    maker: SampleMaker | None
+    maker: Maker | None
     is_batched: bool
     padding: PaddingPlan | None
     notes: list[str] = field(default_factory=list)
@@ -93,8 +110,14 @@ class _Loader:
         self.artifact = artifact
         self.config = config
         self.options = options
-        self.device: Device = resolve_device(options.device, format=artifact.format)
-        check_device(config, self.device)
+        self.wanted_device = resolve_device(
+            options.device,
+            format=artifact.format,
+            options=options.cuda,
+            health=options.device_health,
+        )
+        check_device(config, self.wanted_device)
+        self.device = replace(self.wanted_device, options=self.wanted_device.options.plain())
         self.instances = options.instances or config.instance_group.count
         self.max_batch_size = (
             options.max_batch_size if options.max_batch_size is not None else config.max_batch_size
@@ -108,15 +131,18 @@ class _Loader:
         loaded_at = time.perf_counter()
         signature = declared_signature(self.config, first.signature)
         findings = self._find_out(first, signature)
+        notes = self._accelerate(splits[0], findings)
         plan = self._plan(splits, findings)
         backends = self._open(Split(plan.instances, plan.threads))
         self._close_unused(backends)
+        for backend in backends:
+            backend.limit_rows(plan.max_batch_size)
         return LoadedModel(
             self.artifact,
             self.config,
             client_signature(signature, findings.padding),
             backends,
-            plan,
+            replace(plan, notes=(*plan.notes, *notes)),
             findings.padding if plan.is_batched else None,
             findings.maker,
             load_seconds=loaded_at - started,
@@ -141,16 +167,19 @@ class _Loader:
             self._backends[split] = [first, *others]
         return self._backends[split]
 
-    def _create(self, threads: int) -> Backend:
+    def _create(self, threads: int, device: Device | None = None) -> Backend:
         return create_backend(
-            self.artifact, config=self.config, device=self.device, threads=threads
+            self.artifact, config=self.config, device=device or self.device, threads=threads
         )
 
     def _close_unused(self, used: list[Backend]) -> None:
+        """Close and forget every backend that is not one of `used`."""
         kept = {id(backend) for backend in used}
-        for backends in self._backends.values():
+        for split, backends in list(self._backends.items()):
             for backend in {id(b): b for b in backends if id(b) not in kept}.values():
                 backend.close()
+            if backends != used:
+                del self._backends[split]
 
     def _find_out(self, backend: Backend, whole: Signature) -> _Findings:
         """Sample inputs, and whether requests may share a batch."""
@@ -162,20 +191,67 @@ class _Loader:
         def run(inputs: Tensors) -> Tensors:
             return backend.execute(masks.combine([inputs]) if masks else inputs, names)
 
-        maker, reason = find_sample_maker(signature, run)
+        maker, reason = self._find_maker(signature, run, masks)
         if maker is None:
             return _Findings(None, False, None, [f"no sample input works: {reason}"])
         check_outputs(self.config, whole, run(maker.make(1, seed=0)))
+        whole_maker = MaskedMaker(maker, masks) if masks else maker
         if self.max_batch_size == 0 or self.config.batching == "forbidden":
-            return _Findings(maker, False, None, ["not batched: the configuration forbids it"])
+            return _Findings(
+                whole_maker, False, None, ["not batched: the configuration forbids it"]
+            )
         if self.config.batching != "vouched":
             proof = prove_batching(signature, run, maker)
             if not proof.is_proven:
-                return _Findings(maker, False, None, [f"not batched: {proof.reason}"])
+                return _Findings(whole_maker, False, None, [f"not batched: {proof.reason}"])
         if declared is None:
-            return _Findings(maker, True, None)
+            return _Findings(whole_maker, True, None)
         padding, reason = prove_padding(declared, run, maker)
-        return _Findings(maker, True, padding, [] if padding else [f"not padded: {reason}"])
+        return _Findings(whole_maker, True, padding, [] if padding else [f"not padded: {reason}"])
+
+    def _find_maker(
+        self, signature: Signature, run: Callable[[Tensors], Tensors], masks: PaddingPlan | None
+    ) -> tuple[SampleMaker | None, str]:
+        """Tried on the CPU, where an index too large is an exception: on a GPU it is an assertion
+        that costs the process its device.
+        """
+        if self.device.kind == "cpu":
+            return find_sample_maker(signature, run)
+        try:
+            backend = self._create(self.options.cpus, device=Device("cpu"))
+        except ModelLoadError as error:
+            logger.info("no sample inputs tried on the CPU: %s", error)
+            return find_sample_maker(signature, run, integer_bounds=SAFE_INTEGER_BOUNDS)
+        names = backend.signature.output_names
+        maker, _ = find_sample_maker(
+            signature,
+            lambda inputs: backend.execute(masks.combine([inputs]) if masks else inputs, names),
+        )
+        backend.close()
+        if maker is not None:
+            return maker, ""
+        return find_sample_maker(signature, run, integer_bounds=SAFE_INTEGER_BOUNDS)
+
+    def _accelerate(self, split: Split, findings: _Findings) -> list[str]:
+        """Go over to the precision and the compilation asked for, where they hold what they
+        promise; says what became of them.
+        """
+        wanted = self.wanted_device
+        if wanted.options.is_plain or wanted.kind == "cpu":
+            return []
+        if findings.maker is None:
+            return [f"not {acceleration.name(wanted.options)}: no sample input works"]
+        rows = acceleration.PROBED_ROWS if findings.is_batched else 1
+        inputs = findings.maker.make(rows, seed=rows)
+        plain = acceleration.Trial(self._open(split)[0], inputs)
+        self._close_unused([])
+        self.device = wanted
+        objection = acceleration.objection(plain, lambda: self._open(split)[0], inputs)
+        if objection:
+            self._close_unused([])
+            self.device = replace(wanted, options=wanted.options.plain())
+            return [f"not {acceleration.name(wanted.options)}: {objection}"]
+        return []
 
     def _plan(self, splits: list[Split], findings: _Findings) -> ExecutionPlan:
         if findings.maker is None:
@@ -193,19 +269,27 @@ class _Loader:
             calibration_cache.write(self.options.calibration_cache, key, plan)
         return plan
 
-    def _measure(
-        self, splits: list[Split], findings: _Findings, maker: SampleMaker
-    ) -> ExecutionPlan:
+    def _measure(self, splits: list[Split], findings: _Findings, maker: Maker) -> ExecutionPlan:
         budget = Budget(self.options.calibration_budget_seconds)
         largest = (self.max_batch_size or calibration.LARGEST_BATCH) if findings.is_batched else 1
+        longest = self.options.max_execution_seconds
+        if longest is None and self.device.kind == "cuda":
+            longest = CUDA_EXECUTION_SECONDS
         measurements = calibration.measure(
-            self._open, splits, maker, largest_batch=largest, budget=budget
+            self._open,
+            splits,
+            maker,
+            largest_batch=largest,
+            budget=budget,
+            max_execution_seconds=longest,
         )
         notes = list(findings.notes)
         if budget.has_stopped:
             notes.append(f"calibration stopped after its budget of {budget.seconds:g} s")
         best = calibration.choose(measurements)
         notes.append(_summary(measurements, best))
+        if best.limit:
+            notes.append(best.limit)
         return self._decide(best, findings, notes)
 
     def _decide(self, best: Measurement, findings: _Findings, notes: list[str]) -> ExecutionPlan:
@@ -238,14 +322,22 @@ class _Loader:
         return calibration_cache.key(
             self.artifact,
             str(self.device),
+            self._device_facts(),
             self.options.cpus,
             self.instances,
             self.options.threads,
             self.max_batch_size,
+            self.options.max_execution_seconds,
             findings.is_batched,
             findings.padding is not None,
             self._may_run_inline(),
         )
+
+    def _device_facts(self) -> tuple[object, ...]:
+        """What a measurement on a GPU depends on; nothing for the CPU."""
+        backends = next(iter(self._backends.values()), [])
+        identity = backends[0].device_identity() if backends else None
+        return () if identity is None else (identity.name, self.device.options)
 
 
 def _summary(measurements: list[Measurement], best: Measurement) -> str:

@@ -24,3 +24,8 @@ class ExecutionPlan:
     """Why it is so, in sentences, for the log and the metadata."""
     source: str = "measured"
     """`measured`, or `cached` when an earlier start measured it."""
+
+
+def batch_buckets(max_rows: int) -> list[int]:
+    """Sizes for which a GPU is prepared: the powers of two below `max_rows`, and itself."""
+    return [2**power for power in range(max_rows.bit_length()) if 2**power < max_rows] + [max_rows]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from longshore.batching.padding import PaddingPlan
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 DIMENSION_CANDIDATES = (16, 128, 32, 1, 224)
 """Tried in this order for a dimension that may vary; image models want 32 or more, some only 1."""
 INTEGER_BOUNDS = (100, 2)
 """Integers are often indices into a table of unknown size: try below 100, then 0 and 1."""
+SAFE_INTEGER_BOUNDS = (2,)
+"""For where a wrong index is no exception but the loss of the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,32 @@ class SampleMaker:
         )
 
 
+class Maker(Protocol):
+    """Makes inputs that a model accepts."""
+
+    def make(self, rows: int, seed: int) -> Tensors: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedMaker:
+    """With the masks that no client sends: as the model itself takes its inputs."""
+
+    maker: Maker
+    masks: PaddingPlan
+
+    def make(self, rows: int, seed: int) -> Tensors:
+        return self.masks.combine([self.maker.make(rows, seed)])
+
+
 def find_sample_maker(
-    signature: Signature, run: Callable[[Tensors], object]
+    signature: Signature,
+    run: Callable[[Tensors], object],
+    *,
+    integer_bounds: tuple[int, ...] = INTEGER_BOUNDS,
 ) -> tuple[SampleMaker | None, str]:
     """The first way to make inputs that the model runs on, or `None` and the last error."""
     reason = ""
-    for maker in _candidates(signature):
+    for maker in _candidates(signature, integer_bounds):
         try:
             run(maker.make(1, seed=0))
         except Exception as error:
@@ -58,11 +82,11 @@ def find_sample_maker(
     return None, reason
 
 
-def _candidates(signature: Signature) -> Iterator[SampleMaker]:
+def _candidates(signature: Signature, integer_bounds: tuple[int, ...]) -> Iterator[SampleMaker]:
     varies = any(-1 in spec.shape[1:] for spec in signature.inputs)
     counts = any(np.issubdtype(s.datatype.numpy_dtype, np.integer) for s in signature.inputs)
     for dimension in DIMENSION_CANDIDATES if varies else DIMENSION_CANDIDATES[:1]:
-        for bound in INTEGER_BOUNDS if counts else INTEGER_BOUNDS[:1]:
+        for bound in integer_bounds if counts else integer_bounds[:1]:
             yield SampleMaker(signature, dimension, bound)
 
 

@@ -6,14 +6,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from longshore.backends.base import Backend
-from longshore.batching.padding import PaddingPlan
 from longshore.errors import LongshoreError, ModelLoadError
 from longshore.execution.model_loader import LoadedModel
+from longshore.execution.plan import batch_buckets
 from longshore.tensors import Tensors
 
 
 def warm_up(loaded: LoadedModel) -> float:
-    """Run every instance at batch 1 and at its largest batch; returns the seconds it took.
+    """Run every instance at batch 1 and at its largest batch, and a GPU at those between as well;
+    returns the seconds it took.
 
     A model for which no sample input could be made is not warmed; its notes say so.
 
@@ -23,18 +24,22 @@ def warm_up(loaded: LoadedModel) -> float:
     started = time.perf_counter()
     if loaded.maker is None:
         return 0.0
-    for rows in sorted({1, loaded.plan.max_batch_size}):
-        inputs = loaded.maker.make(rows, seed=0)
-        if loaded.padding is not None:
-            inputs = PaddingPlan({}, loaded.padding.masks).combine([inputs])
-        _run_all(loaded, inputs, rows)
+    for rows in _sizes(loaded):
+        _run_all(loaded, loaded.maker.make(rows, seed=0), rows)
     return time.perf_counter() - started
+
+
+def _sizes(loaded: LoadedModel) -> list[int]:
+    largest = loaded.plan.max_batch_size
+    on_gpu = loaded.backends[0].device.kind == "cuda"
+    return batch_buckets(largest) if on_gpu else sorted({1, largest})
 
 
 def _run_all(loaded: LoadedModel, inputs: Tensors, rows: int) -> None:
     names = loaded.signature.output_names
 
     def run(backend: Backend) -> None:
+        backend.prepare(inputs)
         backend.execute(inputs, names)
 
     with ThreadPoolExecutor(len(loaded.backends)) as pool:
