@@ -26,7 +26,9 @@ USAGE_ERROR, LOAD_ERROR = 2, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code (2: usage, 1: the model cannot be served)."""
+    """Run one command; returns the exit code (1: the model cannot be served, or work was left
+    undone; 2: usage; 3, from `serve`: the device was lost).
+    """
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
@@ -46,9 +48,17 @@ def _serve(options: argparse.Namespace) -> int:
     # uvloop, starlette and numpy take a noticeable part of a second: not for --help.
     import uvloop
 
-    from longshore.server import Server
+    from longshore.server import DEVICE_LOST, Server
 
-    return uvloop.run(Server(settings).run())
+    async def run() -> int:
+        code = await Server(settings).run()
+        if code == DEVICE_LOST:
+            # The destructors of a lost device's libraries may hang, or end with another code.
+            logging.shutdown()
+            os._exit(code)
+        return code
+
+    return uvloop.run(run())
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from longshore import __version__
 from longshore.autoscaling import ScalingSignal
+from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.execution.cpu_quota import available_cpus
 from longshore.execution.model_loader import LoadOptions
 from longshore.lifecycle.drain import DrainController
@@ -37,7 +38,7 @@ from longshore.rest.inference import InferenceEndpoint
 from longshore.rest.listener import BACKLOG, listen, stop_new_connections
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.repository_extension import RepositoryExtension
-from longshore.settings import Settings
+from longshore.settings import CudaSettings, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ TICK_SECONDS = 1.0
 ACCEPT_SECONDS = 0.1
 """From the last handshake to the closing of the listener."""
 GC_THRESHOLD = 50_000
+CLEAN, WORK_UNDONE, DEVICE_LOST = 0, 1, 3
+"""Exit codes of `longshore serve`; 2 is a mistake in its use."""
 
 
 class HttpServer(uvicorn.Server):
@@ -75,13 +78,15 @@ class Server:
         )
 
     async def run(self) -> int:
-        """Serve until a stop signal; returns the exit code of the process."""
+        """Serve until a stop signal, or until the device is lost; returns the exit code."""
         await self._startup()
         try:
             await self._serve()
         finally:
             is_clean = await self._shutdown()
-        return 0 if is_clean else 1
+        if self._manager.device_fault is not None:
+            return DEVICE_LOST
+        return CLEAN if is_clean else WORK_UNDONE
 
     async def _startup(self) -> None:
         """Open both ports, then begin to load: probes and scrapes are answered meanwhile."""
@@ -144,9 +149,15 @@ class Server:
         while True:
             self._heartbeat.beat()
             self._signal.overhead.sample()
+            self._give_up_a_lost_device()
             for secret in self._secrets:
                 secret.refresh()
             await asyncio.sleep(TICK_SECONDS)
+
+    def _give_up_a_lost_device(self) -> None:
+        """Only a new process gets a working device: drain, and let the kubelet start one."""
+        if self._manager.device_fault is not None and not self._drain.is_draining:
+            self._drain.request()
 
     def _inference_app(self, health: Health) -> ASGIApp:
         http = self._settings.http
@@ -266,12 +277,23 @@ def _load_options(settings: Settings) -> LoadOptions:
     return LoadOptions(
         cpus=available_cpus(),
         device=model.device,
+        cuda=_cuda_options(settings.cuda),
         instances=model.instances,
         threads=model.threads,
         max_batch_size=settings.batching.max_batch_size,
         calibration_budget_seconds=settings.calibration.calibration_budget_seconds,
+        max_execution_seconds=settings.calibration.max_execution_seconds,
         calibration_cache=Path(cache).expanduser() if cache else None,
         waits_for_batches=bool(settings.batching.max_queue_delay_microseconds),
+    )
+
+
+def _cuda_options(settings: CudaSettings) -> CudaOptions:
+    return CudaOptions(
+        precision=cast(Precision, settings.cuda_precision),
+        graphs=cast(GraphUse, settings.cuda_graphs),
+        compiles=settings.torch_compile,
+        memory_limit_bytes=settings.cuda_memory_limit_bytes,
     )
 
 

@@ -65,7 +65,12 @@ class ModelManager:
     @property
     def is_ready(self) -> bool:
         """The version that answers requests without a version in their path is able to."""
-        return self._default is not None and self._default.is_ready
+        return self._default is not None and self._default.is_ready and self.device_fault is None
+
+    @property
+    def device_fault(self) -> str | None:
+        """Why this process cannot use its device any more; read from any thread."""
+        return self._load_options.device_health.fault
 
     @property
     def is_loading(self) -> bool:
@@ -118,7 +123,8 @@ class ModelManager:
             for served in list(self.versions.values())
             if served.reason
         ]
-        return failed + list(self.problems)
+        lost = [f"the device is lost: {self.device_fault}"] if self.device_fault else []
+        return lost + failed + list(self.problems)
 
     async def refresh(self) -> None:
         """Look at the volume and bring what is served in line with it.

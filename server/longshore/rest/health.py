@@ -42,7 +42,7 @@ class Health:
 
     @property
     def is_live(self) -> bool:
-        return not self._heartbeat.is_stuck
+        return not self._heartbeat.is_stuck and self._manager.device_fault is None
 
     @property
     def is_ready(self) -> bool:
