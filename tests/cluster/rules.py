@@ -30,10 +30,15 @@ def adapter_rules(directory: Path, *, window: str | None = SHORT_WINDOW) -> Path
         return None
     text = yaml.safe_dump(shipped_rules())
     if window is not None:
-        text = re.sub(r"\[\d+[smh]\]", f"[{window}]", text)
+        text = shortened(text, window)
     path = directory / f"adapter-rules-{window}.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def shortened(text: str, window: str = SHORT_WINDOW) -> str:
+    """Queries with another rate window."""
+    return re.sub(r"\[\d+[smh]\]", f"[{window}]", text)
 
 
 def shipped_window_seconds() -> float:
