@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.control_plane import cluster as clusters
-from tests.cluster.control_plane import programs
+from tests.cluster.control_plane import leftovers, programs
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.rules import adapter_rules, scrape_configs
 
@@ -39,6 +39,7 @@ def cluster(
 ) -> Iterator[Cluster]:
     """A control plane with two nodes; its logs are kept when a test of the session failed."""
     root = tmp_path_factory.mktemp("cluster")
+    run_directory = clusters.run_directory()
     running = clusters.running(
         cluster_programs,
         root,
@@ -56,7 +57,9 @@ def cluster(
             yield cluster
     finally:
         if request.session.testsfailed or not is_up:
-            shutil.copytree(root / "logs", KEPT_LOGS, dirs_exist_ok=True)
+            shutil.rmtree(KEPT_LOGS, ignore_errors=True)
+            shutil.copytree(root / "logs", KEPT_LOGS)
+    assert not leftovers.of(run_directory, root)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster import image as cluster_image
-from tests.cluster.node_agent.images import Image, ImageStore
+from tests.cluster.node_agent.images import Image, ImageStore, remove_mounts
 from tests.cluster.node_agent.settings import NodeSettings
 
 NAME = "localhost/longshore-cpu:image-tests"
@@ -32,11 +32,11 @@ def mounted_image(built_image: str, tmp_path_factory: pytest.TempPathFactory) ->
     nowhere = dict.fromkeys(("pod_cidr", "kubeconfig", "certificate", "certificate_key"), "")
     settings = NodeSettings(
         name="images",
-        cluster="images",
+        cluster=f"images-{os.getpid()}",
         address="127.0.0.1",
         run_directory=str(tmp_path_factory.mktemp("run")),
         **nowhere,
     )
     store = ImageStore(settings)
     yield store.find(built_image)
-    store.close()
+    remove_mounts(settings)

@@ -85,6 +85,11 @@ class Cluster:
         return items
 
 
+def run_directory() -> Path:
+    """Where the nodes of this process's cluster work; its name is the cluster's."""
+    return Path("/run") / f"longshore-{os.getpid()}"
+
+
 @contextlib.contextmanager
 def running(
     programs: dict[str, str],
@@ -95,7 +100,7 @@ def running(
     timings: Timings = SHORTENED,
 ) -> Iterator[Cluster]:
     """A cluster without nodes, gone when the context ends; `root` keeps its logs."""
-    name = f"longshore-{os.getpid()}"
+    name = run_directory().name
     folders = Folders(root)
     addresses = [CONTROL_PLANE_ADDRESS, *NODE_ADDRESSES]
     with contextlib.ExitStack() as stack:
@@ -108,7 +113,7 @@ def running(
         stack.callback(control_plane.stop)
         api = control_plane.start()
         metrics = MetricsPipeline(control_plane, api)
-        nodes = Nodes(control_plane, Path("/run") / name)
+        nodes = Nodes(control_plane, run_directory())
         stack.callback(shutil.rmtree, nodes.run_directory, ignore_errors=True)
         stack.callback(metrics.stop, "prometheus")
         stack.callback(metrics.stop, "adapter")
@@ -126,7 +131,7 @@ def running(
 
 
 def _make_folders(folders: Folders) -> None:
-    for folder in (folders.data, folders.logs, folders.nodes, folders.volumes):
+    for folder in (folders.data, folders.pod_logs, folders.nodes, folders.volumes):
         folder.mkdir(parents=True, exist_ok=True)
     # etcd waits for the disk on every write: memory does not make it wait.
     commands.run("mount", "-t", "tmpfs", "tmpfs", str(folders.data))

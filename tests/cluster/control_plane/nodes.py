@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.cluster.control_plane.control_plane import ControlPlane
 from tests.cluster.control_plane.places import NODE_ADDRESSES
 from tests.cluster.control_plane.program import Program
-from tests.cluster.node_agent import commands, pod_network
+from tests.cluster.node_agent import commands, images, pod_network
 from tests.cluster.node_agent.api import Json
 from tests.cluster.node_agent.settings import NodeSettings
 
@@ -56,6 +56,7 @@ class Nodes:
             certificate=str(serving.certificate),
             certificate_key=str(serving.key),
             run_directory=str(self.run_directory / name),
+            pod_logs=str(plane.folders.pod_logs),
             machine_image_entrypoint=(str(Path(sys.executable).with_name("longshore")),),
             capacity=capacity or {"cpu": "8", "memory": "16Gi"},
             labels=labels or {},
@@ -108,6 +109,7 @@ class Nodes:
                 commands.succeeds("runc", "--root", str(root), "delete", "--force", container)
         for address in self._pod_addresses(name):
             commands.succeeds("ip", "netns", "del", address.namespace)
+        images.remove_mounts(self._settings[name])
         if (self.run_directory / name).exists():
             commands.succeeds("umount", "-R", "-l", str(self.run_directory / name))
 

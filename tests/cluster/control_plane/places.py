@@ -39,6 +39,10 @@ class Folders:
         return self.root / "logs"
 
     @property
+    def pod_logs(self) -> Path:
+        return self.logs / "pods"
+
+    @property
     def nodes(self) -> Path:
         return self.root / "nodes"
 

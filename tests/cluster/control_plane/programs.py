@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 
+from tests.cluster.node_agent import commands
 from tests.cluster.tools import build
 
 FROM_DEBIAN = {
     "etcd": "etcd-server",
     "prometheus": "prometheus",
     "runc": "runc",
+    "buildah": "buildah",
     "nft": "nftables",
     "ip": "iproute2",
     "openssl": "openssl",
@@ -34,6 +36,8 @@ def missing(found: dict[str, str]) -> str | None:
     """A sentence that says what to install, or None when nothing is missing."""
     if os.geteuid() != 0:
         return "The cluster tests make network namespaces and run containers: run them as root."
+    if not commands.succeeds("unshare", "--net", "--mount", "true"):
+        return "The cluster tests make namespaces, which this machine does not allow."
     packages = [package for name, package in FROM_DEBIAN.items() if name not in found]
     if packages:
         return f"Install the Debian packages {', '.join(packages)} for the cluster tests."

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.node_agent import commands, log_server
+from tests.cluster.node_agent import commands, images, log_server
 from tests.cluster.node_agent.api import Api, Json
 from tests.cluster.node_agent.devices import Gpus
 from tests.cluster.node_agent.images import ImageStore
@@ -98,7 +98,7 @@ class NodeAgent:
             worker.forget()
         for worker in workers:
             worker.join(STOP_SECONDS)
-        self._node.images.close()
+        images.remove_mounts(self._settings)
         commands.succeeds("umount", "-R", "-l", str(self._run_directory))
         shutil.rmtree(self._run_directory, ignore_errors=True)
 

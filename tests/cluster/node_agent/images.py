@@ -33,11 +33,10 @@ class Image:
 
 @dataclass(slots=True)
 class ImageStore:
-    """Images that were asked for, mounted once each and unmounted by `close`."""
+    """Images that were asked for, mounted once each and unmounted by `remove_mounts`."""
 
     settings: NodeSettings
     _mounted: dict[str, Image] = field(default_factory=dict)
-    _containers: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, reference: str) -> Image:
@@ -55,16 +54,11 @@ class ImageStore:
                 self._mounted[reference] = self._mount(reference)
             return self._mounted[reference]
 
-    def close(self) -> None:
-        """Delete the working containers that the images were mounted through."""
-        for container in self._containers:
-            commands.succeeds("buildah", "rm", container)
-
     def _mount(self, reference: str) -> Image:
+        name = f"{_prefix(self.settings)}{len(self._mounted)}"
         try:
             described = json.loads(commands.run("buildah", "inspect", "--type", "image", reference))
-            container = commands.run("buildah", "from", "--pull-never", reference)
-            self._containers.append(container)
+            container = commands.run("buildah", "from", "--pull-never", "--name", name, reference)
             root = commands.run("buildah", "mount", container)
         except commands.CommandFailed as error:
             message = f'Container image "{reference}" is not present with pull policy of Never'
@@ -78,3 +72,15 @@ class ImageStore:
             working_directory=config.get("WorkingDir") or "/",
             user=config.get("User") or "0",
         )
+
+
+def remove_mounts(settings: NodeSettings) -> None:
+    """Delete the working containers that a node's images are mounted through, its own or not."""
+    listed = commands.run("buildah", "containers", "--format", "{{.ContainerName}}")
+    for name in listed.split():
+        if name.startswith(_prefix(settings)):
+            commands.succeeds("buildah", "rm", name)
+
+
+def _prefix(settings: NodeSettings) -> str:
+    return f"{settings.cluster}-{settings.name}-"

@@ -236,8 +236,17 @@ class PodWorker(threading.Thread):
             self._node.gpus.give_back(container.devices)
         if self._address is not None:
             self._node.network.remove(self._address)
+        self._keep_logs()
         shutil.rmtree(self.directory, ignore_errors=True)
         for root in Path("/sys/fs/cgroup").glob(f"**/longshore-node/{self.object.uid}"):
             commands.succeeds(
                 "find", str(root), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"
             )
+
+    def _keep_logs(self) -> None:
+        if not self._node.settings.pod_logs:
+            return
+        for container in [*self.containers, *self._init_containers]:
+            if container.log_file.exists():
+                name = f"{self.object.namespace}-{self.object.name}-{container.name}.log"
+                shutil.copyfile(container.log_file, Path(self._node.settings.pod_logs) / name)

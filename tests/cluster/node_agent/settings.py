@@ -31,6 +31,9 @@ class NodeSettings:
     run_directory: str
     """Folder on a tmpfs for the pods' files; emptied when the node stops."""
 
+    pod_logs: str = ""
+    """Folder for the logs of containers that are gone; kept nowhere when empty."""
+
     capacity: dict[str, str] = field(default_factory=lambda: {"cpu": "4", "memory": "8Gi"})
     """Capacity and allocatable; extended resources such as nvidia.com/gpu are just numbers."""
 
