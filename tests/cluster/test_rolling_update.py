@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 RATE = 50.0
 BEFORE_SECONDS, AFTER_SECONDS = 2.0, 2.0
+REFUSAL_SECONDS = 4.0
+"""Longer than a new version needs to be noticed and to have settled."""
 
 
 def _installed(cluster: Cluster, namespace: str) -> Serving:
@@ -35,21 +37,28 @@ def _assert_none_lost(fates: list[Fate]) -> None:
     assert {fate.was_kept_alive for fate in fates} == {True, False}
 
 
-def test_new_settings_roll_out_without_a_lost_request(
+def test_new_settings_and_a_new_model_roll_out_without_a_lost_request(
     cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
-    serving = _installed(cluster, namespace)
+    serving = Serving(cluster, namespace, "scale")
+    claim = serving.create_claim()
+    example_models.write_version(claim / example_models.NAME, 1)
+    example_models.write_version(claim / "retrained", 2)
+    serving.release.install(chart_values.serving(replicas=2))
+    serving.wait_until_ready(2)
     old = {pod["metadata"]["uid"] for pod in serving.pods()}
     load = closing.enter_context(serving.load(RATE))
     time.sleep(BEFORE_SECONDS)
-    serving.release.upgrade(chart_values.serving(replicas=2, config={"log_level": "warning"}))
+    settings = {"log_level": "warning"}
+    serving.release.upgrade(chart_values.serving(replicas=2, path="retrained", config=settings))
     serving.wait_until_ready(2)
     time.sleep(AFTER_SECONDS)
     _assert_none_lost(load.stop())
     assert not old & {pod["metadata"]["uid"] for pod in serving.pods()}
+    assert serving.predicted_version() == 2
 
 
-def test_a_new_model_version_on_the_volume_is_swapped_in_without_a_lost_request(
+def test_a_new_version_on_the_volume_is_swapped_in_and_a_bad_one_is_not(
     cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
     serving = Serving(cluster, namespace, "scale")
@@ -60,7 +69,10 @@ def test_a_new_model_version_on_the_volume_is_swapped_in_without_a_lost_request(
     time.sleep(BEFORE_SECONDS)
     example_models.write_version(model, 2)
     cluster.wait_until(lambda: serving.predicted_version() == 2, "version 2 to answer")
-    time.sleep(AFTER_SECONDS)
+    example_models.write_broken_version(model, 3)
+    time.sleep(REFUSAL_SECONDS)
+    assert serving.predicted_version() == 2
+    assert len(serving.ready_pods()) == 2
     _assert_none_lost(load.stop())
 
 

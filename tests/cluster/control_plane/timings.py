@@ -34,7 +34,7 @@ SHORTENED = Timings(
 )
 SHIPPED = Timings(
     autoscaler_sync_seconds=15,
-    scrape_seconds=5,
+    scrape_seconds=15,
     relist_seconds=60,
     node_grace_seconds=50,
     eviction_seconds=300,
