@@ -59,6 +59,9 @@ image-cpu image-gpu: image-%: Dockerfile.%
 image-cpu: ## Build the CPU image; IMAGE_ARGS="--build-arg EXTRAS=onnx,torch" chooses backends
 image-gpu: ## Build the GPU image
 
+image-base: $(VENV)/.dev ## Make a stand-in for the images' base, where no registry is at hand (root, debootstrap)
+	$(BIN)/python -m tests.cluster.tools.base_image $(shell sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile.cpu)
+
 test-image: $(VENV)/.dev ## Build the CPU image and run it as the chart would (root, buildah, runc)
 	$(BIN)/pytest -m image tests/images
 
