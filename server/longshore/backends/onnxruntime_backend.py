@@ -85,7 +85,7 @@ class OnnxRuntimeBackend(FrameworkBackend):
         try:
             arrays = self._run(output_names, feed)
         except InvalidArgument as error:  # an index out of bounds, an image below the kernel's size
-            raise InvalidRequest(f"the model refuses its inputs: {_plain(error)}") from error
+            raise InvalidRequest(f"the model refuses its inputs: {plain(error)}") from error
         except Exception as error:  # onnxruntime has a dozen types, without a base of their own
             raise self.failure(error) from error
         outputs = dict(zip(output_names, arrays, strict=True))
