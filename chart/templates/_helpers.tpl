@@ -21,8 +21,8 @@
 
 {{/* Selectors hold these three alone: what may change never selects. */}}
 {{- define "longshore.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "longshore.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "longshore.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: server
 {{- end }}
 

