@@ -53,37 +53,9 @@ LENGTH_HEADER = {
 
 def openapi_document(model: Model, *, has_repository: bool) -> Schema:
     """Paths and schemas of the inference port, with the tensors of `model` spelled out."""
-    paths = {
-        "/openapi.json": _read("This document"),
-        "/v2": _read("Metadata of the server"),
-        "/v2/health/live": _read("Liveness", has_body_when_unready=True),
-        "/v2/health/ready": _read("Readiness", has_body_when_unready=True),
-        "/v2/models/stats": _read("Statistics of every ready version"),
-        "/v1/models": _read("Names of the models"),
-    }
-    for base in _with_versions(f"/v2/models/{model.name}"):
-        paths[base] = _read("Metadata of the model")
-        paths[f"{base}/ready"] = _read("Readiness of the model")
-        paths[f"{base}/config"] = _read("Triton's model configuration")
-        paths[f"{base}/stats"] = _read("Triton's statistics")
-        paths[f"{base}/infer"] = {"post": _inference()}
-    for base in _with_versions(f"/v1/models/{model.name}"):
-        paths[base] = _read("Readiness in the V1 protocol", has_body_when_unready=True)
-        paths[f"{base}:predict"] = {"post": _prediction()}
+    paths = {**_server_paths(), **_model_paths(model.name)}
     if has_repository:
-        model_path = f"/v2/repository/models/{model.name}"
-        paths["/v2/repository/index"] = {
-            "post": _operation("Versions and their states", {}, *READ_STATUSES)
-        }
-        paths[f"{model_path}/load"] = {
-            "post": _operation("Look at the volume now", {}, *READ_STATUSES)
-        }
-        paths[f"{model_path}/unload"] = {
-            "post": _operation("Stop serving until `load`", {}, *READ_STATUSES)
-        }
-    for path, item in paths.items():
-        if "{version}" in path:
-            item["parameters"] = [VERSION]
+        paths |= _repository_paths(model.name)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -93,6 +65,47 @@ def openapi_document(model: Model, *, has_repository: bool) -> Schema:
         },
         "paths": paths,
         "components": {"schemas": schemas.components(model)},
+    }
+
+
+def _server_paths() -> Schema:
+    return {
+        "/openapi.json": _read("This document"),
+        "/v2": _read("Metadata of the server"),
+        "/v2/health/live": _read("Liveness", has_body_when_unready=True),
+        "/v2/health/ready": _read("Readiness", has_body_when_unready=True),
+        "/v2/models/stats": _read("Statistics of every ready version"),
+        "/v1/models": _read("Names of the models"),
+    }
+
+
+def _model_paths(name: str) -> Schema:
+    paths = {}
+    for base in _with_versions(f"/v2/models/{name}"):
+        paths[base] = _read("Metadata of the model")
+        paths[f"{base}/ready"] = _read("Readiness of the model")
+        paths[f"{base}/config"] = _read("Triton's model configuration")
+        paths[f"{base}/stats"] = _read("Triton's statistics")
+        paths[f"{base}/infer"] = {"post": _inference()}
+    for base in _with_versions(f"/v1/models/{name}"):
+        paths[base] = _read("Readiness in the V1 protocol", has_body_when_unready=True)
+        paths[f"{base}:predict"] = {"post": _prediction()}
+    for path, item in paths.items():
+        if "{version}" in path:
+            item["parameters"] = [VERSION]
+    return paths
+
+
+def _repository_paths(name: str) -> Schema:
+    model = f"/v2/repository/models/{name}"
+    summaries = {
+        "/v2/repository/index": "Versions and their states",
+        f"{model}/load": "Look at the volume now",
+        f"{model}/unload": "Stop serving until `load`",
+    }
+    return {
+        path: {"post": _operation(summary, {}, *READ_STATUSES)}
+        for path, summary in summaries.items()
     }
 
 
