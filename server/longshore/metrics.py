@@ -165,6 +165,42 @@ class ServerMetrics:
         self.model_load_failures = counter(
             "longshore_model_load_failures_total", "Versions that could not be loaded.", by_model
         )
+        # The GPU, from when a model on one is served; what it does not tell has no series.
+        by_device = ("device",)
+        self.device_memory_used = gauge(
+            "longshore_device_memory_used_bytes",
+            "Device memory that the tensors of this process take.",
+            by_device,
+        )
+        self.device_memory_reserved = gauge(
+            "longshore_device_memory_reserved_bytes",
+            "Device memory that the framework keeps, the used part included.",
+            by_device,
+        )
+        self.device_memory_free = gauge(
+            "longshore_device_memory_free_bytes",
+            "Device memory that this process could still take, its limit and others considered.",
+            by_device,
+        )
+        self.device_memory_total = gauge(
+            "longshore_device_memory_total_bytes",
+            "Memory of the device, or the limit that the process was given.",
+            by_device,
+        )
+        self.device_utilization = gauge(
+            "longshore_device_utilization_ratio",
+            "Share of the driver's last sample period in which anything ran on the device (NVML).",
+            by_device,
+        )
+        self.device_throttled = gauge(
+            "longshore_device_throttled",
+            "1 while the clocks are held down by power, thermal or hardware (NVML).",
+            ("device", "reason"),
+        )
+        self.device_lost = gauge(
+            "longshore_device_lost",
+            "1 once the device failed for good as far as this process goes; it then ends.",
+        )
         self.draining = gauge("longshore_draining", "1 from SIGTERM to the end of the process.")
         self.drain_used_ratio = gauge(
             "longshore_drain_used_ratio",

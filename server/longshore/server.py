@@ -22,6 +22,7 @@ from longshore.autoscaling import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.execution.cpu_quota import available_cpus
 from longshore.execution.model_loader import LoadOptions
+from longshore.lifecycle.device_sampler import DeviceSampler
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
@@ -109,6 +110,10 @@ class Server:
         self._management.start()
         _relax_garbage_collector()
         self._metrics.build_info.labels(__version__).set(1)
+        manager = self._manager
+        self._metrics.device_lost.set_function(lambda: float(manager.device_fault is not None))
+        if settings.model.device != "cpu":
+            DeviceSampler(manager, self._metrics).start()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, self._drain.request)
 

@@ -1,4 +1,6 @@
-"""A pod that serves ONNX never pays for importing torch, and the other way round."""
+"""A pod that serves ONNX never pays for importing torch, and the other way round; one on the CPU
+pays for nothing that is for a GPU.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +24,7 @@ repository = ModelRepository(Path(sys.argv[1]), settle_seconds=0)
 options = LoadOptions(cpus=1, calibration_budget_seconds=0)
 warm_up(load_model(artifact, repository.config(), options))
 print(*sorted({"torch", "onnxruntime", "onnx", "kubernetes"} & sys.modules.keys()))
+print(*sorted(name for name in sys.modules if name.startswith("longshore.") and "cuda" in name))
 """
 
 
@@ -37,4 +40,4 @@ def test_serving_a_format_imports_its_own_framework_alone(model, imported):
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(MODELS / model)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert result.stdout.split() == [imported]
+    assert result.stdout.split() == [imported]  # and no module for CUDA

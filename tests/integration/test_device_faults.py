@@ -27,6 +27,7 @@ def test_a_lost_device_is_seen_at_once_and_ends_the_process_with_a_code_of_its_o
     model = identity_model(tmp_path, "lose_device_when: 14\n")
     with ServedProcess(model, version_settle_seconds=0, drain_delay_seconds=3) as server:
         assert infer(server, 1.0)[0] == 200
+        assert server.metric("longshore_device_lost") == 0
 
         status, retry_after, error = infer(server, 14.0)
 
@@ -36,6 +37,7 @@ def test_a_lost_device_is_seen_at_once_and_ends_the_process_with_a_code_of_its_o
         assert ready == 503
         assert json.loads(detail)["problems"] == [error]
         assert server.management("/v2/health/live")[0] == 503
+        assert server.metric("longshore_device_lost") == 1
         assert infer(server, 1.0)[0] == 503, "neighbours are refused, and may ask another pod"
         begun = time.monotonic()
         assert server.wait(timeout_seconds=20) == 3

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from longshore.backends.base import Backend
 from longshore.errors import ModelConfigError, ModelLoadError, ModelNotFound, ModelNotReady
 from longshore.execution.model import Model
 from longshore.execution.model_loader import LoadedModel, LoadOptions, load_model
@@ -71,6 +72,13 @@ class ModelManager:
     def device_fault(self) -> str | None:
         """Why this process cannot use its device any more; read from any thread."""
         return self._load_options.device_health.fault
+
+    @property
+    def backend(self) -> Backend | None:
+        """That of the version that answers by default; read from any thread."""
+        default = self._default
+        model = None if default is None else default.model
+        return None if model is None else model.backend
 
     @property
     def is_loading(self) -> bool:
