@@ -127,3 +127,11 @@ def test_without_buckets_the_longest_of_the_batch_sets_the_length(make_request):
 
     assert batch.concatenate()["x"].tolist() == [[1, 0, 0], [1, 2, 3]]
     assert plan.group({"x": np.zeros((1, 5))}) == plan.group({"x": np.zeros((1, 7))})
+
+
+def test_a_batch_is_halved_by_rows_and_a_request_across_the_middle_is_cut(make_request):
+    first, second = make_request([1, 2, 3]), make_request([4, 5])
+    halves = whole(first, second).halves()
+
+    assert [half.concatenate()["x"].tolist() for half in halves] == [[1, 2], [3, 4, 5]]
+    assert [[part.request for part in half.parts] for half in halves] == [[first], [first, second]]

@@ -41,3 +41,10 @@ def test_one_hiccup_does_not_move_the_expectation_beyond_its_bounds():
     cost.observe(1, 1e6)
 
     assert cost.seconds(1) <= 0.010 * 20
+
+
+def test_a_lower_limit_of_rows_makes_a_row_dearer():
+    cost = CostModel(LINE, max_rows=4)
+    cost.limit_rows(1)
+
+    assert cost.seconds_per_row == pytest.approx(0.010)

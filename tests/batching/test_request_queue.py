@@ -174,3 +174,32 @@ def test_a_closed_queue_hands_out_what_is_left_and_then_ends(clock, make_request
 
     assert queue.take() is not None
     assert queue.take() is None
+
+
+def test_an_instance_at_work_is_given_full_batches_alone(clock, make_request):
+    queue = batched_queue(clock, max_rows=4)
+    assert queue.take_full() is None
+    queue.put(make_request(3))
+    assert queue.take_full() is None
+    queue.put(make_request(3))
+
+    assert parts_of(queue.take_full()) == [(0, 3), (0, 1)]
+    assert queue.take_full() is None
+    assert parts_of(queue.take_now()) == [(1, 3)]
+
+
+def test_an_unbatched_model_is_never_kept_waiting(clock, make_request):
+    queue = RequestQueue(BatchingPolicy(max_rows=8, max_delay_seconds=10.0), clock=clock)
+    queue.put(make_request(1))
+    queue.put(make_request(1))
+
+    assert queue.take_full() is not None
+    assert queue._next_batch()[0] is not None
+
+
+def test_a_lower_limit_holds_for_what_waits_already(clock, make_request):
+    queue = batched_queue(clock, max_rows=8)
+    queue.put(make_request(5))
+    queue.limit_rows(2)
+
+    assert [parts_of(queue.take_now()) for _ in range(3)] == [[(0, 2)], [(2, 4)], [(4, 5)]]

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from longshore.backends.base import Backend, Device
+from longshore.batching.batch import Batch, BatchPart
+from longshore.batching.pending_request import PendingRequest
+from longshore.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory
+from longshore.execution.batch_execution import execute_batch
+from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+
+SPEC = TensorSpec("x", Datatype.FP32, (-1,))
+
+
+class FussyBackend(Backend):
+    """Doubles `x`, after `check` has looked at it."""
+
+    platform = "fussy"
+
+    def __init__(self, check: Callable[[Array], None]) -> None:
+        self.signature = Signature((SPEC,), (TensorSpec("y", Datatype.FP32, (-1,)),))
+        self.device = Device("cpu")
+        self.executed: list[list[float]] = []
+        self.limit: int | None = None
+        self._check = check
+
+    @classmethod
+    def load(cls, artifact, *, config, device, threads):
+        raise NotImplementedError
+
+    def execute(self, inputs, output_names) -> Tensors:
+        self.executed.append(inputs["x"].tolist())
+        self._check(inputs["x"])
+        return {"y": inputs["x"] * 2}
+
+    def limit_rows(self, rows: int) -> None:
+        self.limit = rows
+
+
+@pytest.fixture
+def batch_of():
+    loop = asyncio.new_event_loop()
+
+    def make(*rows: list[float]) -> Batch:
+        requests = [
+            PendingRequest(
+                {"x": np.array(values, np.float32)}, len(values), (), ("y",), arrived=0.0,
+                deadline=9.0, future=loop.create_future(), on_leave=lambda request: None,
+            )
+            for values in rows
+        ]  # fmt: skip
+        return Batch([BatchPart(request, 0, request.rows) for request in requests])
+
+    yield make
+    loop.close()
+
+
+def answers(execution) -> list[object]:
+    """Rows by part, or the type of the error that it got."""
+    return [
+        type(done.result) if isinstance(done.result, Exception) else done.result["y"].tolist()
+        for done in execution.results
+    ]
+
+
+def refusing(error: Exception, when: Callable[[Array], bool]) -> FussyBackend:
+    def check(x: Array) -> None:
+        if when(x):
+            raise error
+
+    return FussyBackend(check)
+
+
+def test_a_batch_is_one_execution(batch_of):
+    backend = refusing(AssertionError(), lambda x: False)
+    execution = execute_batch(backend, batch_of([1], [2, 3]))
+
+    assert answers(execution) == [[2], [4, 6]]
+    assert backend.executed == [[1, 2, 3]]
+    assert execution.rows == 3
+
+
+def test_a_batch_that_fails_is_tried_request_by_request(batch_of):
+    backend = refusing(InferenceFailed("13"), lambda x: 13 in x)
+
+    assert answers(execute_batch(backend, batch_of([1], [13, 2], [3]))) == [
+        [2],
+        InferenceFailed,
+        [6],
+    ]
+
+
+def test_a_batch_that_the_memory_cannot_hold_is_halved_until_it_can(batch_of):
+    backend = refusing(OutOfDeviceMemory("full"), lambda x: len(x) > 2)
+    execution = execute_batch(backend, batch_of([1, 2, 3], [4, 5]))
+
+    rows = {}
+    for done in execution.results:
+        key = done.part.request.rows
+        rows[key] = rows.get(key, []) + done.result["y"].tolist()
+    assert rows == {3: [2, 4, 6], 2: [8, 10]}
+    assert execution.out_of_memory_rows == (5, 3)
+    assert backend.limit == 1, "half of the smallest batch that was too large"
+
+
+def test_a_lone_row_that_the_memory_cannot_hold_is_refused(batch_of):
+    backend = refusing(OutOfDeviceMemory("full"), lambda x: True)
+
+    assert answers(execute_batch(backend, batch_of([1], [2]))) == [OutOfDeviceMemory] * 2
+
+
+def test_a_lost_device_is_not_tried_again(batch_of):
+    backend = refusing(DeviceLost("gone"), lambda x: True)
+
+    assert answers(execute_batch(backend, batch_of([1], [2]))) == [DeviceLost, DeviceLost]
+    assert len(backend.executed) == 1
+
+
+def test_an_unforeseen_error_is_logged_in_full_and_told_in_brief(batch_of, caplog):
+    backend = refusing(ZeroDivisionError("secret path"), lambda x: True)
+    (done,) = execute_batch(backend, batch_of([1])).results
+
+    assert str(done.result) == "the model failed: ZeroDivisionError"
+    assert "secret path" in caplog.text
