@@ -78,7 +78,7 @@ test-cluster-clocks: cluster-tools ## One load step there and back with the ship
 	$(BIN)/python -m tests.cluster.image
 	$(BIN)/pytest -m shipped_clocks tests/cluster --capture no
 
-docs: $(VENV)/.dev ## Bring the tables of the README up to date
+docs: $(VENV)/.dev ## Bring the tables of both READMEs and the chart's schema up to date
 	$(BIN)/python -m tests.contracts.document_tables
 
 bench: $(VENV)/.dev ## Measure against an echo and bare onnxruntime (needs wrk; 20 minutes)

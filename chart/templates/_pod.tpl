@@ -73,9 +73,14 @@ it over. Helm 3 compares manifests instead: what stood in the last one must stan
 {{- end }}
 {{- end }}
 
+{{/* The claim, or the volume block; read-only where its kind can say so and the block does not. */}}
 {{- define "longshore.modelVolume" -}}
 {{- if .Values.model.volume }}
-{{- toYaml .Values.model.volume }}
+{{- $canSay := list "azureFile" "cephfs" "csi" "fc" "gcePersistentDisk" "iscsi" "nfs" "persistentVolumeClaim" "rbd" }}
+{{- range $kind, $source := .Values.model.volume }}
+{{- $isSilent := and (has $kind $canSay) (not (hasKey $source "readOnly")) }}
+{{ dict $kind (ternary (merge (dict "readOnly" true) $source) $source $isSilent) | toYaml }}
+{{- end }}
 {{- else -}}
 persistentVolumeClaim:
   claimName: {{ include "longshore.claimName" . }}

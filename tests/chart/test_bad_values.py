@@ -56,7 +56,7 @@ def refusal(values: dict[str, Any]) -> str:
         ({"device": "tpu"}, ["/device", "'cpu'", "'gpu'"]),
         ({"podDisruptionBudget": {"minAvailable": 0, "maxUnavailable": 0}},
          ["minAvailable 0 and maxUnavailable 0", "set one"]),
-        ({"terminationGracePeriodSeconds": 0}, ["/terminationGracePeriodSeconds"]),
+        ({"terminationGracePeriodSeconds": 0}, ["0 is less", "leave it to the chart"]),
         ({"terminationGracePeriodSeconds": 46}, ["46 is less", "47 s"]),
         ({"config": {"port": 80}}, ["config.port", "ports.http"]),
         ({"config": {"drain_timeout_seconds": 1}}, ["config.request_timeout_seconds"]),

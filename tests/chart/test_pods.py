@@ -45,10 +45,21 @@ def test_a_claim_of_the_charts_own_outlives_the_release():
     assert volume(values, "model")["persistentVolumeClaim"]["claimName"] == f"{FULLNAME}-model"
 
 
-def test_a_volume_block_is_taken_as_it_is():
-    block = {"nfs": {"server": "nfs.example", "path": "/models", "readOnly": True}}
+@pytest.mark.parametrize(
+    ("block", "added"),
+    [
+        ({"nfs": {"server": "nfs.example", "path": "/m"}}, {"readOnly": True}),
+        ({"csi": {"driver": "d", "readOnly": False}}, {}),
+        ({"hostPath": {"path": "/m"}}, {}),
+    ],
+)
+def test_a_volume_block_is_read_only_where_its_kind_can_say_so(
+    block: rendering.Values, added: rendering.Values
+):
+    ((kind, source),) = block.items()
+    found = volume({"model": {"volume": block}}, "model")
 
-    assert volume({"model": {"volume": block}}, "model") == {"name": "model", **block}
+    assert found == {"name": "model", kind: {**source, **added}}
 
 
 def test_the_manifest_is_verified_before_the_server_starts_when_asked():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import helm_python
@@ -48,3 +49,18 @@ def test_the_schema_is_packaged(tmp_path: Path):
     packed = helm_python.Chart.load_archive(Path(archive).read_bytes())
 
     assert packed.schema
+    assert packed.schema["additionalProperties"] is False
+
+
+def test_the_schema_is_closed_in_every_block_of_the_charts_own():
+    def blocks(schema: rendering.Values) -> Iterator[rendering.Values]:
+        if "properties" in schema:
+            yield schema
+            for entry in schema["properties"].values():
+                yield from blocks(entry)
+
+    schema = rendering.chart().schema
+    assert schema is not None
+    found = list(blocks(schema))
+    assert len(found) > 20
+    assert all(block["additionalProperties"] is False for block in found)
