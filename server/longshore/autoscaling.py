@@ -8,10 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from prometheus_client import Counter, Histogram
-
 from longshore.execution.model import Model
 from longshore.metrics import ServerMetrics
+from longshore.tallies import Count, Distribution
 
 OVERHEAD_WEIGHT = 0.2
 LEAST_REQUESTS_PER_SAMPLE = 20
@@ -84,8 +83,8 @@ class ScalingSignal:
         self._inflight = TimeIntegral(clock)
         self._offered = metrics.offered_work_seconds.labels(model_name)
         self._mean_rows = 1.0
-        self._arrivals: dict[tuple[str, str], Counter] = {}
-        self._departures: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._arrivals: dict[tuple[str, str], Count] = {}
+        self._departures: dict[tuple[str, str], tuple[Count, Distribution]] = {}
         self.overhead = overhead or RequestOverhead()
         metrics.inflight_request_seconds.set_function((model_name,), self._inflight.read)
         metrics.inflight_requests.labels(model_name).set_function(lambda: self._inflight.level)

@@ -9,11 +9,9 @@ exist for an autoscaler.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.core import CounterMetricFamily, Metric
-from prometheus_client.registry import Collector
+from longshore.tallies import CountTally, DistributionTally, SampledCounter
 
 PROTOCOLS = ("v2_json", "v2_binary", "v1")
 OUTCOMES = (
@@ -26,36 +24,6 @@ DEFAULT_LATENCY_BUCKETS_SECONDS = (
 BATCH_SIZE_BUCKETS = tuple(float(2**power) for power in range(11))
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
-
-
-class SampledCounter(Collector):
-    """A counter whose value is computed when it is read (the time integral of a level that seldom
-    changes).
-    """
-
-    def __init__(
-        self, name: str, help: str, labels: tuple[str, ...], registry: CollectorRegistry
-    ) -> None:
-        self._name = name
-        self._help = help
-        self._labels = labels
-        self._readers: dict[tuple[str, ...], Callable[[], float]] = {}
-        registry.register(self)
-
-    def set_function(self, labels: tuple[str, ...], read: Callable[[], float]) -> None:
-        """`read` returns the running total for `labels`; it is called from the thread that serves
-        `/metrics`.
-        """
-        self._readers[labels] = read
-
-    def describe(self) -> Iterable[Metric]:
-        return [CounterMetricFamily(self._name, self._help, labels=self._labels)]
-
-    def collect(self) -> Iterator[Metric]:
-        family = CounterMetricFamily(self._name, self._help, labels=self._labels)
-        for labels, read in list(self._readers.items()):
-            family.add_metric(labels, read())
-        yield family
 
 
 class ServerMetrics:
@@ -73,20 +41,23 @@ class ServerMetrics:
         def counter(name: str, help: str, labels: tuple[str, ...]) -> Counter:
             return Counter(name, help, labels, registry=self.registry)
 
+        def tally(name: str, help: str, labels: tuple[str, ...]) -> CountTally:
+            return CountTally(name, help, labels, self.registry)
+
         def gauge(name: str, help: str, labels: tuple[str, ...] = ()) -> Gauge:
             return Gauge(name, help, labels, registry=self.registry)
 
         def histogram(
             name: str, help: str, labels: tuple[str, ...], buckets: tuple[float, ...]
-        ) -> Histogram:
-            return Histogram(name, help, labels, buckets=buckets, registry=self.registry)
+        ) -> DistributionTally:
+            return DistributionTally(name, help, labels, self.registry, buckets=buckets)
 
         # What the autoscaler reads: additive, counted on arrival, refusals included, unbounded.
-        self.requests = counter(
+        self.requests = tally(
             "longshore_requests_total", "Inference requests that arrived, refused ones included.",
             ("model", "version", "protocol"),
         )  # fmt: skip
-        self.offered_work_seconds = counter(
+        self.offered_work_seconds = tally(
             "longshore_offered_work_seconds_total",
             "Capacity of this pod that arriving work asked for, in seconds: rows x calibrated "
             "seconds per row / instances. Its rate is 1 when the pod is exactly full.",
@@ -103,14 +74,14 @@ class ServerMetrics:
         )  # fmt: skip
 
         # What became of the requests.
-        self.responses = counter(
+        self.responses = tally(
             "longshore_responses_total", "Inference requests that were answered, by outcome.",
             ("model", "version", "outcome"),
         )  # fmt: skip
-        self.inferences = counter(
+        self.inferences = tally(
             "longshore_inferences_total", "Rows that the model computed.", by_version
         )
-        self.executions = counter(
+        self.executions = tally(
             "longshore_executions_total",
             "Executions of the model; inferences / executions is the mean batch size.", by_version,
         )  # fmt: skip

@@ -30,7 +30,7 @@ class BatchPart:
         return self.rows == self.request.rows
 
     def inputs(self) -> Tensors:
-        if self.is_whole:
+        if self.stop - self.start == self.request.rows:
             return self.request.inputs
         return {name: array[self.start : self.stop] for name, array in self.request.inputs.items()}
 
@@ -44,14 +44,16 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        return sum(part.rows for part in self.parts)
+        return sum([part.stop - part.start for part in self.parts])
 
     def output_names(self) -> tuple[str, ...]:
         """Every output that one of the requests asked for."""
         first = self.parts[0].request.output_names
-        if all(part.request.output_names == first for part in self.parts):
-            return first
-        return tuple(dict.fromkeys(n for part in self.parts for n in part.request.output_names))
+        for part in self.parts:
+            if part.request.output_names != first:
+                names = (name for other in self.parts for name in other.request.output_names)
+                return tuple(dict.fromkeys(names))
+        return first
 
     def concatenate(self) -> Tensors:
         """The inputs of all parts along axis 0; a lone part is passed on without a copy."""
@@ -80,13 +82,13 @@ class Batch:
         answers = []
         offset = 0
         for part in self.parts:
-            rows_of_part = slice(offset, offset + part.rows)
+            end = offset + part.stop - part.start
             names = part.request.output_names
-            answer = {name: outputs[name][rows_of_part] for name in names}
+            answer = {name: outputs[name][offset:end] for name in names}
             if self.padding is not None:
                 answer = self.padding.trim(answer, part.request.inputs)
             answers.append(answer)
-            offset += part.rows
+            offset = end
         return answers
 
     def halves(self) -> tuple[Batch, Batch]:

@@ -84,7 +84,10 @@ class Model:
     @property
     def is_healthy(self) -> bool:
         """Every instance is able to take work."""
-        return all(instance.is_alive for instance in self._instances)
+        for instance in self._instances:  # noqa: SIM110 (asked for by every request)
+            if not instance.is_alive:
+                return False
+        return True
 
     @property
     def default_timeout_seconds(self) -> float | None:
@@ -105,9 +108,9 @@ class Model:
         """
         if not self.plan.is_batched:
             return 1
-        arrays = iter(inputs.values())
-        rows = len(next(arrays))
-        if any(len(array) != rows for array in arrays):
+        lengths = [len(array) for array in inputs.values()]
+        rows = lengths[0]
+        if len(lengths) > 1 and len(set(lengths)) > 1:
             shapes = ", ".join(f"'{name}' {list(a.shape)}" for name, a in inputs.items())
             raise InvalidRequest(f"all inputs need the same number of rows on axis 0: {shapes}")
         return rows
@@ -217,8 +220,10 @@ class Model:
         statistics.inference_count += execution.rows
         statistics.last_inference_milliseconds = int(time.time() * 1000)
         statistics.compute_infer.add(execution.seconds)
-        for done in execution.results:
-            statistics.queue.add(execution.started - done.part.request.arrived)
+        statistics.queue.add(
+            sum([execution.started - done.part.request.arrived for done in execution.results]),
+            count=len(execution.results),
+        )
 
     def _lower_limit(self, tight: tuple[int, ...]) -> None:
         """The device had no memory for batches of these rows: hand out smaller ones from now on."""

@@ -12,8 +12,8 @@ class Duration:
     count: int = 0
     nanoseconds: int = 0
 
-    def add(self, seconds: float) -> None:
-        self.count += 1
+    def add(self, seconds: float, *, count: int = 1) -> None:
+        self.count += count
         self.nanoseconds += int(seconds * 1e9)
 
 

@@ -157,6 +157,8 @@ def json_output(name: str, array: Array) -> dict[str, Any]:
 
 def json_numbers(array: Array) -> Array:
     """`array` as orjson can write it: C-ordered, in this machine's byte order."""
+    if array.dtype.isnative and array.flags.c_contiguous:
+        return array
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 

@@ -42,9 +42,10 @@ class InferenceRequest:
     (`outputs`).
     """
 
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        return tuple(output.name for output in self.outputs)
+    output_names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.output_names = tuple([output.name for output in self.outputs])
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import re
 import zlib
 
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from longshore.errors import (
     BodyTimeout,
@@ -44,7 +44,7 @@ class BodyReader:
         if declared is not None and int(declared) > self._max_bytes:
             raise self._too_large(f"{int(declared)} bytes")
 
-    async def read(self, headers: dict[bytes, bytes], receive: Receive) -> Body:
+    async def read(self, scope: Scope, receive: Receive) -> Body:
         """The whole body, decompressed.
 
         Raises:
@@ -54,26 +54,33 @@ class BodyReader:
             UnsupportedEncoding: a `Content-Encoding` other than gzip, deflate or identity.
             InvalidRequest: the compressed data is broken.
         """
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestCancelled("the client left")
-        body: Body = message["body"]
-        if message["more_body"]:
-            try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    body = await self._read_rest(body, receive)
-            except TimeoutError:
-                raise BodyTimeout(
-                    f"the body did not arrive within {self._timeout_seconds:g} s"
-                ) from None
+        take_whole = scope.get("take_body")
+        body: Body | None = None if take_whole is None else take_whole()
+        if body is None:
+            body = await self._receive(receive)
         if len(body) > self._max_bytes:
             raise self._too_large(f"{len(body)} bytes")
-        encoding = headers.get(b"content-encoding")
+        encoding = scope["header_map"].get(b"content-encoding")
         if encoding is None:
             return body
         if len(body) < SMALL_BYTES:
             return self._decompress(body, encoding.strip().lower())
         return await asyncio.to_thread(self._decompress, body, encoding.strip().lower())
+
+    async def _receive(self, receive: Receive) -> Body:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestCancelled("the client left")
+        body: Body = message["body"]
+        if not message["more_body"]:
+            return body
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._read_rest(body, receive)
+        except TimeoutError:
+            raise BodyTimeout(
+                f"the body did not arrive within {self._timeout_seconds:g} s"
+            ) from None
 
     async def _read_rest(self, first: Body, receive: Receive) -> bytearray:
         """Grows what it has: joining 100 MB at once would hold up every other client."""

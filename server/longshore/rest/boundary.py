@@ -48,7 +48,9 @@ class ErrorBoundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         scope.setdefault("closes_at", math.inf)
-        headers = scope["header_map"] = dict(scope["headers"])
+        headers = scope.get("header_map")
+        if headers is None:  # not over LimitedProtocol
+            headers = scope["header_map"] = dict(scope["headers"])
         scope["request_id"] = self._request_id(headers)
         scope["must_close"] = self._must_close
         try:

@@ -4,6 +4,7 @@
 - A client that does not read its answers gets no further ones, and is cut off.
 - A connection that the server ends while idle lingers: its next request may be on its way.
 - Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
+- A body that is whole is taken as it is: `scope["take_body"]`, used by `rest.body`.
 - An answer that is whole leaves in one write: `scope["respond"]`, used by `rest.responses`.
 - A request that offers `Upgrade` keeps its body: httptools stops at the end of the head and
   uvicorn drops the rest (Kludex/uvicorn#2722), yet HTTP clients of Java offer h2c by default.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -57,7 +59,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._closes_at = float("inf")
         self._head_bytes = 0
         self._is_in_head = False
-        self._is_priming = False
+        self._dates: tuple[object, bytes] = (None, b"")
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
 
@@ -92,33 +94,25 @@ class LimitedProtocol(HttpToolsProtocol):
             self._check_head()
 
     def on_message_begin(self) -> None:
-        if self._is_priming:
-            return
         self._unset_keepalive_if_required()
         super().on_message_begin()
         self.scope["closes_at"] = self._closes_at  # type: ignore[typeddict-unknown-key]
         self._is_in_head = True
 
-    def on_url(self, url: bytes) -> None:
-        if not self._is_priming:
-            super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._is_priming:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        if self._is_priming:
-            return
         self._is_in_head = False
         self._cancel_head_timer()
-        refusal = self._check_whole_head()
+        header_map = dict(self.headers)
+        refusal = self._check_whole_head(header_map)
         self._head_bytes = 0
         if refusal is not None:
             self._refuse(*refusal)
             return
         super().on_headers_complete()
-        self.scope["respond"] = partial(self._respond, self.cycle)  # type: ignore[typeddict-unknown-key]
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope["header_map"] = header_map
+        scope["take_body"] = partial(_take_whole_body, self.cycle)
+        scope["respond"] = partial(self._respond, self.cycle)
 
     def shutdown(self) -> None:
         """The listener has closed: end the connection after its answer, or when it stays idle."""
@@ -150,13 +144,13 @@ class LimitedProtocol(HttpToolsProtocol):
             return True
         if self.flow.write_paused:
             return False
-        dates = [b"%b: %b\r\n" % header for header in cycle.default_headers]
         closing = b"" if cycle.keep_alive else b"connection: close\r\n"
-        head = (STATUS_LINE[status], *dates, headers, closing, b"\r\n")
+        date = self._date_lines(cycle.default_headers)
         if len(body) < SEPARATE_BYTES:
-            cycle.transport.write(b"".join((*head, body)))
+            whole = (STATUS_LINE[status], date, headers, closing, b"\r\n", body)
+            cycle.transport.write(b"".join(whole))
         else:
-            cycle.transport.write(b"".join(head))
+            cycle.transport.write(b"".join((STATUS_LINE[status], date, headers, closing, b"\r\n")))
             cycle.transport.write(body)
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
@@ -166,22 +160,26 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle.on_response()
         return True
 
+    def _date_lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """uvicorn's own headers as lines; it makes a new list of them once a second."""
+        if self._dates[0] is not headers:
+            self._dates = (headers, b"".join([b"%b: %b\r\n" % header for header in headers]))
+        return self._dates[1]
+
     def _close_idle(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
         elif not self._is_in_head:
             self.transport.close()
 
-    def _check_whole_head(self) -> tuple[int, str] | None:
+    def _check_whole_head(self, header_map: dict[bytes, bytes]) -> tuple[int, str] | None:
         """Why a head that arrived whole is refused (RFC 9112, section 3.2: `Host`), or `None`."""
         limit = self.limits.max_header_bytes
         if self._head_bytes > limit:
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > limit:
                 return 431, f"the head exceeds {limit} bytes"
-        if self.parser.get_http_version() == "1.1" and not any(
-            name == b"host" for name, _ in self.headers
-        ):
+        if b"host" not in header_map and self.parser.get_http_version() == "1.1":
             return 400, "the request has no Host header"
         return None
 
@@ -228,15 +226,44 @@ class LimitedProtocol(HttpToolsProtocol):
             for name, value in self.headers
             if name in (b"content-length", b"transfer-encoding")
         ]
-        self.parser = httptools.HttpRequestParser(self)
+        callbacks = _LateCallbacks(self)
+        self.parser = httptools.HttpRequestParser(callbacks)
         if framing:
             self.cycle.more_body = True
             self.cycle.message_event.clear()
-            self._is_priming = True
             self.parser.feed_data(b"\r\n".join([b"POST / HTTP/1.1", *framing, b"", b""]))
-            self._is_priming = False
+        callbacks.are_heard = True
         if rest:
             self.data_received(rest)
+
+
+def _take_whole_body(cycle: RequestResponseCycle) -> bytearray | None:
+    """The body, once and without copying it, when all of it is there; what `cycle.receive` does
+    for its first message."""
+    if cycle.more_body or cycle.disconnected or cycle.response_complete:
+        return None
+    body = cycle.body
+    cycle.body = bytearray()
+    cycle.message_event.clear()
+    return body
+
+
+class _LateCallbacks:
+    """The parser's callbacks of `protocol`, unheard while the parser is told how a body is framed
+    whose head was parsed before."""
+
+    def __init__(self, protocol: LimitedProtocol) -> None:
+        self._protocol = protocol
+        self.are_heard = False
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        callback = getattr(self._protocol, name)
+
+        def late(*arguments: bytes) -> None:
+            if self.are_heard:
+                callback(*arguments)
+
+        return late
 
 
 def limited_protocol(limits: ConnectionLimits) -> type[LimitedProtocol]:

@@ -82,7 +82,7 @@ class InferenceEndpoint:
         self._signal.arrive(model.version, wire.label(headers))
         outcome = "cancelled"
         try:
-            answer = await self._infer(model, wire, headers, receive, arrived)
+            answer = await self._infer(model, wire, scope, receive, arrived)
             outcome = "success"
         except LongshoreError as error:
             outcome = error.outcome
@@ -116,16 +116,17 @@ class InferenceEndpoint:
         self,
         model: Model,
         wire: Wire,
-        headers: dict[bytes, bytes],
+        scope: Scope,
         receive: Receive,
         arrived: float,
     ) -> Answer:
+        headers: dict[bytes, bytes] = scope["header_map"]
         rows: int | None = None
         try:
             deadline = arrived + self._timeout_seconds(model, headers)
             self._body_reader.refuse_if_too_large(headers)
             model.refuse_if_full(deadline)
-            body = await self._body_reader.read(headers, receive)
+            body = await self._body_reader.read(scope, receive)
             if len(body) < LARGE_BODY_BYTES:
                 request = wire.decode(body, headers, model.signature)
             else:  # elsewhere, so that other clients are not kept waiting

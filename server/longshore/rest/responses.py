@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -80,13 +81,14 @@ async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
 
 
 def _header_lines(answer: Answer, request_id: bytes) -> bytes:
-    own = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
-    return b"%bcontent-length: %d\r\nx-request-id: %b\r\n%b" % (
-        own,
+    return b"%bcontent-length: %d\r\nx-request-id: %b\r\n" % (
+        _lines(answer.headers),
         len(answer.body),
         request_id,
-        _SECURITY_LINES,
     )
 
 
-_SECURITY_LINES = b"".join([b"%b: %b\r\n" % header for header in SECURITY_HEADERS])
+@lru_cache(maxsize=256)
+def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """These headers and those of every answer."""
+    return b"".join([b"%b: %b\r\n" % header for header in (*headers, *SECURITY_HEADERS)])
