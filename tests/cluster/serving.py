@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.cluster import example_models, pods
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.helm import Helm, Release
-from tests.cluster.http_exchange import Answer, Connection, get, post
+from tests.cluster.http_exchange import Answer, Connection, ConnectionBroke, get, post
 from tests.cluster.load_client import LoadClient, Target
 from tests.cluster.node_agent.api import Json
 
@@ -105,13 +106,18 @@ class Serving:
         """The version that answers through the Service, or None when none does."""
         try:
             answer = self.predict()
-        except OSError:
+        except (OSError, ConnectionBroke):
             return None
         return example_models.answered_version(answer.body) if answer.status == 200 else None
 
-    def load(self, rate: float, *, fresh_share: float = 0.3) -> LoadClient:
-        """A steady load on the Service, for a `with` statement or an ExitStack."""
-        return LoadClient(self.target(), rate, fresh_share=fresh_share)
+    def load(self, rate: float, **options: Any) -> LoadClient:
+        """A steady load on the Service, for a `with` statement or an ExitStack.
+
+        It begins once the Service answers, which is a moment after its first pod is ready. The
+        options are LoadClient's.
+        """
+        self.cluster.wait_until(lambda: self.predicted_version() is not None, "the first answer")
+        return LoadClient(self.target(), rate, **options)
 
 
 def ask(host: str, port: int, request: bytes) -> Answer:

@@ -18,7 +18,7 @@ import pytest
 from tests.cluster import chart_values, example_models, rules, timeline
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
-from tests.cluster.load_client import Fate, LoadClient, Summary
+from tests.cluster.load_client import Fate, Summary
 from tests.cluster.node_agent import quantities
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
@@ -72,8 +72,7 @@ def test_a_fivefold_step_in_requests_is_followed_up_and_back(
         requests_per_second=TARGET, config={"connection_max_age_seconds": 4}
     )
     serving = _install(cluster, namespace, values, layers=0)
-    client = LoadClient(serving.target(), LOW, fresh_share=0.2, kept_connections=32)
-    load = closing.enter_context(client)
+    load = closing.enter_context(serving.load(LOW, fresh_share=0.2, kept_connections=32))
     watch = closing.enter_context(Timeline(serving, load))
     _wait_for_metric(cluster, namespace, "requests per second")
     time.sleep(WINDOW_SECONDS)
