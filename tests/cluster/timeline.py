@@ -84,7 +84,7 @@ def draw(timeline: Timeline, fates: list[Fate], path: Path, *, title: str) -> No
     times = [sample.at for sample in timeline.samples]
     replicas.step(times, [sample.desired for sample in timeline.samples], "--", where="post")
     replicas.step(times, [sample.ready for sample in timeline.samples], where="post")
-    replicas.legend(["wanted by the autoscaler", "ready"], loc="upper right")
+    replicas.legend(["wanted by the autoscaler", "ready"], loc="upper left")
     replicas.set_ylabel("replicas")
     points = _percentiles(fates)
     latency.plot([at for at, _ in points], [1000 * seconds for _, seconds in points])
