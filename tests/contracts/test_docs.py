@@ -55,6 +55,7 @@ def test_ci_runs_the_commands_of_the_readme():
 def test_make_help_tells_of_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
-    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert {line.split()[0] for line in told.stdout.splitlines()} == targets
