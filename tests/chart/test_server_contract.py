@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+import longshore
 from longshore.settings import Settings, load_settings
 from tests.attacks.served_process import ServedProcess
 from tests.chart import rendering
@@ -65,6 +67,17 @@ def test_the_budgets_count_on_the_servers_own_defaults(tmp_path: Path):
     }
 
     assert rendering.pod_spec({"config": said}) == rendering.pod_spec({})
+
+
+def test_the_chart_asks_for_the_images_that_this_tree_builds():
+    assert rendering.chart().metadata["appVersion"] == longshore.__version__
+    for device in ("cpu", "gpu"):
+        dockerfile = (rendering.CHART.parent / f"Dockerfile.{device}").read_text("utf-8")
+        users = re.findall(r"^USER (\d+)", dockerfile, re.MULTILINE)
+        assert int(users[-1]) == rendering.pod_spec({})["securityContext"]["runAsUser"]
+        assert 'ENTRYPOINT ["longshore"]' in dockerfile
+        image = rendering.server({"device": device})["image"]
+        assert image == f"longshore:{longshore.__version__}-{device}"
 
 
 @pytest.fixture(scope="module")
