@@ -118,6 +118,21 @@ def test_a_request_nobody_waits_for_is_skipped(clock, make_request):
     assert queue.pending_rows == 0
 
 
+def test_one_nobody_waits_for_is_left_out_between_two_that_are_wanted(clock, make_request):
+    queue = batched_queue(clock)
+    first, abandoned, expired, last = requests = [
+        make_request(2), make_request(2), make_request(2, deadline=0.5), make_request(2),
+    ]  # fmt: skip
+    for request in requests:
+        queue.put(request)
+    abandoned.future.cancel()
+    clock.advance(0.6)
+
+    assert [part.request for part in queue.take_now().parts] == [first, last]
+    assert expired.rows_taken == 0
+    assert queue.pending_rows == 0
+
+
 def test_an_expired_request_never_reaches_the_device(clock, make_request):
     queue = batched_queue(clock)
     queue.put(make_request(1, deadline=0.5))
@@ -193,8 +208,8 @@ def test_an_unbatched_model_is_never_kept_waiting(clock, make_request):
     queue.put(make_request(1))
     queue.put(make_request(1))
 
-    assert queue.take_full() is not None
-    assert queue._next_batch()[0] is not None
+    assert len(queue.take_full().parts) == 1
+    assert len(queue._next_batch()[0].parts) == 1
 
 
 def test_a_lower_limit_holds_for_what_waits_already(clock, make_request):
