@@ -69,6 +69,10 @@ class ServedProcess:
         return int(children.read_text().split()[0])
 
     @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
