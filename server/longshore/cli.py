@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from longshore import __version__
@@ -45,7 +47,12 @@ def _serve(options: argparse.Namespace) -> int:
     configure_logging(settings.log.log_level, settings.log.log_format)
     for name, meant in misspelt_variables(os.environ).items():
         logger.warning("%s sets nothing; did you mean %s?", name, meant)
+    # Process 1 would ignore the signal until the server has set its own handler.
+    signal.signal(signal.SIGTERM, _stop_early)
     # uvloop, starlette and numpy take a noticeable part of a second: not for --help.
+    from longshore.lifecycle.memory import use_one_arena
+
+    use_one_arena()
     import uvloop
 
     from longshore.server import DEVICE_LOST, Server
@@ -59,6 +66,10 @@ def _serve(options: argparse.Namespace) -> int:
         return code
 
     return uvloop.run(run())
+
+
+def _stop_early(signal_number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import threading
@@ -85,9 +86,18 @@ class Server:
             await self._serve()
         finally:
             is_clean = await self._shutdown()
+        code = CLEAN if is_clean else WORK_UNDONE
         if self._manager.device_fault is not None:
-            return DEVICE_LOST
-        return CLEAN if is_clean else WORK_UNDONE
+            code = DEVICE_LOST
+        if self._manager.running_loads:
+            self._leave_at_once(code)
+        return code
+
+    def _leave_at_once(self, code: int) -> None:
+        """A load cannot be interrupted, and the interpreter would wait for its thread."""
+        logger.info("stopped while a model was being loaded")
+        logging.shutdown()
+        os._exit(code)
 
     async def _startup(self) -> None:
         """Open both ports, then begin to load: probes and scrapes are answered meanwhile."""
@@ -120,7 +130,9 @@ class Server:
     async def _serve(self) -> None:
         ticking = asyncio.create_task(self._tick())
         watcher = VersionWatcher(
-            self._manager, poll_seconds=self._settings.lifecycle.model_poll_seconds
+            self._manager,
+            Path(self._settings.model.model_path),
+            poll_seconds=self._settings.lifecycle.model_poll_seconds,
         )
         watching = asyncio.create_task(watcher.run())
         try:
@@ -137,18 +149,30 @@ class Server:
         stop_new_connections(self._listener)
         await asyncio.sleep(ACCEPT_SECONDS)
         self._http.should_exit = True
-        await self._http_task
+        is_clean = await self._drain.wait_for(self._http_task, timeout)
+        if not is_clean:
+            await self._cut_short(time.monotonic() - started)
         left = max(0.0, timeout - (time.monotonic() - started))
-        is_clean = await self._manager.close(left)
-        if not is_clean or self._signal.inflight:
-            logger.error(
-                "stopped before all work was done: requests=%d timeout_s=%g",
-                self._signal.inflight,
-                timeout,
-            )
+        is_clean &= await self._manager.close(left)
         self._management.stop()
         logger.info("stopped")
         return is_clean
+
+    async def _cut_short(self, waited_seconds: float) -> None:
+        """Say what was waited for in vain, and answer 503: better than a broken connection."""
+        state = self._http.server_state
+        logger.error(
+            "not waiting any longer for work to end: waited_s=%.1f requests=%d connections=%d %s",
+            waited_seconds,
+            self._signal.inflight,
+            len(state.connections),
+            self._manager.describe_work(),
+        )
+        for task in list(state.tasks):
+            task.cancel()
+        await asyncio.sleep(ACCEPT_SECONDS)
+        self._http.force_exit = True
+        await asyncio.wait({self._http_task}, timeout=1.0)
 
     async def _tick(self) -> None:
         while True:
@@ -210,7 +234,6 @@ class Server:
             app,
             http=limited_protocol(limits),
             timeout_keep_alive=http.keep_alive_seconds,
-            timeout_graceful_shutdown=int(self._settings.lifecycle.drain_timeout_seconds),
             ssl_certfile=http.tls_cert_file or None,
             ssl_keyfile=http.tls_key_file or None,
         )

@@ -29,8 +29,13 @@ class ServedProcess:
     """Runs until `stop`; a context manager that kills what is left."""
 
     def __init__(self, model: Path, **options: object) -> None:
+        """`options` are settings, and: `is_first_process`, in a namespace of its own; `program`,
+        arguments of Python in place of `-m longshore.cli`.
+        """
         self.port, self.management_port = free_port(), free_port()
         self._is_first = bool(options.pop("is_first_process", False))
+        program = options.pop("program", ("-m", "longshore.cli"))
+        assert isinstance(program, tuple)
         self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - `stop` closes it
         self._whole_log = ""
         settings = {
@@ -43,7 +48,7 @@ class ServedProcess:
             "drain-delay-seconds": 0,
             **{name.replace("_", "-"): value for name, value in options.items()},
         }
-        command = [sys.executable, "-m", "longshore.cli", "serve", str(model)]
+        command = [sys.executable, *program, "serve", str(model)]
         command += [f"--{name}={value}" for name, value in settings.items()]
         if self._is_first:
             command = ["unshare", "--pid", "--fork", "--mount-proc", *command]
@@ -95,7 +100,18 @@ class ServedProcess:
         return self._whole_log
 
     def terminate(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
+        self.signal("SIGTERM")
+
+    def signal(self, name: str) -> None:
+        os.kill(self.pid, signal.Signals[name])
+
+    def has_started(self) -> bool:
+        """Whether Python runs and has set a handler of SIGTERM (proc(5), SigCgt)."""
+        with contextlib.suppress(OSError, IndexError):
+            status = Path(f"/proc/{self.pid}/status").read_text()
+            caught = re.search(r"SigCgt:\s+([0-9a-f]+)", status)
+            return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+        return False
 
     def wait(self, timeout_seconds: float = 30.0) -> int:
         """The exit code."""

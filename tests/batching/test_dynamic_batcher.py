@@ -114,3 +114,21 @@ async def test_a_listener_hears_of_every_request(clock):
     submit(batcher, clock)
 
     assert heard == [True]
+
+
+async def test_when_many_clients_leave_the_queue_is_held_as_short_as_they_would_wait(clock):
+    batcher = make_batcher(clock, max_wait_seconds=60.0)
+    pending = [submit(batcher, clock) for _ in range(9)]
+    clock.advance(0.2)
+    fresh = submit(batcher, clock)
+    clock.advance(0.1)
+    for request in pending[:5]:
+        request.abandon()
+    await asyncio.sleep(0)
+
+    for request in pending[5:]:
+        assert isinstance(request.future.exception(), QueueFull)
+    assert not fresh.future.done()
+    submit(batcher, clock)
+    with pytest.raises(QueueFull, match=r"exceeds the 0.15 s allowed"):
+        submit(batcher, clock)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from longshore.batching.client_patience import ClientPatience
 from longshore.batching.cost import CostModel
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import RequestQueue
@@ -51,6 +52,7 @@ class DynamicBatcher:
         self._clock = clock
         self._on_put = on_put
         self._rows_inside = 0
+        self.patience = ClientPatience(clock)
         self._loop = asyncio.get_running_loop()
         self._idle_waiters: list[asyncio.Event] = []
 
@@ -81,10 +83,15 @@ class DynamicBatcher:
         """Raise before any work is spent on a request that could not be answered in time.
 
         Raises:
-            QueueFull: the expected wait exceeds the bound of the queue or the deadline.
+            QueueFull: the expected wait exceeds the bound of the queue, the deadline, or what
+                clients were seen to wait.
         """
         wait = self.expected_wait_seconds()
-        patience = min(self._bounds.max_wait_seconds, WAIT_SHARE * (deadline - self._clock()))
+        patience = min(
+            self._bounds.max_wait_seconds,
+            self.patience.seconds,
+            WAIT_SHARE * (deadline - self._clock()),
+        )
         if wait > patience > 0:
             raise QueueFull(
                 f"the expected wait of {wait:.3g} s exceeds the {patience:.3g} s allowed",
@@ -135,6 +142,18 @@ class DynamicBatcher:
 
     def _release(self, request: PendingRequest) -> None:
         self._rows_inside -= request.rows
+        if request.future.cancelled():
+            if self.patience.note_left(self._clock() - request.arrived):
+                self._loop.call_soon(self._refuse_stale)
+        else:
+            self.patience.note_answered()
         if self._rows_inside == 0:
             for waiter in self._idle_waiters:
                 waiter.set()
+
+    def _refuse_stale(self) -> None:
+        """Refuse those who have waited longer than clients do: they are about to leave."""
+        oldest = self._clock() - self.patience.seconds
+        for request in self.queue.waiting():
+            if request.arrived < oldest:
+                request.fail(QueueFull("it would have waited longer than clients do"))

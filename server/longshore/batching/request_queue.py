@@ -97,6 +97,11 @@ class RequestQueue:
             self._is_closed = True
             self._changed.notify_all()
 
+    def waiting(self) -> list[PendingRequest]:
+        """Requests of which nothing was handed to an instance yet."""
+        with self._changed:
+            return [r for group in self._groups.values() for r in group if r.started is None]
+
     def drop_abandoned(self) -> int:
         """Forget requests that nobody waits for; returns how many.
 

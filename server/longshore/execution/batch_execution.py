@@ -57,8 +57,13 @@ class BegunBatch:
         self.started = clock()
         try:
             self._begun = backend.begin(batch.concatenate(), batch.output_names())
-        except Exception as error:
+        except BaseException as error:  # SystemExit too, which would end the thread unheard
             self._begun = _public(error)
+
+    def fail(self, error: LongshoreError) -> Execution:
+        """What its requests get when nobody will finish it."""
+        results = [PartResult(part, error) for part in self._batch.parts]
+        return Execution(results, self._batch.rows, self.started, self._clock() - self.started)
 
     def finish(self, *, idle_since: float = 0.0) -> Execution:
         """Wait for the outputs. The device worked on this batch from `idle_since` (the end of the
@@ -93,7 +98,7 @@ def _results(
     else:
         try:
             answers = batch.split(begun())
-        except Exception as raised:
+        except BaseException as raised:
             error = _public(raised)
         else:
             pairs = zip(batch.parts, answers, strict=True)
@@ -124,12 +129,12 @@ def _run(backend: Backend, batch: Batch, tight: list[int]) -> list[PartResult]:
     begun: Begun | LongshoreError
     try:
         begun = backend.begin(batch.concatenate(), batch.output_names())
-    except Exception as error:
+    except BaseException as error:
         begun = _public(error)
     return _results(backend, batch, begun, tight)
 
 
-def _public(error: Exception) -> LongshoreError:
+def _public(error: BaseException) -> LongshoreError:
     """An error whose message may go to the client; anything unforeseen is logged in full."""
     if isinstance(error, LongshoreError):
         return error

@@ -48,6 +48,7 @@ class Model:
         self._loaded = loaded
         self._max_rows = loaded.plan.max_batch_size
         self._memory_notes: tuple[str, ...] = ()
+        self._fault: str | None = None
         self._clock = clock
         self._has_static_shape = all(-1 not in s.shape[1:] for s in self.signature.inputs)
         self._queue = RequestQueue(_policy(loaded, max_queue_delay_seconds), clock=clock)
@@ -68,9 +69,6 @@ class Model:
             on_put=self._instances[0].notify if self.plan.is_inline else None,
         )
         self._sweeper: asyncio.TimerHandle | None = None
-        metrics.pending_requests.labels(self.name, self.version).set_function(
-            lambda: len(self._queue)
-        )
 
     @property
     def backend(self) -> Backend:
@@ -82,12 +80,18 @@ class Model:
         return str(self.backend.platform)
 
     @property
-    def is_healthy(self) -> bool:
-        """Every instance is able to take work."""
-        for instance in self._instances:  # noqa: SIM110 (asked for by every request)
-            if not instance.is_alive:
-                return False
-        return True
+    def fault(self) -> str | None:
+        """Why this model cannot answer any more, for good; asked for each request."""
+        return self._fault
+
+    @property
+    def queued_requests(self) -> int:
+        return len(self._queue)
+
+    @property
+    def rows_inside(self) -> int:
+        """Rows admitted and not yet answered, waiting or running."""
+        return self._batcher.rows_inside
 
     @property
     def default_timeout_seconds(self) -> float | None:
@@ -241,6 +245,9 @@ class Model:
     def _sweep(self) -> None:
         if len(self._queue):
             self._queue.drop_abandoned()
+        self._batcher.patience.relax()
+        if not all(instance.is_alive for instance in self._instances):
+            self._fault = "an instance has ended"
         loop = asyncio.get_running_loop()
         self._sweeper = loop.call_later(DROP_INTERVAL_SECONDS, self._sweep)
 

@@ -12,9 +12,13 @@ from typing import Protocol
 
 from longshore.backends.base import Backend
 from longshore.batching.request_queue import RequestQueue
+from longshore.errors import InferenceFailed
 from longshore.execution.batch_execution import BegunBatch, Execution, Observer, execute_batch
 
 logger = logging.getLogger(__name__)
+
+RESTART_PAUSE_SECONDS = 0.1
+"""Before an instance that failed begins again, so that a fault that stays does not eat the CPU."""
 
 
 class Executor(Protocol):
@@ -51,7 +55,8 @@ class ModelInstance:
         self._observe = observe
         self._clock = clock
         self._idle_since = 0.0
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._in_flight: deque[BegunBatch] = deque()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -67,9 +72,28 @@ class ModelInstance:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
+    def _run(self) -> None:
+        """Work until the queue is closed. What escapes costs the batches in flight, and no more:
+        the instance starts anew.
+        """
+        while True:
+            try:
+                return self._work()
+            except BaseException:
+                logger.critical("instance failed, starting anew: name=%s", self._thread.name,
+                                exc_info=True)  # fmt: skip
+                self._give_up()
+                time.sleep(RESTART_PAUSE_SECONDS)
+
+    def _give_up(self) -> None:
+        error = InferenceFailed("the instance that ran the model failed")
+        while self._in_flight:
+            execution = self._in_flight.popleft().fail(error)
+            self._loop.call_soon_threadsafe(deliver, execution, self._observe)
+
     def _work(self) -> None:
         """Keep up to `pipeline_depth` batches in flight; a second one only when it is full."""
-        in_flight: deque[BegunBatch] = deque()
+        in_flight = self._in_flight
         while True:
             batch = self._queue.take_full() if in_flight else self._queue.take()
             if batch is not None:
@@ -79,7 +103,8 @@ class ModelInstance:
             elif not in_flight:
                 return
             del batch
-            self._finish(in_flight.popleft())
+            self._finish(in_flight[0])
+            in_flight.popleft()
 
     def _finish(self, begun: BegunBatch) -> None:
         execution = begun.finish(idle_since=self._idle_since)

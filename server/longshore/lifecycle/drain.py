@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from longshore.metrics import ServerMetrics
 
@@ -37,11 +38,14 @@ class DrainController:
         metrics.drain_used_ratio.set_function(self._used_ratio)
         self._begun = asyncio.Event()
         self._hastened = asyncio.Event()
+        """Set by every signal after the first; cleared when a wait begins that it may cut short."""
 
     def request(self) -> None:
-        """Begin to drain; asked a second time, skip what is left of the delay."""
+        """Begin to drain; asked again, cut short what is waited for: first the delay, then the
+        requests in flight.
+        """
         if self.is_draining:
-            logger.info("second stop signal: the drain delay is cut short")
+            logger.info("another stop signal: not waiting any longer")
             self._hastened.set()
             return
         logger.info("draining: accepting for another %g s", self._delay_seconds)
@@ -55,10 +59,18 @@ class DrainController:
 
     async def wait_delay(self) -> None:
         """Return after the drain delay, or at once when hastened."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._hastened.wait(), self._delay_seconds)
-        except TimeoutError:
-            return
+        self._hastened.clear()
+
+    async def wait_for(self, task: asyncio.Task[None], timeout_seconds: float) -> bool:
+        """Whether `task` has ended, within the time given and before another signal."""
+        hastened = asyncio.create_task(self._hastened.wait())
+        await asyncio.wait(
+            {task, hastened}, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        hastened.cancel()
+        return task.done()
 
     def _used_ratio(self) -> float:
         if not self.is_draining:

@@ -11,11 +11,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from longshore.backends.base import Backend
 from longshore.errors import ModelConfigError, ModelLoadError, ModelNotFound, ModelNotReady
 from longshore.execution.model import Model
 from longshore.execution.model_loader import LoadedModel, LoadOptions, load_model
+from longshore.lifecycle.memory import give_back_memory
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.warmup import warm_up
@@ -24,6 +26,9 @@ from longshore.repository.layout import Artifact, ModelRepository
 from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class ModelManager:
         self._unloading: set[asyncio.Task[None]] = set()
         self._refreshing = asyncio.Lock()
         self._is_held = False
+        self.running_loads = 0
+        """Threads at work on a load, those of a load that nobody waits for any more included."""
 
     @property
     def is_ready(self) -> bool:
@@ -109,10 +116,8 @@ class ModelManager:
         if served is None:
             raise self._absent(version)
         if served.model is None or not served.is_ready:
-            because = f": {served.reason}" if served.reason else ""
-            raise ModelNotReady(
-                f"model '{name}' version {served.version} is {served.state}{because}"
-            )
+            because = served.problem or f"version {served.version} is {served.state}"
+            raise ModelNotReady(f"model '{name}' is not ready: {because}")
         return served.model
 
     def _absent(self, version: str | None) -> ModelNotFound | ModelNotReady:
@@ -126,13 +131,19 @@ class ModelManager:
 
     def describe_problems(self) -> list[str]:
         """Why something is not served, a sentence for each reason."""
-        failed = [
-            f"version {served.version} {served.state}: {served.reason}"
-            for served in list(self.versions.values())
-            if served.reason
-        ]
+        failed = [served.problem for served in list(self.versions.values())]
         lost = [f"the device is lost: {self.device_fault}"] if self.device_fault else []
-        return lost + failed + list(self.problems)
+        return lost + [problem for problem in failed if problem] + list(self.problems)
+
+    def describe_work(self) -> str:
+        """What is being computed, as facts for a log line."""
+        facts = [
+            f"version_{served.version}_queued={served.model.queued_requests} "
+            f"version_{served.version}_rows_inside={served.model.rows_inside}"
+            for served in self.versions.values()
+            if served.model is not None
+        ]
+        return " ".join(facts) or "no model"
 
     async def refresh(self) -> None:
         """Look at the volume and bring what is served in line with it.
@@ -187,12 +198,13 @@ class ModelManager:
         previous = self.versions.get(artifact.version)
         if previous is None or not previous.is_ready:
             self.versions[artifact.version] = served
-        self._metrics.create_version(self.name, artifact.version)
+        self._create_metrics(artifact.version)
         logger.info("loading model: name=%s version=%s", self.name, artifact.version)
         try:
-            loaded = await asyncio.to_thread(load_model, artifact, config, self._load_options)
+            loaded = await self._on_thread(load_model, artifact, config, self._load_options)
             served.move(ModelState.WARMING)
-            warmup_seconds = await asyncio.to_thread(warm_up, loaded)
+            warmup_seconds = await self._on_thread(warm_up, loaded)
+            await asyncio.to_thread(give_back_memory)
         except (ModelLoadError, ModelConfigError) as error:
             self._fail(served, str(error))
         except Exception as error:
@@ -203,6 +215,31 @@ class ModelManager:
             self.versions[artifact.version] = served
             if previous is not None and previous.state is ModelState.READY:
                 self._start_unloading(previous, self._serving_options.unload_timeout_seconds)
+
+    async def _on_thread(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def run() -> T:
+            try:
+                return step(*args, **kwargs)
+            finally:
+                self.running_loads -= 1
+
+        self.running_loads += 1
+        return await asyncio.to_thread(run)
+
+    def _create_metrics(self, version: str) -> None:
+        """Gauges are read through this manager: a model that they held would never be freed."""
+
+        def readiness() -> float:
+            served = self.versions.get(version)
+            return float(served is not None and served.is_ready and self.device_fault is None)
+
+        def pending() -> float:
+            served = self.versions.get(version)
+            return 0.0 if served is None or served.model is None else served.model.queued_requests
+
+        self._metrics.create_version(self.name, version)
+        self._metrics.model_ready.labels(self.name, version).set_function(readiness)
+        self._metrics.pending_requests.labels(self.name, version).set_function(pending)
 
     def _fail(self, served: ServedVersion, reason: str) -> None:
         served.move(ModelState.FAILED, reason)
@@ -231,7 +268,6 @@ class ModelManager:
         metrics.model_load_duration_seconds.labels(*labels).set(loaded.load_seconds)
         metrics.model_calibration_duration_seconds.labels(*labels).set(loaded.calibration_seconds)
         metrics.model_warmup_duration_seconds.labels(*labels).set(warmup_seconds)
-        metrics.model_ready.labels(*labels).set(1)
         logger.info(
             "model ready: name=%s version=%s load_s=%.3f calibration_s=%.3f warmup_s=%.3f %s",
             *labels,
@@ -257,8 +293,6 @@ class ModelManager:
 
     def _start_unloading(self, served: ServedVersion, timeout_seconds: float) -> None:
         served.move(ModelState.DRAINING)
-        if self.versions.get(served.version) is served:
-            self._metrics.model_ready.labels(self.name, served.version).set(0)
         task = asyncio.get_running_loop().create_task(self._unload(served, timeout_seconds))
         self._unloading.add(task)
         task.add_done_callback(self._unloading.discard)
@@ -268,6 +302,7 @@ class ModelManager:
         ended = await served.model.close(timeout_seconds)
         served.model = None
         served.move(ModelState.UNLOADED)
+        await asyncio.to_thread(give_back_memory)
         event = "model unloaded" if ended else "model unloaded with work unfinished"
         logger.info("%s: name=%s version=%s", event, self.name, served.version)
 

@@ -24,7 +24,14 @@ class ServedVersion:
 
     @property
     def is_ready(self) -> bool:
-        return self.state is ModelState.READY and self.model is not None and self.model.is_healthy
+        return self.state is ModelState.READY and self.model is not None and not self.model.fault
+
+    @property
+    def problem(self) -> str | None:
+        """Why it does not answer, or is not what lies on the volume, as a sentence."""
+        fault = self.model.fault if self.model is not None else None
+        reason = fault or self.reason
+        return f"version {self.version} {self.state}: {reason}" if reason else None
 
     def move(self, state: ModelState, reason: str = "") -> None:
         """Enter `state`; a fault in the order raises `InvalidTransition`."""

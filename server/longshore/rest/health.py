@@ -42,7 +42,15 @@ class Health:
 
     @property
     def is_live(self) -> bool:
-        return not self._heartbeat.is_stuck and self._manager.device_fault is None
+        return self.sickness is None
+
+    @property
+    def sickness(self) -> str | None:
+        """What only a new process cures."""
+        if self._heartbeat.is_stuck:
+            return f"the event loop has not turned for {STUCK_AFTER_SECONDS:g} s"
+        fault = self._manager.device_fault
+        return None if fault is None else f"the device is lost: {fault}"
 
     @property
     def is_ready(self) -> bool:
@@ -55,7 +63,10 @@ class Health:
         ]
 
     async def server_live(self, params: dict[str, Any]) -> Answer:
-        return json_answer({"live": self.is_live}, 200 if self.is_live else 503)
+        sickness = self.sickness
+        if sickness is None:
+            return json_answer({"live": True})
+        return json_answer({"live": False, "problems": [sickness]}, 503)
 
     async def server_ready(self, params: dict[str, Any]) -> Answer:
         """The body says why not, and which versions are there; a probe reads the status alone."""

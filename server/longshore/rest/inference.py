@@ -19,6 +19,7 @@ from longshore.errors import (
     LongshoreError,
     MethodNotAllowed,
     RequestCancelled,
+    ServerDraining,
 )
 from longshore.execution.model import Model
 from longshore.lifecycle.manager import ModelManager
@@ -93,6 +94,9 @@ class InferenceEndpoint:
             logger.exception("unexpected error", extra=request_context(scope))
             outcome = InferenceFailed.outcome
             answer = error_answer(InferenceFailed("internal error; the log has the details"))
+        except asyncio.CancelledError:  # by the end of the drain, which waits no longer
+            outcome = ServerDraining.outcome
+            answer = error_answer(ServerDraining("the server stopped before the answer was ready"))
         finally:
             self._account(model, outcome, self._clock() - arrived)
         if logger.isEnabledFor(logging.DEBUG):

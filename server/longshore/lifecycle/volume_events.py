@@ -1,0 +1,79 @@
+"""Events of the volume, where the kernel tells of them: inotify(7).
+
+Network file systems tell nothing of what other machines write, and a kernel may refuse; the watcher
+therefore polls all the same, and an event only makes it look sooner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+# linux/inotify.h
+IN_ATTRIB, IN_CLOSE_WRITE = 0x4, 0x8
+IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x40, 0x80, 0x100, 0x200
+CHANGES = IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
+READ_BYTES = 65536
+MAX_WATCHES = 1000
+"""More directories than this are left to polling: the kernel's limit is shared by all of a user."""
+
+
+class VolumeEvents:
+    """Watches directories; lives on the event loop, and is closed with `close`."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._open()
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+
+    def watch(self, root: Path) -> None:
+        """Watch `root` and the directories in it, those behind links too; again after each look,
+        for new ones. A directory that is watched already stays so.
+        """
+        if self._descriptor < 0:
+            return
+        with suppress(OSError):
+            found = [root if root.is_dir() else root.parent]
+            found += [entry for entry in found[0].iterdir() if entry.is_dir()]
+            for directory in found[:MAX_WATCHES]:
+                self._libc.inotify_add_watch(self._descriptor, os.fsencode(directory), CHANGES)
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Whether something changed within `timeout_seconds`."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        finally:
+            self._changed.clear()
+        return True
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> int:
+        try:
+            descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        except AttributeError:  # not Linux
+            return -1
+        if descriptor < 0:
+            reason = os.strerror(ctypes.get_errno())
+            logger.info("no events from the volume, polling alone: reason=%s", reason)
+        return descriptor
+
+    def _read(self) -> None:
+        """What happened does not matter: the volume is looked at as a whole."""
+        with suppress(BlockingIOError):
+            os.read(self._descriptor, READ_BYTES)
+            self._changed.set()

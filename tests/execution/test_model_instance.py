@@ -1,0 +1,65 @@
+"""An instance outlives what its model does to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from longshore.errors import InferenceFailed
+from longshore.execution import model_instance
+from longshore.execution.model import Model
+
+
+@pytest.fixture
+async def model(load_identity, metrics, monkeypatch):
+    monkeypatch.setattr(model_instance, "RESTART_PAUSE_SECONDS", 0.0)
+    model = Model(load_identity("delay_seconds: 0.003"), metrics, max_queue_seconds=30.0)
+    model.start()
+    yield model
+    assert await model.close(5.0)
+
+
+async def ask(model: Model):
+    inputs = {"INPUT0": np.ones((1, 2), dtype=np.float32)}
+    now = asyncio.get_running_loop().time()
+    names = model.signature.output_names
+    return await model.infer(inputs, names, rows=1, arrived=now, deadline=now + 20.0).future
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), MemoryError()])
+async def test_a_model_that_ends_its_thread_fails_one_request(model, monkeypatch, error):
+    def execute(inputs, output_names):
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(model.backend, "execute", execute)
+        with pytest.raises(InferenceFailed, match=type(error).__name__):
+            await ask(model)
+
+    assert (await ask(model))["OUTPUT0"].shape == (1, 2)
+    assert model.fault is None
+
+
+async def test_an_instance_that_fails_itself_starts_anew(model, monkeypatch, caplog):
+    finish = model_instance.BegunBatch.finish
+
+    def fail_once(begun, **options):
+        monkeypatch.setattr(model_instance.BegunBatch, "finish", finish)
+        raise MemoryError
+
+    monkeypatch.setattr(model_instance.BegunBatch, "finish", fail_once)
+    with pytest.raises(InferenceFailed, match="the instance that ran the model failed"):
+        await ask(model)
+
+    assert (await ask(model))["OUTPUT0"].shape == (1, 2)
+    assert "instance failed, starting anew" in caplog.text
+
+
+async def test_a_model_whose_thread_is_gone_says_so(model, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(model_instance.ModelInstance, "is_alive", False)
+        await asyncio.sleep(0.3)
+
+    assert model.fault == "an instance has ended"
