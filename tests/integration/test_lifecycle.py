@@ -321,3 +321,17 @@ def test_the_log_tells_of_a_request_by_the_id_that_its_client_knows(tmp_path):
     assert told[1][0] == "debug"
     assert "outcome=error" in told[1][1]
     assert [line["level"] for line in lines if line.get("request_id") == own] == ["debug"]
+
+
+def test_a_newest_version_that_cannot_be_loaded_leaves_its_place_at_the_start(tmp_path):
+    model = identity_model(tmp_path)
+    for version in ("2", "3"):
+        (model / version).mkdir()
+        (model / version / "model.identity").write_text("nonsense: [")
+    with ServedProcess(model, **QUICK) as server:
+        assert ask(server)[2]["model_version"] == "1"
+        assert server.metric("longshore_model_load_failures_total") == 2
+        assert [p[:9] for p in server.health()["problems"]] == ["version 3", "version 2"]
+        (model / "3" / "model.identity").write_text("")
+        wait_for(lambda: ask(server)[2]["model_version"] == "3")
+        wait_for(lambda: "problems" not in server.health())

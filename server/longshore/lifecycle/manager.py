@@ -22,7 +22,7 @@ from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.warmup import warm_up
 from longshore.metrics import ServerMetrics
-from longshore.repository.layout import Artifact, ModelRepository
+from longshore.repository.layout import Artifact, ModelRepository, Scan
 from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -155,14 +155,26 @@ class ModelManager:
         if self._is_held:
             return
         async with self._refreshing:
-            scan = await asyncio.to_thread(self._repository.scan)
-            self.problems = tuple(f"version {p.version}: {p.message}" for p in scan.problems)
-            config = await asyncio.to_thread(self._repository.config)
-            for artifact in scan.artifacts:
-                if self._is_new(artifact):
+            scan = await self._scan()
+            while new := [artifact for artifact in scan.artifacts if self._is_new(artifact)]:
+                config = await asyncio.to_thread(self._repository.config)
+                for artifact in new:
                     await self._load(artifact, config)
+                if not self._given_up():
+                    break
+                scan = await self._scan()  # one that cannot be loaded leaves its place
             self.is_settling = any(problem.is_temporary for problem in scan.problems)
-            self._choose_default({artifact.version for artifact in scan.artifacts})
+            self._choose_default(
+                {artifact.version for artifact in scan.artifacts}, kept={*scan.passed_over}
+            )
+
+    async def _scan(self) -> Scan:
+        scan = await asyncio.to_thread(self._repository.scan, self._given_up())
+        self.problems = tuple(f"version {p.version}: {p.message}" for p in scan.problems)
+        return scan
+
+    def _given_up(self) -> list[Artifact]:
+        return [s.artifact for s in self.versions.values() if s.state is ModelState.FAILED]
 
     async def load(self) -> None:
         """End an `unload`, and `refresh`."""
@@ -277,8 +289,10 @@ class ModelManager:
             _plan_facts(loaded),
         )
 
-    def _choose_default(self, wanted: set[str]) -> None:
-        """Move the default to the newest ready version that is wanted; unload what is not."""
+    def _choose_default(self, wanted: set[str], *, kept: set[str]) -> None:
+        """Move the default to the newest ready version that is wanted; unload what is not. The
+        failures of `kept` are remembered.
+        """
         ready = [s for v, s in self.versions.items() if v in wanted and s.is_ready]
         if not ready:
             return
@@ -288,7 +302,7 @@ class ModelManager:
                 continue
             if served.state is ModelState.READY:
                 self._start_unloading(served, self._serving_options.unload_timeout_seconds)
-            elif served.state is ModelState.FAILED:
+            elif served.state is ModelState.FAILED and version not in kept:
                 del self.versions[version]
 
     def _start_unloading(self, served: ServedVersion, timeout_seconds: float) -> None:

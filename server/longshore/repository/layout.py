@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,8 @@ class Scan:
     artifacts: tuple[Artifact, ...]
     """The versions to serve, oldest first, each complete and still."""
     problems: tuple[VersionProblem, ...]
+    passed_over: tuple[str, ...] = ()
+    """Versions that would be served, had they not been given up."""
 
 
 class ModelRepository:
@@ -118,8 +120,8 @@ class ModelRepository:
         ordered = tuple(self.root / version for version in sorted(versions, key=int))
         return ordered or (self.root,)
 
-    def scan(self) -> Scan:
-        """Look at the volume.
+    def scan(self, given_up: Collection[Artifact] = ()) -> Scan:
+        """Look at the volume; those of `given_up` leave their place to the next versions.
 
         A version that was in the last answer and is being changed now stays in this one as it was,
         beside the problem: its bytes are loaded already.
@@ -129,10 +131,10 @@ class ModelRepository:
             ModelConfigError: a mistake in `config.yaml`, or a name that is not allowed.
         """
         try:
-            scan = self._scan_file() if self.root.is_file() else self._scan_root()
+            scan = self._scan_file() if self.root.is_file() else self._scan_root(given_up)
         except OSError as error:
             raise ModelLoadError(f"{self.root}: {error.strerror}") from error
-        if not scan.artifacts and not scan.problems:
+        if not scan.artifacts and not scan.problems and not scan.passed_over:
             raise ModelLoadError(
                 f"{self.root}: nothing to serve; looked for directories named 1, 2, 3, ... that "
                 f"hold one of {', '.join(FORMATS)}, or for one of these files"
@@ -140,7 +142,7 @@ class ModelRepository:
         self._listed = {artifact.version: artifact for artifact in scan.artifacts}
         return scan
 
-    def _scan_root(self) -> Scan:
+    def _scan_root(self, given_up: Collection[Artifact]) -> Scan:
         if not self.root.is_dir():
             kind = describe_mode(self.root.stat().st_mode)
             raise ModelLoadError(f"{self.root}: {kind} is not a model directory or model file")
@@ -154,14 +156,18 @@ class ModelRepository:
         ]
         self._stillness.forget_all_but({*versions, "1"})
         if versions:
-            return self._scan_versions(versions, config, problems)
+            return self._scan_versions(versions, config, problems, given_up)
         return self._scan_lone(config, problems)
 
     def _entries(self) -> list[str]:
         return sorted(name for name in os.listdir(self.root) if not name.startswith("."))
 
     def _scan_versions(
-        self, versions: list[str], config: ModelConfig, problems: list[VersionProblem]
+        self,
+        versions: list[str],
+        config: ModelConfig,
+        problems: list[VersionProblem],
+        given_up: Collection[Artifact],
     ) -> Scan:
         policy = config.version_policy
         for version in version_policy.missing(policy, versions):
@@ -171,13 +177,17 @@ class ModelRepository:
             message = f"{self.root / name}: not served beside version directories"
             problems.append(VersionProblem(name, message))
         artifacts: list[Artifact] = []
+        passed_over: list[str] = []
         for version in version_policy.candidates(policy, versions):
             if len(artifacts) == version_policy.limit(policy):
                 break
             artifact, problem = self._look(version, self.root / version, config)
-            artifacts += [artifact] if artifact is not None else []
+            if artifact in given_up:
+                passed_over.append(version)
+            elif artifact is not None:
+                artifacts.append(artifact)
             problems += [problem] if problem is not None else []
-        return Scan(tuple(reversed(artifacts)), tuple(problems))
+        return Scan(tuple(reversed(artifacts)), tuple(problems), tuple(passed_over))
 
     def _scan_lone(self, config: ModelConfig, problems: list[VersionProblem]) -> Scan:
         if not present(content_directory(self.root, self.root.resolve()), FORMATS):
