@@ -39,10 +39,30 @@ def test_bfloat16_is_refused_in_words(place: Place) -> None:
         load(place(onnx_identity(TensorProto.BFLOAT16), "model.onnx"))
 
 
-def test_a_failing_execution_is_the_models_fault(place: Place) -> None:
-    backend = load(place(onnx_identity(), "model.onnx"))
-    with pytest.raises(InferenceFailed, match="INVALID_ARGUMENT"):
-        backend.execute({"x": np.zeros((1, 3), np.float32)}, ("y",))
+def pairs_of_rows() -> bytes:
+    """`y` has the rows `i` of a table of three, two by two; an odd number of them fails."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [3, 2], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    wide = helper.make_tensor("wide", TensorProto.INT64, [2], [-1, 4])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["table", "i"], ["rows"]),
+            helper.make_node("Reshape", ["rows", "wide"], ["y"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("i", TensorProto.INT64, ["n"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["m", 4])],
+        [table, wide],
+    )
+    return onnx_bytes(graph)
+
+
+def test_inputs_that_the_model_refuses_are_told_from_a_model_that_fails(place: Place) -> None:
+    backend = load(place(pairs_of_rows(), "model.onnx"))
+    assert backend.execute({"i": np.array([0, 1])}, ("y",))["y"].tolist() == [[0, 1, 2, 3]]
+    with pytest.raises(InvalidRequest, match=r"refuses its inputs: .*out of data bounds"):
+        backend.execute({"i": np.array([0, 9])}, ("y",))
+    with pytest.raises(InferenceFailed, match=r"onnxruntime: .*Reshape"):
+        backend.execute({"i": np.array([0])}, ("y",))
 
 
 def test_one_thread_may_be_shared(place: Place) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from longshore.backends.base import Device
 from longshore.backends.framework_backend import FrameworkBackend, load_failure, plain
@@ -83,6 +84,8 @@ class OnnxRuntimeBackend(FrameworkBackend):
             }
         try:
             arrays = self._run(output_names, feed)
+        except InvalidArgument as error:  # an index out of bounds, an image below the kernel's size
+            raise InvalidRequest(f"the model refuses its inputs: {plain(error)}") from error
         except Exception as error:  # onnxruntime has a dozen types, without a base of their own
             raise self.failure(error) from error
         outputs = dict(zip(output_names, arrays, strict=True))
