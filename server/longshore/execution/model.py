@@ -188,14 +188,10 @@ class Model:
         return described
 
     def _build_instances(self, loop: asyncio.AbstractEventLoop) -> list[Executor]:
-        if self.plan.is_inline:
-            return [
-                InlineInstance(
-                    self.backend, self._queue, loop=loop, observe=self._observe, clock=self._clock
-                )
-            ]
+        is_inline = self.plan.is_inline
+        kind: type[Executor] = InlineInstance if is_inline else ModelInstance
         return [
-            ModelInstance(
+            kind(
                 f"{self.name}-{self.version}-{index}",
                 backend,
                 self._queue,
@@ -203,7 +199,7 @@ class Model:
                 observe=self._observe,
                 clock=self._clock,
             )
-            for index, backend in enumerate(self._loaded.backends)
+            for index, backend in enumerate([self.backend] if is_inline else self._loaded.backends)
         ]
 
     def _group(self, inputs: Tensors) -> Hashable:

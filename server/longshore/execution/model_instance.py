@@ -6,9 +6,10 @@ import asyncio
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass, field
 
 from longshore.backends.base import Backend
 from longshore.batching.request_queue import RequestQueue
@@ -21,42 +22,41 @@ RESTART_PAUSE_SECONDS = 0.1
 """Before an instance that failed begins again, so that a fault that stays does not eat the CPU."""
 
 
-class Executor(Protocol):
+@dataclass(eq=False)
+class Executor(ABC):
     """Takes batches from the queue until it is closed."""
 
+    name: str
+    backend: Backend
+    queue: RequestQueue
+    loop: asyncio.AbstractEventLoop = field(kw_only=True)
+    observe: Observer = field(kw_only=True)
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+
+    @abstractmethod
     def start(self) -> None: ...
 
+    @abstractmethod
     def notify(self) -> None:
         """Something was put into the queue; called on the event loop."""
 
+    @abstractmethod
     def join(self, timeout_seconds: float) -> bool:
         """Wait for the work to end; false when it did not."""
 
     @property
+    @abstractmethod
     def is_alive(self) -> bool: ...
 
 
-class ModelInstance:
+@dataclass(eq=False)
+class ModelInstance(Executor):
     """Executes on a thread of its own and picks its next batch itself."""
 
-    def __init__(
-        self,
-        name: str,
-        backend: Backend,
-        queue: RequestQueue,
-        *,
-        loop: asyncio.AbstractEventLoop,
-        observe: Observer,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._backend = backend
-        self._queue = queue
-        self._loop = loop
-        self._observe = observe
-        self._clock = clock
+    def __post_init__(self) -> None:
         self._idle_since = 0.0
         self._in_flight: deque[BegunBatch] = deque()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -80,7 +80,7 @@ class ModelInstance:
             try:
                 return self._work()
             except BaseException:
-                logger.critical("instance failed, starting anew: name=%s", self._thread.name,
+                logger.critical("instance failed, starting anew: name=%s", self.name,
                                 exc_info=True)  # fmt: skip
                 self._give_up()
                 time.sleep(RESTART_PAUSE_SECONDS)
@@ -89,16 +89,16 @@ class ModelInstance:
         error = InferenceFailed("the instance that ran the model failed")
         while self._in_flight:
             execution = self._in_flight.popleft().fail(error)
-            self._loop.call_soon_threadsafe(deliver, execution, self._observe)
+            self.loop.call_soon_threadsafe(deliver, execution, self.observe)
 
     def _work(self) -> None:
         """Keep up to `pipeline_depth` batches in flight; a second one only when it is full."""
         in_flight = self._in_flight
         while True:
-            batch = self._queue.take_full() if in_flight else self._queue.take()
+            batch = self.queue.take_full() if in_flight else self.queue.take()
             if batch is not None:
-                in_flight.append(BegunBatch(self._backend, batch, clock=self._clock))
-                if len(in_flight) < self._backend.pipeline_depth:
+                in_flight.append(BegunBatch(self.backend, batch, clock=self.clock))
+                if len(in_flight) < self.backend.pipeline_depth:
                     continue
             elif not in_flight:
                 return
@@ -108,31 +108,19 @@ class ModelInstance:
 
     def _finish(self, begun: BegunBatch) -> None:
         execution = begun.finish(idle_since=self._idle_since)
-        self._idle_since = self._clock()
-        self._loop.call_soon_threadsafe(deliver, execution, self._observe)
+        self._idle_since = self.clock()
+        self.loop.call_soon_threadsafe(deliver, execution, self.observe)
 
 
-class InlineInstance:
+@dataclass(eq=False)
+class InlineInstance(Executor):
     """Executes on the event loop, once all that arrived in the same turn is queued.
 
     For models that cost less than handing them to a thread. After each batch the loop gets a turn
     to read and write, so a long queue does not block it.
     """
 
-    def __init__(
-        self,
-        backend: Backend,
-        queue: RequestQueue,
-        *,
-        loop: asyncio.AbstractEventLoop,
-        observe: Observer,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._backend = backend
-        self._queue = queue
-        self._loop = loop
-        self._observe = observe
-        self._clock = clock
+    def __post_init__(self) -> None:
         self._is_scheduled = False
 
     def start(self) -> None:
@@ -141,10 +129,10 @@ class InlineInstance:
     def notify(self) -> None:
         if not self._is_scheduled:
             self._is_scheduled = True
-            self._loop.call_soon(self._work)
+            self.loop.call_soon(self._work)
 
     def join(self, timeout_seconds: float) -> bool:
-        return len(self._queue) == 0
+        return len(self.queue) == 0
 
     @property
     def is_alive(self) -> bool:
@@ -152,11 +140,11 @@ class InlineInstance:
 
     def _work(self) -> None:
         self._is_scheduled = False
-        batch = self._queue.take_now()
+        batch = self.queue.take_now()
         if batch is None:
             return
-        deliver(execute_batch(self._backend, batch, clock=self._clock), self._observe)
-        if len(self._queue):
+        deliver(execute_batch(self.backend, batch, clock=self.clock), self.observe)
+        if len(self.queue):
             self.notify()
 
 
