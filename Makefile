@@ -78,6 +78,12 @@ test-cluster-clocks: cluster-tools ## One load step there and back with the ship
 	$(BIN)/python -m tests.cluster.image
 	$(BIN)/pytest -m shipped_clocks tests/cluster --capture no
 
+test-gpu: $(VENV)/.dev ## Answers, faults and metrics on a GPU; skipped with the reason where there is none
+	$(BIN)/pytest -m gpu -rs tests/gpu
+
+bench-gpu: $(VENV)/.dev ## Raw framework beside served, on a GPU (needs wrk; about 80 minutes)
+	$(BIN)/python -m tests.gpu.bench_gpu
+
 docs: $(VENV)/.dev ## Bring the tables of both READMEs and the chart's schema up to date
 	$(BIN)/python -m tests.contracts.document_tables
 
