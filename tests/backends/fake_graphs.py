@@ -8,10 +8,16 @@ import numpy as np
 
 
 class FakeGraphs:
-    """Captures by remembering the model, or what the model gave: a graph that is frozen."""
+    """Captures by remembering the model, or what the model gave: a graph that is frozen.
 
-    def __init__(self, model: Callable, *, freezes: bool = False, error: str = "") -> None:
+    The model takes `gain` times as long without a graph.
+    """
+
+    def __init__(
+        self, model: Callable, *, freezes: bool = False, error: str = "", gain: float = 2.0
+    ) -> None:
         self._model = model
+        self._seconds = [1.0, gain]
         self._freezes = freezes
         self._error = error
         self.captured: list[int] = []
@@ -31,6 +37,11 @@ class FakeGraphs:
 
     def vary(self, inputs):
         return {name: array[::-1] / 2 for name, array in inputs.items()}
+
+    def seconds(self, run):
+        run()
+        self._seconds.reverse()
+        return self._seconds[0]
 
     def difference(self, found, wanted):
         same = all(np.array_equal(found[name], wanted[name]) for name in wanted)

@@ -56,6 +56,28 @@ def test_what_no_graph_holds_runs_as_before(rows, width):
     assert graphs.find(shapes(rows, width)) is None
 
 
+@pytest.mark.parametrize(
+    ("gain", "by_graph"), [(1.05, [8]), (1.35, [6, 7, 8]), (1.9, [5, 6, 7, 8]), (9.0, [5, 6, 7, 8])]
+)
+def test_a_batch_is_filled_up_only_as_far_as_that_is_cheaper(gain, by_graph):
+    graphs = BucketGraphs(FakeGraphs(double, gain=gain))
+    for rows in (4, 8):
+        graphs.prepare(batch(rows))
+
+    assert [rows for rows in (5, 6, 7, 8) if graphs.find(shapes(rows))] == by_graph
+    for rows in range(1, 10):
+        np.testing.assert_array_equal(graphs.run(batch(rows))["y"], batch(rows)["x"] * 2)
+
+
+def test_a_graph_that_is_no_faster_is_dropped_and_said(caplog):
+    graphs = BucketGraphs(FakeGraphs(double, gain=0.98))
+
+    graphs.prepare(batch(4))
+
+    assert graphs.buckets() == []
+    assert "no CUDA graph for 4 rows: the model takes 0.98 times as long without it" in caplog.text
+
+
 def test_inputs_that_do_not_share_their_rows_have_no_graph():
     graphs = BucketGraphs(FakeGraphs(double))
 

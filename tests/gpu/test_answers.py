@@ -62,8 +62,10 @@ def test_answers_are_those_of_the_cpu_at_every_bucket_and_between(on_gpu, name, 
     wanted = on_cpu(directory, batch)
 
     assert loaded.plan.is_batched, loaded.plan.notes
-    if graphs == "on":
-        assert backend.describe()["cuda_graph_rows"] == [1, 2, 4, 8, 16]
+    captured = backend.describe()["cuda_graph_rows"]
+    assert set(captured) <= {1, 2, 4, 8, 16}
+    if graphs == "on" and form != "onnx":
+        assert 1 in captured, "launching one row costs more than computing it"
     for rows in (1, 2, 3, 7, 8, 11, 16):
         assert_close(backend.execute({"x": batch[:rows]}, ("y",))["y"], wanted[:rows])
     loaded.close()

@@ -1,14 +1,17 @@
 """CUDA graphs: a whole forward pass launched by one call, for batches of fixed sizes.
 
 A graph is kept only when it gives what the model itself gives on inputs that it was not captured
-with; a model that synchronises or branches on values cannot be captured, and runs as before.
+with, and faster; a model that synchronises or branches on values cannot be captured, and runs as
+before. A batch between two sizes is filled up only as far as that is cheaper than running it as it
+is: a graph saves the price of many launches, and pays for rows that nobody asked for.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
@@ -44,6 +47,9 @@ class GraphDevice(Protocol):
     def vary(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Other valid inputs of the same shape (the rows in another order)."""
 
+    def seconds(self, run: Callable[[], object]) -> float:
+        """Device time of one `run`, the mean of several that follow one another."""
+
     def difference(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
         """Where the outputs differ beyond the tolerance, in words."""
 
@@ -53,12 +59,19 @@ def choose_bucket(buckets: Sequence[int], rows: int) -> int | None:
     return min((bucket for bucket in buckets if bucket >= rows), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    graph: Graph
+    gain: float
+    """How many times as long the model takes without the graph, at this many rows."""
+
+
 class BucketGraphs:
     """The graphs of one model by its inputs' shape and number of rows."""
 
     def __init__(self, device: GraphDevice) -> None:
         self._device = device
-        self._graphs: dict[Hashable, dict[int, Graph]] = {}
+        self._graphs: dict[Hashable, dict[int, _Bucket]] = {}
         self._tried: set[Hashable] = set()
 
     def buckets(self) -> list[int]:
@@ -89,21 +102,29 @@ class BucketGraphs:
             with _ONE_CAPTURE:
                 graph = device.capture(inputs)
             problem = self._disproof(graph, inputs, wanted, rows)
+            gain = self._gain(graph, inputs, rows)
         except Exception as error:
             problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        else:
+            if problem is None and gain <= 1.0:
+                problem = f"the model takes {gain:.2f} times as long without it"
         if problem is not None:
             logger.warning("no CUDA graph for %d rows: %s", rows, problem)
             return
-        self._graphs.setdefault(shape, {})[rows] = graph
+        self._graphs.setdefault(shape, {})[rows] = _Bucket(graph, gain)
 
     def find(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Graph, int] | None:
-        """The graph of the smallest bucket that holds these inputs, and their number of rows."""
+        """The graph of the smallest bucket that holds these inputs, and their number of rows;
+        `None` when there is none, or its unused rows would cost more than it saves.
+        """
         shape, rows = _split(shapes)
         graphs = self._graphs.get(shape)
         if not graphs or not rows:
             return None
-        bucket = choose_bucket(tuple(graphs), rows)
-        return None if bucket is None else (graphs[bucket], rows)
+        size = choose_bucket(tuple(graphs), rows)
+        if size is None or size > rows * graphs[size].gain:
+            return None
+        return graphs[size].graph, rows
 
     def limit_rows(self, rows: int) -> None:
         """Drop what is larger than the smallest bucket that holds `rows`."""
@@ -114,6 +135,11 @@ class BucketGraphs:
 
     def clear(self) -> None:
         self._graphs.clear()
+
+    def _gain(self, graph: Graph, inputs: Mapping[str, Any], rows: int) -> float:
+        device = self._device
+        plain = device.seconds(lambda: device.forward(inputs))
+        return plain / max(device.seconds(lambda: graph.replay(inputs, rows=rows)), 1e-9)
 
     def _disproof(
         self, graph: Graph, inputs: Mapping[str, Any], wanted: Mapping[str, Any], rows: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import onnxruntime
@@ -13,7 +14,7 @@ from longshore.backends.cuda_runner import CudaRunner
 from longshore.backends.cuda_runtime import CudaError, CudaRuntime, device_count
 from longshore.backends.device_identity import DeviceIdentity
 from longshore.backends.device_memory import DeviceMemory
-from longshore.backends.onnxruntime_cuda import OnnxModel, OnnxStreams
+from longshore.backends.onnxruntime_cuda import OnnxModel, OnnxStreams, OnnxTensor
 from longshore.backends.onnxruntime_graphs import OnnxGraphs
 from longshore.errors import ModelLoadError
 from longshore.tensors import Signature
@@ -97,6 +98,12 @@ class OnnxCuda:
         """onnxruntime keeps what its arena has until the session ends."""
 
     def close(self) -> None:
+        # Streams and graphs refer to one another, and so to the session, whose memory is wanted.
+        self._streams.run = _closed
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
+
+
+def _closed(inputs: Mapping[str, OnnxTensor]) -> dict[str, OnnxTensor]:
+    raise RuntimeError("the session is closed")

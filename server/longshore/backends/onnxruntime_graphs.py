@@ -17,7 +17,7 @@ from longshore.backends.cuda_runtime import GpuMemory
 from longshore.backends.onnxruntime_cuda import OnnxModel, OnnxStreams, OnnxTensor, run_options
 from longshore.tensors import Array
 
-_RUNS_TO_CAPTURE = 3
+_RUNS_TO_CAPTURE, _TIMED_RUNS = 3, 5
 _TOLERANCE = 1e-4
 """Relative to the largest value of the output; the same kernels run in the same order."""
 
@@ -49,6 +49,16 @@ class OnnxGraphs(GraphDevice):
     def vary(self, inputs: Mapping[str, OnnxTensor]) -> dict[str, OnnxTensor]:
         fetch = self._streams.fetch_now
         return self._streams.send_now({name: _varied(fetch(t)) for name, t in inputs.items()})
+
+    def seconds(self, run: Callable[[], object]) -> float:
+        streams = self._streams
+        run()
+        start = streams.record("compute")
+        for _ in range(_TIMED_RUNS):
+            run()
+        end = streams.record("compute")
+        streams.synchronize(end)
+        return streams.elapsed_seconds(start, end) / _TIMED_RUNS
 
     def difference(
         self, found: Mapping[str, OnnxTensor], wanted: Mapping[str, OnnxTensor]

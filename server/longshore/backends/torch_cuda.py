@@ -20,7 +20,7 @@ from longshore.tensors import Array
 Forward = Callable[[Mapping[str, Any]], dict[str, Any]]
 """The model: tensors by name in, all outputs by name out, on the current stream."""
 
-_WARM_UP_RUNS = 3
+_WARM_UP_RUNS, _TIMED_RUNS = 3, 5
 _TOLERANCES: dict[Precision, float] = {"float32": 1e-4, "tf32": 1e-3, "fp16": 1e-2, "bf16": 5e-2}
 """Of a graph against the model itself, relative to the largest value of the output."""
 
@@ -201,6 +201,16 @@ class TorchGraphs(GraphDevice):
 
     def vary(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return {name: _varied(tensor) for name, tensor in inputs.items()}
+
+    def seconds(self, run: Callable[[], object]) -> float:
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        run()
+        start.record()
+        for _ in range(_TIMED_RUNS):
+            run()
+        end.record()
+        end.synchronize()
+        return float(start.elapsed_time(end)) / 1000.0 / _TIMED_RUNS
 
     def difference(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
         for name, expected in wanted.items():
