@@ -111,13 +111,15 @@ async def beside(port: int, path: str, body: bytes, headers: str) -> dict[str, o
     }
 
 
-async def measure(directory: Path, *, size: int = BODY_BYTES) -> dict[str, object]:
-    figures: dict[str, object] = {}
-    for name, (path, make) in FORMS.items():
-        body = make(size)
-        headers = f"Inference-Header-Content-Length: {len(body)}\r\n" if "binary" in name else ""
-        with ServedProcess(
-            identity_model(directory), max_batch_size=0, version_settle_seconds=0
-        ) as served:
-            figures[name] = await beside(served.port, path, body, headers)
-    return figures
+async def measure_form(directory: Path, form: str, *, size: int = BODY_BYTES) -> dict[str, object]:
+    path, make = FORMS[form]
+    body = make(size)
+    headers = f"Inference-Header-Content-Length: {len(body)}\r\n" if "binary" in form else ""
+    with ServedProcess(
+        identity_model(directory), max_batch_size=0, version_settle_seconds=0
+    ) as served:
+        return await beside(served.port, path, body, headers)
+
+
+async def measure(directory: Path) -> dict[str, object]:
+    return {form: await measure_form(directory, form) for form in FORMS}

@@ -35,7 +35,7 @@ def read(directory: Path, name: str) -> ExecutionPlan | None:
         return replace(ExecutionPlan(**content), source="cached")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         logger.warning("calibration cache ignored: directory=%s error=%s", directory, error)
         return None
 

@@ -1,0 +1,278 @@
+"""Inputs that nobody would send on purpose, a great many of them, to every parser of foreign bytes.
+
+Well-formed inputs are bent: bits flipped, parts cut, doubled, swapped with parts of others, words
+replaced by words that parsers stumble over. Whatever comes of it has to be a value or an error of
+the family, within a second. The same bytes then go to a real process over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from longshore.errors import LongshoreError, ModelConfigError, ModelLoadError
+from longshore.protocol import codec, v1
+from longshore.protocol.messages import InferenceResponse
+from longshore.repository.manifest import parse_manifest
+from longshore.repository.model_config import parse_model_config
+from longshore.repository.strict_yaml import StrictYamlError, load_strict_yaml
+from longshore.tensors import Datatype, Signature, TensorSpec
+from tests.attacks.http_client import post
+from tests.attacks.malformed import every_request
+from tests.attacks.served_process import ServedProcess, identity_model, infer_body
+
+INPUTS = 1_000_000
+SHARES = {"json": 0.36, "binary": 0.2, "v1": 0.2, "manifest": 0.14, "config": 0.06, "http": 0.04}
+SLOW_SECONDS = 1.0
+HANG_SECONDS = 10.0
+HTTP_CLIENTS = 50
+PREDICT, INFER = "/v1/models/echo:predict", "/v2/models/echo/infer"
+SPECS = (TensorSpec("x", Datatype.FP32, (-1, 4)), TensorSpec("b", Datatype.BYTES, (-1,)))
+WIDE = Signature(SPECS, SPECS)
+NARROW = Signature(SPECS[:1], SPECS[:1])
+WORDS = [
+    *(b"0", b"-1", b"1e999", b"NaN", b"18446744073709551616", b"9223372036854775808", b"0.1"),
+    *(b"null", b"true", b'""', b"[]", b"{}", b"[[]]", b'"\\ud800"', b"\xff", b"\0", b"\\u0000"),
+    *(b'"inputs"', b'"data"', b'"shape"', b'"name"', b'"datatype"', b'"parameters"', b'"outputs"'),
+    *(b'"binary_data_size"', b'"b64"', b'"x"', b'"b"', b'"FP64"', b'"BYTES"', b'"BOOL"', b","),
+    *(b"&a", b"*a", b"<<: ", b"!!python/object:os.system", b"- ", b"? ", b"|\n", b"\t", b"---\n"),
+    *(b"..", b"/", b"\\", b"manifest.json", b"\r\n", b"\r\n\r\n", b"chunked", b"Content-Length: "),
+]  # fmt: skip
+
+JSON_SEEDS = [
+    json.dumps(document).encode()
+    for document in (
+        {"id": "1", "inputs": [
+            {"name": "x", "shape": [2, 4], "datatype": "FP32", "data": [[1, 2, 3, 4], [5, 6, 7, 8]],
+             "parameters": {}},
+            {"name": "b", "shape": [1], "datatype": "BYTES", "data": ["text"]}]},
+        {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.5, -2, 3e3, 0]}],
+         "outputs": [{"name": "x", "parameters": {"binary_data": True}}],
+         "parameters": {"timeout": 5000, "binary_data_output": False}},
+        {"inputs": [{"name": "b", "shape": [2], "datatype": "BYTES",
+                     "data": [{"b64": "AAEC"}, "\u00e9"]}]},
+    )
+]  # fmt: skip
+V1_SEEDS = [
+    b'{"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}',
+    b'{"instances": [{"x": [1, 2, 3, 4], "b": {"b64": "AAEC"}}]}',
+    b'{"inputs": {"x": [[1, 2, 3, 4]], "b": ["text"]}}',
+]
+BINARY_SEEDS = [
+    json.dumps({"inputs": [
+        {"name": "x", "shape": [1, 4], "datatype": "FP32", "parameters": {"binary_data_size": 16}},
+        {"name": "b", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": 11}}]},
+    ).encode() + bytes(16) + b"\3\0\0\0abc\0\0\0\0",
+    bytes(16),
+]  # fmt: skip
+MANIFEST_SEEDS = [
+    json.dumps({"version": 1, "files": {
+        "model.onnx": {"sha256": "0" * 64, "size": 5}, "a/b": {"sha256": "f" * 64, "size": 0}}},
+    ).encode(),
+]  # fmt: skip
+CONFIG_SEEDS = [
+    b"name: digits\nmax_batch_size: 8\ninput:\n  - {name: x, data_type: TYPE_FP32, dims: [-1, 4]}",
+    b"dynamic_batching: {preferred_batch_size: [4, 8], max_queue_delay_microseconds: 100}\n"
+    b"instance_group: [{count: 2, kind: KIND_CPU}]\n"
+    b"version_policy: {specific: {versions: [1, 2]}}\n",
+    b"input:\n"
+    b"  - {name: x, data_type: TYPE_INT64, dims: [-1], padding: {0: {value: 0, buckets: [4]}}}\n"
+    b"parameters: {batching: forbidden}\noutput: [{name: y, data_type: TYPE_STRING, dims: []}]\n",
+]  # fmt: skip
+
+
+class Bender:
+    """Bends seeds; the same number gives the same inputs."""
+
+    def __init__(self, seeds: list[bytes], number: int) -> None:
+        self._seeds = seeds
+        self._random = random.Random(number)
+
+    def __call__(self) -> bytes:
+        data = bytearray(self._random.choice(self._seeds))
+        for _ in range(self._random.choice((1, 1, 1, 2, 5))):
+            self._bend(data)
+        return bytes(data)
+
+    def _bend(self, data: bytearray) -> None:
+        chance = self._random
+        at = chance.randrange(len(data) + 1)
+        until = min(len(data), at + chance.choice((1, 1, 4, 16, 64)))
+        kind = chance.randrange(7)
+        if kind == 0:
+            data[at:until] = chance.choice(WORDS)
+        elif kind == 1:
+            data[at:at] = chance.choice(WORDS)
+        elif kind == 2:
+            del data[at:until]
+        elif kind == 3:
+            data[at:at] = data[at:until] * chance.choice((1, 2, 50))
+        elif kind == 4 and data:
+            data[at % len(data)] ^= 1 << chance.randrange(8)
+        elif kind == 5:
+            other = chance.choice(self._seeds)
+            start = chance.randrange(len(other))
+            data[at:until] = other[start : start + chance.choice((1, 8, 64))]
+        elif chance.random() < 0.3:
+            del data[at:]
+
+
+def json_target(data: bytes, chance: random.Random) -> None:
+    signature = chance.choice((WIDE, NARROW))
+    request = codec.decode_request(data, header_length=None, signature=signature)
+    codec.encode_response(InferenceResponse("m", "1", request.inputs), request)
+
+
+def binary_target(data: bytes, chance: random.Random) -> None:
+    signature = chance.choice((WIDE, NARROW))
+    length = chance.choice((0, len(data), max(0, data.find(b"}]}") + 3), chance.randrange(400)))
+    request = codec.decode_request(
+        data, header_length=min(length, len(data)), signature=signature
+    )  # fmt: skip
+    codec.encode_response(InferenceResponse("m", "1", request.inputs), request)
+
+
+def v1_target(data: bytes, chance: random.Random) -> None:
+    request = v1.decode_request(data, signature=chance.choice((WIDE, NARROW)))
+    v1.encode_response(InferenceResponse("m", "1", request.inputs), request)
+
+
+def manifest_target(data: bytes, chance: random.Random) -> None:
+    parse_manifest(data, file="manifest.json")
+
+
+def config_target(data: bytes, chance: random.Random) -> None:
+    parse_model_config(load_strict_yaml(data), file="config.yaml")
+
+
+Target = Callable[[bytes, random.Random], None]
+TARGETS: dict[str, tuple[Target, list[bytes]]] = {
+    "json": (json_target, JSON_SEEDS),
+    "binary": (binary_target, BINARY_SEEDS),
+    "v1": (v1_target, V1_SEEDS),
+    "manifest": (manifest_target, MANIFEST_SEEDS),
+    "config": (config_target, CONFIG_SEEDS),
+}
+EXPECTED = (LongshoreError, ModelConfigError, ModelLoadError, StrictYamlError)
+
+
+@dataclass(slots=True)
+class Findings:
+    inputs: int = 0
+    accepted: int = 0
+    faults: list[str] = field(default_factory=list)
+    """What came out that should not, with the input."""
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    def stop(number: int, frame: object) -> None:
+        raise TimeoutError(f"took longer than {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def fuzz(name: str, inputs: int, number: int) -> Findings:
+    """`inputs` bent inputs to one target, in this process."""
+    target, seeds = TARGETS[name]
+    bend, chance = Bender(seeds, number), random.Random(number)
+    findings = Findings()
+    with np.errstate(all="ignore"):
+        for _ in range(inputs):
+            data = bend()
+            findings.inputs += 1
+            try:
+                with no_longer_than(SLOW_SECONDS):
+                    target(data, chance)
+                findings.accepted += 1
+            except EXPECTED as error:
+                if not str(error):
+                    findings.faults.append(f"{name}: no words for {data!r}")
+            except BaseException as error:
+                findings.faults.append(f"{name}: {type(error).__name__}: {error} from {data!r}")
+    return findings
+
+
+async def fuzz_process(
+    served: ServedProcess, inputs: int, number: int
+) -> tuple[Findings, Counter[str]]:
+    """The same over HTTP: every answer has to come, and none may be 5xx."""
+    whole = [request for name, request in every_request() if len(request) < 4000]
+    seeds = [post(INFER, infer_body()), post(PREDICT, V1_SEEDS[0]), *whole]
+    bend_request, bend_body = Bender(seeds, number), Bender([infer_body()], number)
+    findings, statuses = Findings(), Counter[str]()
+
+    async def send(count: int) -> None:
+        for index in range(count):
+            data = post(INFER, bend_body()) if index % 2 else bend_request()
+            status = await _first_status(served.port, data)
+            findings.inputs += 1
+            findings.accepted += status == "200"
+            statuses[status] += 1
+            if status == "hung" or status.startswith("5"):
+                findings.faults.append(f"http: {status} from {data!r}")
+
+    await asyncio.gather(*(send(inputs // HTTP_CLIENTS) for _ in range(HTTP_CLIENTS)))
+    return findings, statuses
+
+
+async def _first_status(port: int, data: bytes) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(data)
+        async with asyncio.timeout(HANG_SECONDS):
+            answer = await reader.read(65536)
+    except TimeoutError:
+        return "hung"
+    except OSError:
+        return "closed"
+    finally:
+        writer.close()
+    return answer[9:12].decode() if answer.startswith(b"HTTP/1.1 ") else "closed"
+
+
+async def measure(directory: Path, *, inputs: int | None = None) -> dict[str, object]:
+    inputs = inputs or int(os.environ.get("FUZZ_INPUTS", INPUTS))
+    number = int(os.environ.get("FUZZ_SEED", time.time()))
+    figures: dict[str, object] = {"seed": number}
+    faults: list[str] = []
+    total = 0
+    with ProcessPoolExecutor(1) as pool:
+        for name in TARGETS:
+            count = round(inputs * SHARES[name])
+            found = await asyncio.wrap_future(pool.submit(fuzz, name, count, number))
+            figures[name] = {"inputs": found.inputs, "accepted": found.accepted}
+            faults += found.faults
+            total += found.inputs
+    with ServedProcess(
+        identity_model(directory), version_settle_seconds=0,
+        header_timeout_seconds=0.3, body_timeout_seconds=0.3,
+    ) as served:  # fmt: skip
+        found, statuses = await fuzz_process(served, round(inputs * SHARES["http"]), number)
+        figures["http"] = {"inputs": found.inputs, "answers": dict(statuses)}
+        faults += found.faults
+        alive, tracebacks = served.is_running, served.log.count("Traceback")
+    return {
+        **figures,
+        "inputs in all": total + found.inputs,
+        "crashes, hangs, foreign errors and 5xx": faults[:20],
+        "server alive in the end": alive,
+        "tracebacks in its log": tracebacks,
+    }

@@ -1,0 +1,104 @@
+"""The attacks in short: `make attacks`, `make fuzz` and `make soak` run them at length."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from tests.attacks import (
+    drains,
+    fuzz,
+    large_bodies,
+    leavers,
+    malformed,
+    overload,
+    slow_clients,
+    soak,
+    swaps,
+)
+
+
+@pytest.mark.parametrize("is_first_process", [False, True])
+def test_a_drain_under_load_loses_nothing(tmp_path, is_first_process):
+    result = asyncio.run(
+        drains.drain_once(tmp_path, is_first_process=is_first_process, seconds_before=0.5)
+    )
+
+    assert result.requests > 200
+    assert result.count("lost") == result.count("hung") == 0
+    assert result.served_share_of_lag == 1.0
+    assert list(result.exit_codes) == [0]
+
+
+def test_overload_is_refused_and_not_served_late(tmp_path):
+    figures = asyncio.run(overload.overload_once(tmp_path, max_queue_seconds=0.25, seconds=3.0))
+
+    assert set(figures["fates"]) == {"200", "429"}
+    assert figures["goodput, % of capacity"] > 50  # 98 on a quiet machine
+
+
+def test_clients_that_leave_take_their_work_along(tmp_path):
+    figures = asyncio.run(leavers.measure(tmp_path, clients=300, seconds=1.5))
+
+    assert figures["executed for clients who left"] < 40
+
+
+def test_malformed_requests_are_the_clients_fault(tmp_path):
+    figures = asyncio.run(malformed.measure(tmp_path))
+
+    assert figures["malformed requests"] > 250
+    assert figures["answered 2xx, 5xx or not at all"] == []
+    assert figures["tracebacks in the log"] == 0
+    assert figures["alive in the end"]
+
+
+def test_bent_bytes_are_the_clients_fault(tmp_path):
+    figures = asyncio.run(fuzz.measure(tmp_path, inputs=20_000))
+
+    assert figures["inputs in all"] == 20_000
+    assert figures["crashes, hangs, foreign errors and 5xx"] == []
+    assert figures["tracebacks in its log"] == 0
+    assert figures["server alive in the end"]
+
+
+def test_ten_swaps_under_load_give_no_wrong_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(swaps, "STAY_SECONDS", 0.2)
+    figures = asyncio.run(swaps.measure(tmp_path))
+
+    assert figures["swaps"] == 10
+    assert set(figures["fates"]) == {"right"}
+
+
+@pytest.mark.parametrize("form", large_bodies.FORMS)
+def test_a_large_body_lets_the_others_be_answered(tmp_path, form):
+    figures = asyncio.run(large_bodies.measure_form(tmp_path, form, size=20_000_000))
+
+    assert figures["status"] in ((200,) if form == "flat list" else (200, 413))
+    assert set(figures["others"]) == {"200"}
+
+
+@pytest.mark.parametrize("name", slow_clients.ATTACKS)
+def test_clients_that_hold_what_they_get_disturb_nobody(tmp_path, monkeypatch, name):
+    for count in ("IDLE_CONNECTIONS", "SLOW_CLIENTS", "NEVER_READING"):
+        monkeypatch.setattr(slow_clients, count, 100)
+    figures = asyncio.run(slow_clients.measure_attack(tmp_path, name))
+
+    assert set(figures["others"]) == {"200"}
+    assert figures["memory at its peak, MiB"] < figures["memory before, MiB"] + 100
+    assert figures["ready after"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_memory_descriptors_and_latency_stay_flat(tmp_path):
+    seconds = float(os.environ.get("SOAK_SECONDS", soak.SECONDS))
+    figures = asyncio.run(soak.measure(tmp_path, seconds=seconds))
+
+    print(figures)
+    assert set(figures["fates"]) == {"as wanted"}
+    assert figures["memory growth, %"] < 2
+    assert figures["descriptors by tenth"][-1] <= figures["descriptors by tenth"][1] + 2
+    p99 = figures["p99 by tenth, ms"]
+    assert p99[-1] < 2 * max(p99[1:5])

@@ -1,0 +1,178 @@
+"""Volumes that are full, read-only or written to by somebody who dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from longshore.repository.integrity import write_manifest
+from tests.attacks.served_process import ServedProcess, identity_model
+from tests.integration.test_lifecycle import ask, wait_for
+
+DIGITS = Path(__file__).parents[2] / "models" / "digits"
+LONGSHORE = [sys.executable, "-m", "longshore.cli"]
+SLOW_COPY = """
+import sys, time
+content = open(sys.argv[1], "rb").read()
+with open(sys.argv[2], "wb") as file:
+    for start in range(0, len(content), 1024):
+        file.write(content[start : start + 1024])
+        file.flush()
+        time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def small_volume(tmp_path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", directory], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount")
+    yield directory
+    subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+def fill(directory: Path) -> None:
+    """Leave no byte free."""
+    with (directory / "filler").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(512))
+        except OSError:
+            return
+
+
+def make_read_only(directory: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
+
+
+def longshore(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [*LONGSHORE, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def digits_model(directory: Path) -> Path:
+    model = directory / "digits"
+    shutil.copytree(DIGITS, model)
+    return model
+
+
+def version(server: ServedProcess) -> str:
+    body = (DIGITS / "request.json").read_bytes()
+    return ask(server, path="/v2/models/digits/infer", body=body)[2]["model_version"]
+
+
+@pytest.mark.parametrize("has_manifest", [False, True])
+def test_a_writer_that_is_killed_disturbs_nobody(tmp_path, has_manifest):
+    model = digits_model(tmp_path)
+    (model / "2").mkdir()
+    whole = model / "1" / "model.onnx"
+    if has_manifest:
+        write_manifest(model / "1")
+        shutil.copy(model / "1" / "manifest.json", model / "2")
+    options = {"version_settle_seconds": 0.3, "model_poll_seconds": 0.2}
+    with ServedProcess(model, **options) as server:
+        writer = subprocess.Popen(
+            [sys.executable, "-c", SLOW_COPY, whole, model / "2" / "model.onnx"]
+        )
+        wait_for(lambda: (model / "2" / "model.onnx").exists())
+        time.sleep(0.5)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        wait_for(lambda: any("is not" not in p for p in server.health().get("problems", [])))
+        time.sleep(1.0)
+
+        assert "version 2" in server.health()["problems"][0]
+        assert server.health()["ready"]
+        assert version(server) == "1"
+        failures = server.metric("longshore_model_load_failures_total")
+        assert failures == (0 if has_manifest else 1), "with a manifest it is not even tried"
+
+        shutil.copy(whole, model / "2" / "new")
+        os.rename(model / "2" / "new", model / "2" / "model.onnx")
+        wait_for(lambda: version(server) == "2")
+        wait_for(lambda: "problems" not in server.health())
+
+
+def test_a_manifest_is_whole_or_absent_whenever_its_writer_is_killed(tmp_path):
+    directory = tmp_path / "model" / "1"
+    directory.mkdir(parents=True)
+    (directory / "model.identity").touch()
+    (directory / "weights").write_bytes(bytes(60_000_000))
+    ends = set()
+    for milliseconds in (60, 90, 120, 150, 180, 250, 2000):
+        (directory / "manifest.json").unlink(missing_ok=True)
+        writer = subprocess.Popen([*LONGSHORE, "manifest", directory.parent])
+        time.sleep(milliseconds / 1000)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        is_there = (directory / "manifest.json").exists()
+        ends.add(is_there)
+        if is_there:
+            assert longshore("manifest", "--verify", directory.parent).returncode == 0
+
+    assert ends == {False, True}
+
+
+def test_a_manifest_that_finds_no_room_leaves_nothing_behind(small_volume):
+    model = identity_model(small_volume)
+    fill(small_volume)
+
+    result = longshore("manifest", model)
+
+    assert result.returncode == 1
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in (model / "1").iterdir()] == ["model.identity"]
+
+
+def test_a_manifest_that_may_not_be_written_says_so(small_volume):
+    model = identity_model(small_volume)
+    make_read_only(small_volume)
+
+    result = longshore("manifest", model)
+
+    assert result.returncode == 1
+    assert "Read-only file system" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [(fill, "No space left on device"), (make_read_only, "Read-only file system")],
+)
+def test_a_cache_that_cannot_be_written_costs_the_cache_alone(tmp_path, small_volume, spoil, words):
+    spoil(small_volume)
+    model = identity_model(tmp_path, "delay_seconds: 0.001\n")
+    with ServedProcess(model, calibration_cache=small_volume, version_settle_seconds=0) as server:
+        assert ask(server)[0] == 200
+        assert "calibration not cached" in server.log
+        assert words in server.log
+    assert [path.name for path in small_volume.iterdir()] in ([], ["filler"])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"cost": 5}', b"\xff\xfe", b"[" * 100_000])
+def test_a_cache_that_was_damaged_is_measured_anew(tmp_path, content):
+    cache = tmp_path / "cache"
+    model = identity_model(tmp_path, "delay_seconds: 0.001\n")
+    with ServedProcess(model, calibration_cache=cache, version_settle_seconds=0):
+        pass
+    [entry] = cache.iterdir()
+    good = json.loads(entry.read_text())
+    entry.write_bytes(content)
+    with ServedProcess(model, calibration_cache=cache, version_settle_seconds=0) as server:
+        assert ask(server)[0] == 200
+    assert json.loads(entry.read_text()).keys() == good.keys()
