@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 MODEL ?= models/digits
 PORT ?= 8000
 SOAK_SECONDS ?= 900
+FUZZ_INPUTS ?= 1000000
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
@@ -50,6 +51,15 @@ test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minu
 
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image' --cov --cov-report=term-missing:skip-covered
+
+attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their figures (10 minutes, alone on the machine)
+	$(BIN)/python -m tests.attacks.measure
+
+fuzz: $(VENV)/.dev ## Bend FUZZ_INPUTS inputs for every parser of foreign bytes (1,000,000 take 5 minutes)
+	FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m tests.attacks.measure fuzz
+
+soak: $(VENV)/.dev ## Ordinary and hostile traffic for SOAK_SECONDS: memory, descriptors and p99 stay flat
+	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -m soak tests/integration --capture no
 
 image-cpu image-gpu: IMAGE ?= longshore:$(VERSION)-$(@:image-%=%)
 image-cpu image-gpu: image-%: Dockerfile.%

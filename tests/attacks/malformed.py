@@ -199,6 +199,8 @@ def _raw_requests() -> Iterator[tuple[str, bytes]]:
         "TLS": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "a" * 40,
         "nothing but line ends": "\r\n" * 5 + "x\r\n\r\n",
         "a body that never comes": line + host + "Content-Length: 500\r\n\r\nshort",
+        "not a byte of the body": line + host + "Content-Length: 500\r\n\r\n",
+        "not a byte of the chunks": line + host + "Transfer-Encoding: chunked\r\n\r\n",
         "a head that never ends": line + "X-Slow: ",
     }.items():
         yield f"HTTP: {name}", request.encode("latin-1")

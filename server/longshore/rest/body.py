@@ -68,32 +68,23 @@ class BodyReader:
         return await asyncio.to_thread(self._decompress, body, encoding.strip().lower())
 
     async def _receive(self, receive: Receive) -> Body:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestCancelled("the client left")
-        body: Body = message["body"]
-        if not message["more_body"]:
-            return body
+        """Grows what it has: joining 100 MB at once would hold up every other client."""
+        body = bytearray()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._read_rest(body, receive)
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise RequestCancelled("the client left before its body had arrived")
+                    body += message["body"]
+                    if len(body) > self._max_bytes:
+                        raise self._too_large("more")
+                    if not message["more_body"]:
+                        return body
         except TimeoutError:
             raise BodyTimeout(
                 f"the body did not arrive within {self._timeout_seconds:g} s"
             ) from None
-
-    async def _read_rest(self, first: Body, receive: Receive) -> bytearray:
-        """Grows what it has: joining 100 MB at once would hold up every other client."""
-        body = bytearray(first)
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise RequestCancelled("the client left while sending its body")
-            body += message["body"]
-            if len(body) > self._max_bytes:
-                raise self._too_large("more")
-            if not message["more_body"]:
-                return body
 
     def _decompress(self, body: Body, encoding: bytes) -> Body:
         if encoding in (b"identity", b""):
