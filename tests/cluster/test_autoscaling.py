@@ -32,6 +32,8 @@ RIGHT_COUNT = math.ceil(HIGH / TARGET)
 WINDOW_SECONDS = 10.0
 POD_START_SECONDS = 20.0
 """Allowed for a pod's way to ready, while other pods start on the same two cores."""
+METRIC_SECONDS = 150.0
+"""Two scrapes, and the adapter's look for new names, which is a minute apart when shipped."""
 DOWN_SECONDS = 60.0
 DEAR_LAYERS = 2400
 """A model whose price is in its computation, not in carrying requests to it."""
@@ -57,7 +59,7 @@ def _wait_for_metric(cluster: Cluster, namespace: str, name: str) -> None:
         states = conditions.get("status", {}).get("conditions") or []
         return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in states)
 
-    cluster.wait_until(is_known, f"the autoscaler to read {name}", seconds=60)
+    cluster.wait_until(is_known, f"the autoscaler to read {name}", seconds=METRIC_SECONDS)
 
 
 def _lag_seconds(timings: Timings, window_seconds: float) -> float:

@@ -1,11 +1,16 @@
-"""Which programs a cluster needs, where they are, and what to install when one is missing."""
+"""Which programs a cluster needs, where they are, and what to install when one is missing.
+
+`python -m tests.cluster.control_plane.programs` says what is missing, and fails when something is.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 from tests.cluster.node_agent import commands
+from tests.cluster.node_agent.container import CGROUP_ROOTS
 from tests.cluster.tools import build
 
 FROM_DEBIAN = {
@@ -36,6 +41,8 @@ def missing(found: dict[str, str]) -> str | None:
     """A sentence that says what to install, or None when nothing is missing."""
     if os.geteuid() != 0:
         return "The cluster tests make network namespaces and run containers: run them as root."
+    if not any(os.access(root, os.W_OK) for root in CGROUP_ROOTS):
+        return "The cluster tests limit containers by cgroups, which are read-only here."
     if not commands.succeeds("unshare", "--net", "--mount", "true"):
         return "The cluster tests make namespaces, which this machine does not allow."
     packages = [package for name, package in FROM_DEBIAN.items() if name not in found]
@@ -45,3 +52,7 @@ def missing(found: dict[str, str]) -> str | None:
     if tools:
         return f"Run `make cluster-tools` for the cluster tests: {', '.join(tools)} not found."
     return None
+
+
+if __name__ == "__main__":
+    sys.exit(missing(find()))
