@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from longshore.backends.base import Backend
-from longshore.errors import InferenceFailed, ModelLoadError
+from longshore.errors import InferenceFailed, InvalidRequest, ModelLoadError
 from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutput
 from longshore.tensors import Datatype
 from tests.backends.conftest import Place, load
@@ -44,6 +44,17 @@ class Complex(torch.nn.Module):
         return torch.complex(x, x)
 
 
+class Words(torch.nn.Module):
+    """Rows of a table of four, by index."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(4, 2)
+
+    def forward(self, index: torch.Tensor) -> torch.Tensor:
+        return self.table(index)
+
+
 def config(inputs: list[str], outputs: list[str], datatype: Datatype = Datatype.FP32) -> Any:
     return ModelConfig(
         max_batch_size=8,
@@ -58,9 +69,16 @@ def scripted(place: Place, module: torch.nn.Module, **options: Any) -> Backend:
     return load(place(buffer.getvalue(), "model.pt"), config(**options))
 
 
-def exported(place: Place, module: torch.nn.Module, model: ModelConfig | None = None) -> Backend:
+def exported(
+    place: Place,
+    module: torch.nn.Module,
+    model: ModelConfig | None = None,
+    *,
+    example: torch.Tensor | None = None,
+) -> Backend:
     buffer = io.BytesIO()
-    torch.export.save(torch.export.export(module, (torch.ones(1, 2),)), buffer)
+    arguments = (torch.ones(1, 2) if example is None else example,)
+    torch.export.save(torch.export.export(module, arguments), buffer)
     return load(place(buffer.getvalue(), "model.pt2"), model)
 
 
@@ -133,3 +151,27 @@ def test_as_many_outputs_as_the_program_has_must_be_named(place):
 def test_what_the_protocol_cannot_carry_is_refused_at_load(place, module, message):
     with pytest.raises(ModelLoadError, match=message):
         exported(place, module)
+
+
+def test_a_failing_model_is_told_of_without_a_trace_into_its_source(place):
+    backend = scripted(place, Sum(), inputs=["left", "right"], outputs=["y"])
+
+    with pytest.raises(
+        InferenceFailed, match=r"^torch: RuntimeError: The size of tensor"
+    ) as raised:
+        backend.execute({"left": ROW, "right": np.ones((1, 3), np.float32)}, ("y",))
+    assert ".py" not in str(raised.value)
+
+
+@pytest.mark.parametrize("is_scripted", [True, False])
+def test_an_index_beyond_the_table_is_the_clients_mistake(place, is_scripted):
+    if is_scripted:
+        backend = scripted(place, Words(), inputs=["index"], outputs=["y"], datatype=Datatype.INT64)
+    else:
+        names = ModelConfig(output=(ModelOutput("y", Datatype.FP32, (-1,)),))
+        backend = exported(place, Words(), names, example=torch.tensor([[0, 1]]))
+
+    assert backend.execute({"index": np.array([[0, 3]])}, ("y",))["y"].shape == (1, 2, 2)
+    with pytest.raises(InvalidRequest, match=r"refuses its inputs: .*out of range") as raised:
+        backend.execute({"index": np.array([[0, 4]])}, ("y",))
+    assert ".py" not in str(raised.value)

@@ -118,5 +118,11 @@ def load_failure(path: Path, error: Exception, text: str, device: Device) -> Mod
 
 
 def plain(error: Exception) -> str:
-    """An error of a framework as one line that may be shown."""
-    return " ".join(str(error).split())[:_SHOWN_CHARACTERS]
+    """An error of a framework as one line that may be shown: without the traces into the model's
+    source that TorchScript (before its last line) and torch.export (behind its own words) give.
+    """
+    text = str(error).strip()
+    if "Traceback of TorchScript" in text:
+        text = text.splitlines()[-1]
+    text = text.partition("Original traceback:")[0]
+    return " ".join(text.split())[:_SHOWN_CHARACTERS]

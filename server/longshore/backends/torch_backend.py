@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from torch.utils import _pytree as pytree
 from longshore.backends.base import Device
 from longshore.backends.framework_backend import FrameworkBackend, load_failure, plain
 from longshore.backends.torch_archive import check_torchscript, safe_pt2
-from longshore.errors import InferenceFailed, LongshoreError, ModelLoadError
+from longshore.errors import InferenceFailed, InvalidRequest, LongshoreError, ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact, open_verified
 from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutput
@@ -37,6 +38,8 @@ _DATATYPES = {
     torch.float32: Datatype.FP32,
     torch.float64: Datatype.FP64,
 }
+_INDEX_ERROR = re.compile(r"\bindex (?:-?\d+ )?(?:is )?out of (?:range|bounds)\b")
+"""TorchScript raises everything as a RuntimeError."""
 _AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -94,6 +97,13 @@ class TorchBackend(FrameworkBackend):
             raise
         except Exception as error:  # whatever the model's own code raises
             raise self.failure(error) from error
+
+    def failure(self, error: Exception) -> LongshoreError:
+        """An index out of range, a token beyond the vocabulary, is the client's mistake."""
+        text = plain(error)
+        if isinstance(error, IndexError) or _INDEX_ERROR.search(text):
+            return InvalidRequest(f"the model refuses its inputs: {text}")
+        return super().failure(error)
 
     def close(self) -> None:
         del self._call
