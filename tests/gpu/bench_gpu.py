@@ -36,8 +36,8 @@ REQUESTS_PER_BATCH = 4
 SLICE_SECONDS = 30.0
 HEAD = (
     "| model | form | device | batch | raw rows/s | served rows/s | served / raw | "
-    "p50 at 70 % (ms) | p99 at 70 % (ms) | p99 / p50 | memory growth (MiB) |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|"
+    "p50 at 70 % (ms) | p99 at 70 % (ms) | p99 / p50 | failed | memory growth (MiB) |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -49,6 +49,8 @@ class Result:
     served: float = 0.0
     p50_seconds: float = 0.0
     p99_seconds: float = 0.0
+    failed: int = 0
+    """Of the open load: later than a second, or refused."""
     growth_bytes: float = 0.0
 
     def row(self, model: str, form: str) -> str:
@@ -56,7 +58,8 @@ class Result:
         return (
             f"| {model} | {form} | {self.device} | {self.batch} | {self.raw:.0f} | "
             f"{self.served:.0f} | {self.served / self.raw:.2f} | {self.p50_seconds * 1e3:.1f} | "
-            f"{self.p99_seconds * 1e3:.1f} | {ratio:.2f} | {self.growth_bytes / 2**20:.1f} |"
+            f"{self.p99_seconds * 1e3:.1f} | {ratio:.2f} | {self.failed} | "
+            f"{self.growth_bytes / 2**20:.1f} |"
         )
 
 
@@ -111,8 +114,7 @@ class Bench:
             lines = "".join(f"{name}: {value}\r\n" for name, value in payload.headers.items())
             clients = OpenClients(server.port, post(path, payload.body, lines))
             asyncio.run(_open(clients, LOAD_SHARE * result.served / rows, self.options.seconds))
-            if set(clients.load.fates) != {"200"}:
-                raise RuntimeError(f"at {LOAD_SHARE:.0%} load: {dict(clients.load.fates)}")
+            result.failed = clients.load.fates.total() - clients.load.fates["200"]
             result.p50_seconds = clients.load.percentile(0.50)
             result.p99_seconds = clients.load.percentile(0.99)
             result.growth_bytes = self._growth(server, closed)
