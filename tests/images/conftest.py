@@ -8,11 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from longshore import __version__
 from tests.cluster import image as cluster_image
-from tests.cluster.node_agent.images import Image, ImageStore, remove_mounts
+from tests.cluster.node_agent.images import (
+    Image,
+    ImageNotPresent,
+    ImageStore,
+    remove_mounts,
+)
 from tests.cluster.node_agent.settings import NodeSettings
 
 NAME = "localhost/longshore-cpu:image-tests"
+GPU_NAME = f"localhost/longshore:{__version__}-gpu"
 PROGRAMS = ("buildah", "runc", "make", "debootstrap")
 
 
@@ -27,8 +34,7 @@ def built_image() -> str:
 
 
 @pytest.fixture(scope="session")
-def mounted_image(built_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """Its root and config, for containers."""
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageStore]:
     nowhere = dict.fromkeys(("pod_cidr", "kubeconfig", "certificate", "certificate_key"), "")
     settings = NodeSettings(
         name="images",
@@ -38,5 +44,20 @@ def mounted_image(built_image: str, tmp_path_factory: pytest.TempPathFactory) ->
         **nowhere,
     )
     store = ImageStore(settings)
-    yield store.find(built_image)
+    yield store
     remove_mounts(settings)
+
+
+@pytest.fixture(scope="session")
+def mounted_image(built_image: str, store: ImageStore) -> Image:
+    """The CPU image's root and config, for containers."""
+    return store.find(built_image)
+
+
+@pytest.fixture(scope="session")
+def gpu_image(store: ImageStore) -> Image:
+    """The GPU image, where it has been built: that takes minutes and 20 GB."""
+    try:
+        return store.find(GPU_NAME)
+    except ImageNotPresent:
+        pytest.skip(f"needs {GPU_NAME}: make image-gpu")

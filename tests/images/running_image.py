@@ -52,13 +52,25 @@ class RunningImage:
         """Probe it as a kubelet would; raises AssertionError with its log."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and not self._container.reap():
-            try:
-                self.request("/v2/health/ready")
-            except OSError:
-                time.sleep(0.1)
-            else:
+            if self.is_ready():
                 return
+            time.sleep(0.1)
         raise AssertionError(f"not ready\n{self.log}")
+
+    def is_ready(self) -> bool:
+        """What readiness says now."""
+        try:
+            self.request("/v2/health/ready")
+        except OSError:
+            return False
+        return True
+
+    def wait_until_said(self, words: str) -> None:
+        """Return once its log holds the words."""
+        deadline = time.monotonic() + START_SECONDS
+        while words not in self.log:
+            assert time.monotonic() < deadline, f"never said {words!r}\n{self.log}"
+            time.sleep(0.1)
 
     def shows(self, *command: str) -> bool:
         """Whether a command run inside ends well."""
@@ -77,15 +89,23 @@ class RunningImage:
 
 @contextmanager
 def running(
-    image: Image, model: Path, directory: Path, *, mounts: Sequence[Json] = (TEMPORARY_FILES,)
+    image: Image,
+    model: Path,
+    directory: Path,
+    *options: str,
+    mounts: Sequence[Json] = (TEMPORARY_FILES,),
 ) -> Iterator[RunningImage]:
-    """Serve `model`, mounted read-only, until the end of the block; nothing is waited for."""
+    """Serve `model`, mounted read-only, until the end of the block; nothing is waited for.
+
+    `options` are those of `longshore serve`.
+    """
     uid = uuid.uuid4().hex
     port, management_port = free_port(), free_port()
     inside = f"/models/{model.name}"
     arguments = [
         *("serve", inside, "--host=127.0.0.1", f"--port={port}", "--drain-delay-seconds=1"),
         *("--management-host=127.0.0.1", f"--management-port={management_port}"),
+        *options,
     ]
     spec: Json = {"name": "server", "args": arguments, "securityContext": RESTRICTED}
     container = Container(spec, directory, uid)
