@@ -7,30 +7,26 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry, generate_latest
 
-from longshore.metrics import ServerMetrics
 from tests.chart import rendering
 from tests.monitoring import shipped_queries
 from tests.monitoring.prometheus import program
+from tests.monitoring.scene import BUSY, Scene
 
 
 def promtool(*arguments: str, text: str | None = None) -> str:
-    """Its output; raises CalledProcessError, with what it said, on any complaint."""
+    """What it said; fails the test when that was a complaint."""
     command = [program("promtool"), *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def test_the_metrics_follow_the_naming_rules():
-    metrics = ServerMetrics(CollectorRegistry())
-    metrics.create_version("model", "1")
-    metrics.inflight_request_seconds.set_function(("model",), lambda: 1.0)
+def test_the_metrics_of_a_server_under_load_follow_the_naming_rules(scene: Scene):
+    status, text = scene.servers[BUSY].management("/metrics")
 
-    said = promtool("check", "metrics", text=generate_latest(metrics.registry).decode())
-
-    assert said == ""
+    assert status == 200
+    assert promtool("check", "metrics", text=text.decode()) == ""
 
 
 @pytest.mark.parametrize("values", rendering.CI_VALUES, ids=lambda path: path.stem)
