@@ -18,11 +18,11 @@ import pytest
 import yaml
 
 from tests.attacks.served_process import free_port
+from tests.chart.rendering import NAMESPACE
 from tests.cluster.control_plane.program import Program
 
 SCRAPE_SECONDS = 0.5
 START_SECONDS = 60.0
-NAMESPACE = "default"
 Vector = dict[frozenset[tuple[str, str]], float]
 """Value by the labels of its series."""
 

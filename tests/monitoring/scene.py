@@ -2,7 +2,7 @@
 
 | release | what happens to it |
 |---|---|
-| `steady` | two pods, 20 and 10 requests/s of 0.4 s, 16 instances; of the first pod's, 4/s fail |
+| `steady` | two pods, 20 and 10 requests/s of 0.8 s, 32 instances; of the first pod's, 4/s fail |
 | `busy` | one pod that is asked for twice what it can do |
 | `sick` | its model cannot be loaded |
 | `leaving` | is told to stop while a request still takes long |
@@ -26,7 +26,7 @@ from tests.cluster.load_client import LoadClient, Target
 from tests.monitoring import shipped_queries
 from tests.monitoring.prometheus import SCRAPE_SECONDS, Pod, Prometheus, scraping
 
-SECONDS, INSTANCES = 0.4, 16
+SECONDS, INSTANCES = 0.8, 32
 GOOD, BAD, OTHER = 16.0, 4.0, 10.0
 BUSY_SECONDS, BUSY_RATE = 0.05, 40.0
 FAILING = 13.0
@@ -38,7 +38,7 @@ A, B, BUSY, SICK, LEAVING, IDLE = (
         ("sick", "aaaaa"), ("leaving", "aaaaa"), ("idle", "aaaaa"),
     )
 )  # fmt: skip
-BUCKETS = "0.1,0.2,0.3,0.38,0.4,0.405,0.41,0.415,0.42,0.43,0.45,0.5,1"
+BUCKETS = "0.1,0.2,0.4,0.6,0.78,0.8,0.81,0.82,0.83,0.84,0.86,1,2"
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ def _servers(directory: Path) -> Iterator[tuple[str, ServedProcess]]:
 
 def _load(server: ServedProcess, rate: float, value: float) -> LoadClient:
     target = Target("127.0.0.1", server.port, "/v2/models/echo/infer", infer_body(value))
-    return LoadClient(target, rate, fresh_share=0.0, kept_connections=32)
+    return LoadClient(target, rate, fresh_share=0.0, kept_connections=64)
 
 
 def _drain(server: ServedProcess) -> float:

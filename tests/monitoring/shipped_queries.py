@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from tests.chart import rendering
-from tests.monitoring.prometheus import NAMESPACE, SCRAPE_SECONDS
+from tests.chart.rendering import NAMESPACE
+from tests.monitoring.prometheus import SCRAPE_SECONDS
 
 WINDOW_SECONDS = 6.0
 FILES = rendering.CHART / "files"
