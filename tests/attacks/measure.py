@@ -14,6 +14,7 @@ SCENARIOS = {
     "overload": "overload",
     "refusals": "refusals",
     "leavers": "leavers",
+    "deadlines": "deadlines",
     "large_body": "large_bodies",
     "malformed": "malformed",
     "swaps": "swaps",

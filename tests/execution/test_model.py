@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
+import time
 
 import numpy as np
 import pytest
 
 from longshore.batching.pending_request import PendingRequest
-from longshore.errors import InferenceFailed, InvalidRequest, OutOfDeviceMemory
+from longshore.errors import InferenceFailed, InvalidRequest, OutOfDeviceMemory, RequestTimeout
 from longshore.execution.model import Model
 from longshore.repository.model_config import ModelConfig, ModelInput, Padding
 from longshore.tensors import Datatype
@@ -197,3 +199,36 @@ async def test_a_row_for_which_there_is_no_memory_is_refused_and_the_server_goes
 
     backend._behaviour = whole
     assert (await infer(model, [[1, 2]]))["OUTPUT0"].tolist() == [[1, 2]]
+
+
+async def test_a_request_that_expires_before_its_turn_on_the_loop_is_answered(serve):
+    model = serve()
+    assert model.plan.is_inline
+    inputs = {"INPUT0": np.ones((1, 2), dtype=np.float32)}
+    now = time.monotonic()
+    pending = model.infer(
+        inputs, model.signature.output_names, rows=1, arrived=now, deadline=now + 0.02
+    )
+    time.sleep(0.05)  # noqa: ASYNC251 (the loop is busy with something else)
+
+    with pytest.raises(RequestTimeout, match="while the request was queued"):
+        await asyncio.wait_for(pending.future, 5)
+    assert model.rows_inside == 0
+
+
+async def test_a_row_far_larger_than_those_measured_does_not_hold_the_loop(serve, monkeypatch):
+    model = serve()
+    assert model.plan.is_inline
+    threads = []
+    execute = model.backend.execute
+
+    def note_thread(inputs, output_names):
+        threads.append(threading.current_thread())
+        return execute(inputs, output_names)
+
+    monkeypatch.setattr(model.backend, "execute", note_thread)
+    large, small = np.ones((1, 2_000_000)), np.ones((1, 2))
+    answers = await asyncio.gather(infer(model, large), infer(model, small))
+
+    assert [answer["OUTPUT0"].shape for answer in answers] == [large.shape, small.shape]
+    assert [thread is threading.main_thread() for thread in threads] == [False, True]

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from tests.attacks import (
+    deadlines,
     drains,
     fuzz,
     large_bodies,
@@ -43,6 +44,13 @@ def test_clients_that_leave_take_their_work_along(tmp_path):
     figures = asyncio.run(leavers.measure(tmp_path, clients=300, seconds=1.5))
 
     assert figures["executed for clients who left"] < 40
+
+
+def test_no_request_hangs_whatever_its_deadline(tmp_path, monkeypatch):
+    monkeypatch.setattr(deadlines, "REQUESTS_EACH", 20)
+    for figures in asyncio.run(deadlines.measure(tmp_path)).values():
+        assert set(figures["fates"]) <= {"200", "429", "504"}
+        assert figures["in flight afterwards"] == 0
 
 
 def test_malformed_requests_are_the_clients_fault(tmp_path):

@@ -46,6 +46,15 @@ class Batch:
     def rows(self) -> int:
         return sum([part.stop - part.start for part in self.parts])
 
+    def input_bytes(self) -> int:
+        return sum(
+            [
+                array.nbytes * (part.stop - part.start) // part.request.rows
+                for part in self.parts
+                for array in part.request.inputs.values()
+            ]
+        )
+
     def output_names(self) -> tuple[str, ...]:
         """Every output that one of the requests asked for."""
         first = self.parts[0].request.output_names

@@ -133,11 +133,11 @@ class DynamicBatcher:
             on_leave=self._release,
         )
         self._rows_inside += rows
+        if self._on_put is None:
+            request.timer = self._loop.call_later(deadline - self._clock(), request.expire)
         self.queue.put(request)
         if self._on_put is not None:
-            self._on_put()  # runs within this turn of the loop: no deadline to watch
-        else:
-            request.timer = self._loop.call_later(deadline - self._clock(), request.expire)
+            self._on_put()  # taken on the loop, in its next turns: the queue sees to the deadline
         return request
 
     def _release(self, request: PendingRequest) -> None:

@@ -138,12 +138,18 @@ class RequestQueue:
         for key in list(self._groups):
             group = self._groups[key]
             while group and (group[0].is_abandoned or group[0].has_expired(now)):
-                self.pending_rows -= group.popleft().rows_left
+                self._drop_first(group)
             if not group:
                 del self._groups[key]
             elif oldest is None or group[0].arrived < oldest[0].arrived:
                 oldest = group
         return oldest
+
+    def _drop_first(self, group: deque[PendingRequest]) -> None:
+        request = group.popleft()
+        self.pending_rows -= request.rows_left
+        if request.timer is None and not request.is_abandoned:
+            request.expire()  # taken on the event loop: nothing else would answer it
 
     def _delay_left(self, group: deque[PendingRequest], now: float) -> float:
         policy = self.policy
@@ -161,7 +167,7 @@ class RequestQueue:
         while group and room > 0:
             request = group[0]
             if request.is_abandoned or request.has_expired(now):
-                self.pending_rows -= group.popleft().rows_left
+                self._drop_first(group)
                 continue
             start = request.rows_taken
             rows = min(request.rows_left, room)

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from longshore.backends.base import Backend
 from longshore.batching.request_queue import RequestQueue
@@ -18,6 +19,8 @@ from longshore.execution.batch_execution import BegunBatch, Execution, Observer,
 
 logger = logging.getLogger(__name__)
 
+LARGE_INPUT_BYTES = 4 * 1024 * 1024
+"""Rows of an open shape may be a thousand times those that were measured."""
 RESTART_PAUSE_SECONDS = 0.1
 """Before an instance that failed begins again, so that a fault that stays does not eat the CPU."""
 
@@ -117,7 +120,8 @@ class InlineInstance(Executor):
     """Executes on the event loop, once all that arrived in the same turn is queued.
 
     For models that cost less than handing them to a thread. After each batch the loop gets a turn
-    to read and write, so a long queue does not block it.
+    to read and write, so a long queue does not block it. A row that is far larger than those that
+    were measured goes to a worker thread all the same.
     """
 
     def __post_init__(self) -> None:
@@ -143,9 +147,19 @@ class InlineInstance(Executor):
         batch = self.queue.take_now()
         if batch is None:
             return
-        deliver(execute_batch(self.backend, batch, clock=self.clock), self.observe)
-        if len(self.queue):
-            self.notify()
+        if batch.input_bytes() < LARGE_INPUT_BYTES:
+            deliver(execute_batch(self.backend, batch, clock=self.clock), self.observe)
+            if len(self.queue):
+                self.notify()
+            return
+        self._is_scheduled = True  # nothing else meanwhile: one execution at a time
+        self.loop.run_in_executor(
+            None, partial(execute_batch, self.backend, batch, clock=self.clock)
+        ).add_done_callback(self._deliver_large)
+
+    def _deliver_large(self, execution: asyncio.Future[Execution]) -> None:
+        deliver(execution.result(), self.observe)
+        self._work()
 
 
 def deliver(execution: Execution, observe: Observer) -> None:
