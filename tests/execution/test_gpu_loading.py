@@ -14,6 +14,7 @@ from longshore.backends.device_identity import DeviceIdentity
 from longshore.backends.device_memory import DeviceMemory
 from longshore.errors import InferenceFailed
 from longshore.execution import model_loader
+from longshore.execution.model import Model
 from longshore.execution.plan import batch_buckets
 from longshore.lifecycle.warmup import warm_up
 from longshore.tensors import Datatype, Signature, TensorSpec
@@ -156,3 +157,19 @@ def test_a_measurement_of_one_gpu_and_precision_holds_for_no_other(
         FakeGpuBackend, "device_identity", lambda self: DeviceIdentity("Other GPU", "")
     )
     assert source() == "measured"
+
+
+async def test_the_metadata_says_which_device_and_how_it_is_used(load_identity, metrics):
+    model = Model(load_identity(device="cuda"), metrics, max_queue_seconds=1.0)
+
+    assert (
+        model.describe()
+        | {
+            "device": "cuda:0",
+            "device_name": "Fake GPU",
+            "device_memory_when_loaded": "0 MiB used, 0 MiB reserved, 0 of 0 MiB free",
+            "precision": "float32",
+            "compiled": False,
+        }
+        == model.describe()
+    )

@@ -48,6 +48,7 @@ class Model:
         self._loaded = loaded
         self._max_rows = loaded.plan.max_batch_size
         self._memory_notes: tuple[str, ...] = ()
+        self._device_facts = _device_facts(self.backend)
         self._fault: str | None = None
         self._clock = clock
         self._has_static_shape = all(-1 not in s.shape[1:] for s in self.signature.inputs)
@@ -170,7 +171,8 @@ class Model:
         """What the server decided about this model, for the metadata's `parameters`."""
         plan = self.plan
         described: dict[str, Any] = {
-            **_describe_device(self.backend),
+            **self._device_facts,
+            **self.backend.describe(),
             "batched": plan.is_batched,
             "max_batch_size": self._max_rows if plan.is_batched else 0,
             "instances": plan.instances,
@@ -270,7 +272,8 @@ class _BoundMetrics:
             self._queue.observe(execution.started - done.part.request.arrived)
 
 
-def _describe_device(backend: Backend) -> dict[str, Any]:
+def _device_facts(backend: Backend) -> dict[str, Any]:
+    """For the metadata; asked for once, because a driver may hang and nobody must wait for it."""
     device = backend.device
     if device.kind == "cpu":
         return {"device": "cpu"}
@@ -278,10 +281,9 @@ def _describe_device(backend: Backend) -> dict[str, Any]:
     return {
         "device": str(device),
         "device_name": "" if identity is None else identity.name,
-        "device_memory": str(memory or ""),
+        "device_memory_when_loaded": str(memory or ""),
         "precision": device.options.precision,
         "compiled": device.options.compiles,
-        **backend.describe(),
     }
 
 

@@ -14,7 +14,7 @@ from longshore.backends.devices import resolve_device
 from longshore.backends.registry import create_backend
 from longshore.batching.cost import CostLine
 from longshore.batching.padding import PaddingPlan
-from longshore.errors import ModelLoadError
+from longshore.errors import ModelLoadError, OutOfDeviceMemory
 from longshore.execution import acceleration, calibration, calibration_cache
 from longshore.execution.batch_proof import prove_batching
 from longshore.execution.calibration import Budget, Measurement, Split
@@ -242,8 +242,12 @@ class _Loader:
         if findings.maker is None:
             return [f"not {acceleration.name(wanted.options)}: no sample input works"]
         rows = acceleration.PROBED_ROWS if findings.is_batched else 1
+        rows = min(rows, self.max_batch_size or rows)
         inputs = findings.maker.make(rows, seed=rows)
-        plain = acceleration.Trial(self._open(split)[0], inputs)
+        try:
+            plain = acceleration.Trial(self._open(split)[0], inputs)
+        except OutOfDeviceMemory as error:
+            return [f"not {acceleration.name(wanted.options)}: no room to compare: {error}"]
         self._close_unused([])
         self.device = wanted
         objection = acceleration.objection(plain, lambda: self._open(split)[0], inputs)
