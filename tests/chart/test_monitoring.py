@@ -221,5 +221,13 @@ def test_the_dashboard_is_that_of_the_release():
     assert variables == {"datasource": "prometheus", "namespace": NAMESPACE, "release": FULLNAME}
     assert FULLNAME in dashboard["title"]
     plain = json.loads((CHART / "files/dashboard.json").read_text("utf-8"))
-    assert dashboard["panels"] == plain["panels"]
+    assert dashboard["panels"] == [p for p in plain["panels"] if "GPU" not in p["title"]]
     assert dashboard["uid"] != plain["uid"]
+
+
+def test_a_gpu_release_shows_its_gpus():
+    values = {"device": "gpu", "metrics": {"dashboard": {"enabled": True}}}
+    (shown,) = [o for o in rendering.render(values) if o["metadata"]["name"].endswith("-dashboard")]
+    titles = [panel["title"] for panel in json.loads(*shown["data"].values())["panels"]]
+
+    assert {"GPU memory", "GPU busy"} <= set(titles)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from longshore.metrics import ServerMetrics
 from tests.chart import rendering
+from tests.contracts.document_tables import described_metrics
 
 ADAPTER_NAMES = {
     rule["name"]["as"]
@@ -25,14 +26,14 @@ READERS = sorted(
 
 
 def exported() -> tuple[set[str], set[str]]:
-    """The names of all series, and of all labels, of a server with one version."""
+    """The names of all series, and of all labels, of a server."""
     metrics = ServerMetrics(CollectorRegistry())
-    metrics.create_version("m", "1")
     text = generate_latest(metrics.registry).decode()
     names = set(re.findall(r"^# TYPE (\w+) \w+", text, re.MULTILINE))
     histograms = set(re.findall(r"^# TYPE (\w+) histogram", text, re.MULTILINE))
     names |= {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}
-    return names, set(re.findall(r'[{,](\w+)="', text))
+    labels = ", ".join(labels for _, _, labels, _ in described_metrics(metrics))
+    return names, {"le", *re.findall(r"\w+", labels)}
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)
