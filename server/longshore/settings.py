@@ -81,7 +81,8 @@ class HttpSettings:
     port: int = option(8000, "Inference port.", minimum=0, maximum=65535)
     max_body_bytes: int = option(
         128 * 1024 * 1024,
-        "Largest request body, also after decompression; more is answered 413.",
+        "Largest request body, also after decompression; more is answered 413, and 429 when bodies "
+        "of four times as much are arriving at once.",
         minimum=1,
     )
     body_timeout_seconds: float = option(

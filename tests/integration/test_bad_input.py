@@ -11,6 +11,7 @@ import socket
 import numpy as np
 import pytest
 
+from longshore import __version__
 from tests.attacks.served_process import infer_body
 
 INFER = "/v2/models/echo/infer"
@@ -220,8 +221,20 @@ def test_a_client_that_waits_for_100_continue_is_told_to(echo):
 def test_what_is_no_request_is_answered_and_ended(echo, request_bytes, status):
     with socket.create_connection(("127.0.0.1", echo.port), timeout=10) as client:
         client.sendall(request_bytes)
+        answer = client.recv(4096)
 
-        assert client.recv(4096).startswith(b"HTTP/1.1 " + status)
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert b"x-content-type-options: nosniff\r\ncache-control: no-store\r\n" in answer
+
+
+@pytest.mark.parametrize("path", ["/v2", "/v2/models/echo", "/openapi.json", "/nothing", INFER])
+def test_no_answer_tells_the_version_of_the_server(connection, path):
+    answer, content = ask(connection, "GET", path)
+
+    told = f"{answer.headers}{content.decode()}"
+    assert answer.headers["server"] is None
+    assert __version__ not in told
+    assert "uvicorn" not in told.lower()
 
 
 def test_a_head_request_has_no_body(connection):

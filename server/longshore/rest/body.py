@@ -12,6 +12,7 @@ from longshore.errors import (
     BodyTimeout,
     InvalidRequest,
     PayloadTooLarge,
+    QueueFull,
     RequestCancelled,
     UnsupportedEncoding,
 )
@@ -23,6 +24,8 @@ ENCODINGS = {
     b"deflate": zlib.MAX_WBITS,
 }
 """zlib's window bits by content coding (RFC 9110, section 8.4.1)."""
+MOST_LARGEST_BODIES = 4
+"""Bodies of the largest size that may be arriving at once; small ones count by their bytes."""
 SMALL_BYTES = 4096
 """Decompressed on the event loop: even a bomb of this size is done in milliseconds."""
 
@@ -33,6 +36,8 @@ class BodyReader:
     def __init__(self, *, max_bytes: int, timeout_seconds: float) -> None:
         self._max_bytes = max_bytes
         self._timeout_seconds = timeout_seconds
+        self._arriving_bytes = 0
+        """Of bodies that are not whole yet, all clients together."""
 
     def refuse_if_too_large(self, headers: dict[bytes, bytes]) -> None:
         """Raise before anything is read when the declared length is over the limit.
@@ -50,6 +55,7 @@ class BodyReader:
         Raises:
             PayloadTooLarge: it is larger than allowed, before or after decompression.
             BodyTimeout: the client is too slow.
+            QueueFull: too much is arriving from all clients together.
             RequestCancelled: the client left.
             UnsupportedEncoding: a `Content-Encoding` other than gzip, deflate or identity.
             InvalidRequest: the compressed data is broken.
@@ -77,14 +83,22 @@ class BodyReader:
                     if message["type"] == "http.disconnect":
                         raise RequestCancelled("the client left before its body had arrived")
                     body += message["body"]
-                    if len(body) > self._max_bytes:
-                        raise self._too_large("more")
+                    self._arriving_bytes += len(message["body"])
+                    self._check_size(body)
                     if not message["more_body"]:
                         return body
         except TimeoutError:
             raise BodyTimeout(
                 f"the body did not arrive within {self._timeout_seconds:g} s"
             ) from None
+        finally:
+            self._arriving_bytes -= len(body)
+
+    def _check_size(self, body: bytearray) -> None:
+        if len(body) > self._max_bytes:
+            raise self._too_large("more")
+        if self._arriving_bytes > MOST_LARGEST_BODIES * self._max_bytes:
+            raise QueueFull(f"the bodies that are arriving have {self._arriving_bytes} bytes")
 
     def _decompress(self, body: Body, encoding: bytes) -> Body:
         if encoding in (b"identity", b""):

@@ -27,9 +27,11 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from longshore.protocol.steps import Body
+from longshore.rest.responses import SECURITY_HEADERS
 
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
+SECURITY_LINES = b"".join([b"%b: %b\r\n" % header for header in SECURITY_HEADERS])
 SEPARATE_BYTES = 256 * 1024
 """A body of this size is written on its own: a second call costs less than copying it."""
 LINGER_SECONDS = 0.5
@@ -215,8 +217,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Answer before any endpoint is reached, and close."""
         self._is_in_head = False
         body = b'{"error":"%s"}' % message.replace('"', "'").encode()
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n"
+        lines = (STATUS_LINE[status], head % len(body), SECURITY_LINES, b"\r\n", body)
+        self.transport.write(b"".join(lines))
         self.transport.close()
 
     def _ignore_upgrade(self, rest: bytes) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from longshore import __version__
 from longshore.execution.model import Model
 from longshore.rest import openapi_schemas as schemas
 from longshore.rest.openapi_schemas import Schema
@@ -60,7 +59,7 @@ def openapi_document(model: Model, *, has_repository: bool) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": f"{model.name} on Longshore",
-            "version": __version__,
+            "version": model.version,
             "description": "Open Inference Protocol v2 and V1 for one model.",
         },
         "paths": paths,
