@@ -12,7 +12,7 @@ from longshore.backends import devices
 from longshore.backends.base import Backend, CudaOptions, Device
 from longshore.backends.device_identity import DeviceIdentity
 from longshore.backends.device_memory import DeviceMemory
-from longshore.errors import InferenceFailed
+from longshore.errors import InferenceFailed, ModelLoadError
 from longshore.execution import model_loader
 from longshore.execution.model import Model
 from longshore.execution.plan import batch_buckets
@@ -99,6 +99,20 @@ def test_inputs_are_tried_on_the_cpu_first_for_a_wrong_index_costs_the_device(
     assert loaded.backends[0].device.health.fault is None
     assert [backend.device.kind for backend in opened] == ["cuda", "cpu"]
     assert opened[1].is_closed
+
+
+def test_a_model_that_no_cpu_runs_is_tried_with_the_safest_integers(load_identity, monkeypatch):
+    def load(artifact, *, config, device, threads):
+        if device.kind == "cpu":
+            raise ModelLoadError("half precision is not for a CPU")
+        return FakeGpuBackend(device)
+
+    monkeypatch.setattr(FakeGpuBackend, "load", load)
+
+    loaded = load_identity(device="cuda")
+
+    assert loaded.maker.make(64, seed=1)["ids"].max() == 1
+    assert loaded.plan.is_batched
 
 
 def test_the_batch_keeps_the_bound_that_a_gpu_has_by_default(load_identity):

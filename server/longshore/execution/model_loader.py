@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,27 +13,17 @@ from longshore.backends.devices import resolve_device
 from longshore.backends.registry import create_backend
 from longshore.batching.cost import CostLine
 from longshore.batching.padding import PaddingPlan
-from longshore.errors import ModelLoadError, OutOfDeviceMemory
+from longshore.errors import OutOfDeviceMemory
 from longshore.execution import acceleration, calibration, calibration_cache
-from longshore.execution.batch_proof import prove_batching
 from longshore.execution.calibration import Budget, Measurement, Split
-from longshore.execution.declared_signature import (
-    check_device,
-    check_outputs,
-    declared_signature,
-)
-from longshore.execution.padding_proof import client_signature, declared_padding, prove_padding
+from longshore.execution.declared_signature import check_device, declared_signature
+from longshore.execution.findings import Findings, find_out
+from longshore.execution.padding_proof import client_signature
 from longshore.execution.plan import ExecutionPlan
-from longshore.execution.sample_inputs import (
-    SAFE_INTEGER_BOUNDS,
-    Maker,
-    MaskedMaker,
-    SampleMaker,
-    find_sample_maker,
-)
+from longshore.execution.sample_inputs import Maker
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
-from longshore.tensors import Signature, Tensors
+from longshore.tensors import Signature
 
 logger = logging.getLogger(__name__)
 
@@ -93,16 +82,6 @@ def load_model(artifact: Artifact, config: ModelConfig, options: LoadOptions) ->
     return _Loader(artifact, config, options).load()
 
 
-@dataclass(slots=True)
-class _Findings:
-    """What the proof of batching found out."""
-
-    maker: Maker | None
-    is_batched: bool
-    padding: PaddingPlan | None
-    notes: list[str] = field(default_factory=list)
-
-
 class _Loader:
     """The steps of one load, over the backends that were opened on the way."""
 
@@ -130,7 +109,13 @@ class _Loader:
         first = self._open(splits[0])[0]
         loaded_at = time.perf_counter()
         signature = declared_signature(self.config, first.signature)
-        findings = self._find_out(first, signature)
+        findings = find_out(
+            first,
+            signature,
+            self.config,
+            is_forbidden=self.max_batch_size == 0,
+            open_on_cpu=lambda: self._create(self.options.cpus, device=Device("cpu")),
+        )
         notes = self._accelerate(splits[0], findings)
         plan = self._plan(splits, findings)
         backends = self._open(Split(plan.instances, plan.threads))
@@ -181,58 +166,7 @@ class _Loader:
             if backends != used:
                 del self._backends[split]
 
-    def _find_out(self, backend: Backend, whole: Signature) -> _Findings:
-        """Sample inputs, and whether requests may share a batch."""
-        names = whole.output_names
-        declared = declared_padding(self.config, whole)
-        signature = client_signature(whole, declared)
-        masks = PaddingPlan({}, declared.masks) if declared else None
-
-        def run(inputs: Tensors) -> Tensors:
-            return backend.execute(masks.combine([inputs]) if masks else inputs, names)
-
-        maker, reason = self._find_maker(signature, run, masks)
-        if maker is None:
-            return _Findings(None, False, None, [f"no sample input works: {reason}"])
-        check_outputs(self.config, whole, run(maker.make(1, seed=0)))
-        whole_maker = MaskedMaker(maker, masks) if masks else maker
-        if self.max_batch_size == 0 or self.config.batching == "forbidden":
-            return _Findings(
-                whole_maker, False, None, ["not batched: the configuration forbids it"]
-            )
-        if self.config.batching != "vouched":
-            proof = prove_batching(signature, run, maker)
-            if not proof.is_proven:
-                return _Findings(whole_maker, False, None, [f"not batched: {proof.reason}"])
-        if declared is None:
-            return _Findings(whole_maker, True, None)
-        padding, reason = prove_padding(declared, run, maker)
-        return _Findings(whole_maker, True, padding, [] if padding else [f"not padded: {reason}"])
-
-    def _find_maker(
-        self, signature: Signature, run: Callable[[Tensors], Tensors], masks: PaddingPlan | None
-    ) -> tuple[SampleMaker | None, str]:
-        """Tried on the CPU, where an index too large is an exception: on a GPU it is an assertion
-        that costs the process its device.
-        """
-        if self.device.kind == "cpu":
-            return find_sample_maker(signature, run)
-        try:
-            backend = self._create(self.options.cpus, device=Device("cpu"))
-        except ModelLoadError as error:
-            logger.info("no sample inputs tried on the CPU: %s", error)
-            return find_sample_maker(signature, run, integer_bounds=SAFE_INTEGER_BOUNDS)
-        names = backend.signature.output_names
-        maker, _ = find_sample_maker(
-            signature,
-            lambda inputs: backend.execute(masks.combine([inputs]) if masks else inputs, names),
-        )
-        backend.close()
-        if maker is not None:
-            return maker, ""
-        return find_sample_maker(signature, run, integer_bounds=SAFE_INTEGER_BOUNDS)
-
-    def _accelerate(self, split: Split, findings: _Findings) -> list[str]:
+    def _accelerate(self, split: Split, findings: Findings) -> list[str]:
         """Go over to the precision and the compilation asked for, where they hold what they
         promise; says what became of them.
         """
@@ -257,7 +191,7 @@ class _Loader:
             return [f"not {acceleration.name(wanted.options)}: {objection}"]
         return []
 
-    def _plan(self, splits: list[Split], findings: _Findings) -> ExecutionPlan:
+    def _plan(self, splits: list[Split], findings: Findings) -> ExecutionPlan:
         if findings.maker is None:
             return ExecutionPlan(
                 False, 1, splits[0].instances, splits[0].threads, False, None,
@@ -273,7 +207,7 @@ class _Loader:
             calibration_cache.write(self.options.calibration_cache, key, plan)
         return plan
 
-    def _measure(self, splits: list[Split], findings: _Findings, maker: Maker) -> ExecutionPlan:
+    def _measure(self, splits: list[Split], findings: Findings, maker: Maker) -> ExecutionPlan:
         budget = Budget(self.options.calibration_budget_seconds)
         largest = (self.max_batch_size or calibration.LARGEST_BATCH) if findings.is_batched else 1
         longest = self.options.max_execution_seconds
@@ -296,7 +230,7 @@ class _Loader:
             notes.append(best.limit)
         return self._decide(best, findings, notes)
 
-    def _decide(self, best: Measurement, findings: _Findings, notes: list[str]) -> ExecutionPlan:
+    def _decide(self, best: Measurement, findings: Findings, notes: list[str]) -> ExecutionPlan:
         rows = best.best_rows if findings.is_batched else 1
         is_inline = self._may_run_inline() and calibration.runs_inline(best.cost)
         if is_inline:
@@ -322,7 +256,7 @@ class _Loader:
             and not self.config.dynamic_batching.max_queue_delay_seconds
         )
 
-    def _cache_key(self, findings: _Findings) -> str:
+    def _cache_key(self, findings: Findings) -> str:
         return calibration_cache.key(
             self.artifact,
             str(self.device),
