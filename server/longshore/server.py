@@ -37,7 +37,12 @@ from longshore.rest.endpoints import Endpoints
 from longshore.rest.health import Health, Heartbeat
 from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
 from longshore.rest.inference import InferenceEndpoint
-from longshore.rest.listener import BACKLOG, listen, stop_new_connections
+from longshore.rest.listener import (
+    BACKLOG,
+    affordable_connections,
+    listen,
+    stop_new_connections,
+)
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.repository_extension import RepositoryExtension
 from longshore.settings import CudaSettings, Settings
@@ -224,7 +229,7 @@ class Server:
     def _http_config(self, app: ASGIApp) -> uvicorn.Config:
         http = self._settings.http
         limits = ConnectionLimits(
-            max_connections=http.max_connections,
+            max_connections=affordable_connections(http.max_connections),
             max_header_bytes=http.max_header_bytes,
             header_timeout_seconds=http.header_timeout_seconds,
             write_timeout_seconds=http.write_timeout_seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import resource
 import socket
 import struct
 from contextlib import suppress
@@ -11,6 +12,7 @@ from contextlib import suppress
 logger = logging.getLogger(__name__)
 
 BACKLOG = 2048
+SPARE_DESCRIPTORS = 256
 SO_ATTACH_FILTER = 26
 """asm-generic/socket.h; Python's `socket` does not name it."""
 DROP_SYN = (
@@ -29,6 +31,26 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setblocking(False)
     logger.info("listening: address=%s port=%d", host, listener.getsockname()[1])
     return listener
+
+
+def affordable_connections(wanted: int) -> int:
+    """How many of `wanted` connections this process may hold and still have descriptors for the
+    management port and its files; the soft limit is raised as far as the hard one allows.
+
+    A container often starts with a soft limit of 1024, and a process without descriptors answers no
+    probe.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted + SPARE_DESCRIPTORS:
+        soft = min(wanted + SPARE_DESCRIPTORS, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    affordable = min(wanted, max(soft - SPARE_DESCRIPTORS, soft // 2))
+    if affordable < wanted:
+        logger.warning(
+            "fewer connections than max_connections: descriptors=%d connections=%d wanted=%d",
+            soft, affordable, wanted,
+        )  # fmt: skip
+    return affordable
 
 
 def stop_new_connections(listener: socket.socket) -> None:
