@@ -126,3 +126,16 @@ def test_an_error_of_the_model_is_not_the_devices():
 
     with pytest.raises(InferenceFailed, match="fake: shapes do not fit"):
         FakeCudaBackend(streams).execute(batch(2), ("y",))
+
+
+def test_a_device_that_cannot_even_tell_its_memory_is_lost(monkeypatch):
+    backend = FakeCudaBackend(FakeDevice(double))
+
+    def memory(self):
+        raise RuntimeError("CUDA error: uncorrectable ECC error encountered")
+
+    monkeypatch.setattr(FakeFrameworkDevice, "memory", memory)
+
+    with pytest.raises(DeviceLost, match="ECC"):
+        backend.device_memory()
+    assert backend.device.health.fault is not None

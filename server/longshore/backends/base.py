@@ -116,7 +116,11 @@ class Backend(ABC):
         return None
 
     def device_memory(self) -> DeviceMemory | None:
-        """What this process holds of the device's memory; `None` where nobody can say."""
+        """What this process holds of the device's memory; `None` where nobody can say.
+
+        Raises:
+            DeviceLost: the device is, or asking it showed that it is.
+        """
         return None
 
     def device_identity(self) -> DeviceIdentity | None:

@@ -72,10 +72,12 @@ class FrameworkBackend(Backend):
         return self._guarded(lambda: runner.seconds(inputs, output_names))
 
     def device_memory(self) -> DeviceMemory | None:
-        return None if self._runner is None else self._runner.device.memory()
+        runner = self._runner
+        return None if runner is None else self._guarded(lambda: runner.device.memory())
 
     def device_identity(self) -> DeviceIdentity | None:
-        return None if self._runner is None else self._runner.device.identity()
+        runner = self._runner
+        return None if runner is None else self._guarded(lambda: runner.device.identity())
 
     def describe(self) -> dict[str, Any]:
         return {} if self._runner is None else self._runner.describe()

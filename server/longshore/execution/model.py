@@ -13,7 +13,7 @@ from longshore.batching.cost import CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import BatchingPolicy, RequestQueue
-from longshore.errors import InvalidRequest
+from longshore.errors import DeviceLost, InvalidRequest
 from longshore.execution.batch_execution import Execution, rows_that_fit
 from longshore.execution.model_instance import Executor, InlineInstance, ModelInstance
 from longshore.execution.model_loader import LoadedModel
@@ -277,7 +277,10 @@ def _device_facts(backend: Backend) -> dict[str, Any]:
     device = backend.device
     if device.kind == "cpu":
         return {"device": "cpu"}
-    identity, memory = backend.device_identity(), backend.device_memory()
+    try:
+        identity, memory = backend.device_identity(), backend.device_memory()
+    except DeviceLost as error:  # health tells it to all who ask
+        return {"device": str(device), "device_memory_when_loaded": str(error)}
     return {
         "device": str(device),
         "device_name": "" if identity is None else identity.name,
