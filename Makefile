@@ -84,7 +84,7 @@ test-cluster: cluster-tools ## Build the CPU image, and prove the chart on a rea
 	$(BIN)/python -m tests.cluster.image
 	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15
 
-test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 14 minutes)
+test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 12 minutes)
 	$(BIN)/python -m tests.cluster.image
 	$(BIN)/pytest -m shipped_clocks tests/cluster --capture no
 
