@@ -203,3 +203,10 @@ class Summary:
             p95_seconds=served[int(len(served) * 0.95)] if served else float("nan"),
             losses=tuple(f"{count} x {what}" for what, count in met.most_common(5)),
         )
+
+
+def assert_none_lost(fates: list[Fate]) -> Summary:
+    """How the load went; raises AssertionError, with all of that, when a request was lost."""
+    summary = Summary.of(fates)
+    assert summary.lost == 0, summary
+    return summary

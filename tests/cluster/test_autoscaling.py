@@ -18,7 +18,7 @@ import pytest
 from tests.cluster import chart_values, example_models, rules, timeline
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
-from tests.cluster.load_client import Fate, Summary
+from tests.cluster.load_client import Fate, Summary, assert_none_lost
 from tests.cluster.node_agent import quantities
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
@@ -105,7 +105,8 @@ def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
     cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
     target = 0.05
-    values = chart_values.autoscaled(utilization=target, config={"max_batch_size": 0})
+    # Room above the right count: pods that calibrate on a busy machine find a row dearer.
+    values = chart_values.autoscaled(utilization=target, maximum=8, config={"max_batch_size": 0})
     serving = _install(cluster, namespace, values, layers=DEAR_LAYERS)
     load = closing.enter_context(serving.load(5.0))
     watch = closing.enter_context(Timeline(serving, load))
@@ -143,7 +144,7 @@ def test_with_the_shipped_clocks_the_step_is_followed_within_the_lag_formula(
     cluster: Cluster, shipped_clocks: None, namespace: str, closing: ExitStack
 ) -> None:
     watch = _follow_step_with_shipped_clocks(cluster, namespace, closing)
-    _assert_none_lost(watch.load.stop())
+    print(assert_none_lost(watch.load.stop()))
 
 
 @pytest.mark.shipped_clocks
@@ -158,7 +159,7 @@ def test_with_the_shipped_clocks_the_count_comes_back_pod_by_pod(
     watch.stop()
     fates = watch.load.stop()
     _keep_picture(watch, fates, "load-step-shipped.png", title="The same with the shipped clocks")
-    _assert_none_lost(fates)
+    print(assert_none_lost(fates))
     assert watch.desired_changes()[-RIGHT_COUNT:] == list(range(RIGHT_COUNT, 0, -1))
     _assert_no_flapping(watch.desired_changes())
 
@@ -181,12 +182,6 @@ def _follow_step_with_shipped_clocks(
     serving.wait_until_ready(RIGHT_COUNT, seconds=lag + POD_START_SECONDS)
     print(f"shipped clocks: {_step(load.elapsed - stepped_at, lag)}")
     return watch
-
-
-def _assert_none_lost(fates: list[Fate]) -> None:
-    summary = Summary.of(fates)
-    print(summary)
-    assert summary.lost == 0, summary
 
 
 def _step(took: float, lag: float) -> str:

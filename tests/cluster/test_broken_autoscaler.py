@@ -15,7 +15,7 @@ import pytest
 
 from tests.cluster import chart_values, example_models, rules
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.load_client import Fate, LoadClient, Summary
+from tests.cluster.load_client import LoadClient, assert_none_lost
 from tests.cluster.serving import Serving
 from tests.cluster.timeline import Timeline
 
@@ -78,7 +78,7 @@ def test_a_part_of_the_pipeline_that_is_down_never_scales_down(
     time.sleep(BLIND_SECONDS)
     assert scaled.least_wanted_since(broken_at) == COUNT
     assert len(scaled.serving.ready_pods()) == COUNT
-    _assert_none_lost(scaled.load.stop())
+    assert_none_lost(scaled.load.stop())
 
 
 def test_a_hung_pod_never_scales_down(cluster: Cluster, scaled: Scaled) -> None:
@@ -100,9 +100,4 @@ def test_pods_that_cannot_load_never_scale_down(scaled: Scaled) -> None:
     time.sleep(BLIND_SECONDS)
     assert scaled.least_wanted_since(broken_at) >= COUNT
     assert len(scaled.serving.ready_pods()) >= COUNT
-    _assert_none_lost(scaled.load.stop())
-
-
-def _assert_none_lost(fates: list[Fate]) -> None:
-    summary = Summary.of(fates)
-    assert summary.lost == 0, summary
+    assert_none_lost(scaled.load.stop())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.load_client import Fate, Summary
+from tests.cluster.load_client import Fate, assert_none_lost
 from tests.cluster.node_agent import commands
 from tests.cluster.serving import Serving
 
@@ -21,17 +22,18 @@ REFUSAL_SECONDS = 4.0
 """Longer than a new version needs to be noticed and to have settled."""
 
 
-def _installed(cluster: Cluster, namespace: str) -> Serving:
+def _installed(cluster: Cluster, namespace: str) -> tuple[Serving, Path]:
+    """Two ready pods, and the folder behind the claim that they serve from."""
     serving = Serving(cluster, namespace, "scale")
-    example_models.write_version(serving.create_claim() / example_models.NAME, 1)
+    claim = serving.create_claim()
+    example_models.write_version(claim / example_models.NAME, 1)
     serving.release.install(chart_values.serving(replicas=2))
     serving.wait_until_ready(2)
-    return serving
+    return serving, claim
 
 
-def _assert_none_lost(fates: list[Fate]) -> None:
-    summary = Summary.of(fates)
-    assert summary.lost == 0, summary
+def _assert_all_served(fates: list[Fate]) -> None:
+    summary = assert_none_lost(fates)
     assert summary.refused == 0, summary
     assert summary.sent > RATE
     assert {fate.was_kept_alive for fate in fates} == {True, False}
@@ -40,12 +42,8 @@ def _assert_none_lost(fates: list[Fate]) -> None:
 def test_new_settings_and_a_new_model_roll_out_without_a_lost_request(
     cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
-    serving = Serving(cluster, namespace, "scale")
-    claim = serving.create_claim()
-    example_models.write_version(claim / example_models.NAME, 1)
+    serving, claim = _installed(cluster, namespace)
     example_models.write_version(claim / "retrained", 2)
-    serving.release.install(chart_values.serving(replicas=2))
-    serving.wait_until_ready(2)
     old = {pod["metadata"]["uid"] for pod in serving.pods()}
     load = closing.enter_context(serving.load(RATE))
     time.sleep(BEFORE_SECONDS)
@@ -53,7 +51,7 @@ def test_new_settings_and_a_new_model_roll_out_without_a_lost_request(
     serving.release.upgrade(chart_values.serving(replicas=2, path="retrained", config=settings))
     serving.wait_until_ready(2)
     time.sleep(AFTER_SECONDS)
-    _assert_none_lost(load.stop())
+    _assert_all_served(load.stop())
     assert not old & {pod["metadata"]["uid"] for pod in serving.pods()}
     assert serving.predicted_version() == 2
 
@@ -61,10 +59,8 @@ def test_new_settings_and_a_new_model_roll_out_without_a_lost_request(
 def test_a_new_version_on_the_volume_is_swapped_in_and_a_bad_one_is_not(
     cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
-    serving = Serving(cluster, namespace, "scale")
-    model = serving.create_claim() / example_models.NAME
-    example_models.write_version(model, 1)
-    serving.release.install(chart_values.serving(replicas=2))
+    serving, claim = _installed(cluster, namespace)
+    model = claim / example_models.NAME
     load = closing.enter_context(serving.load(RATE))
     time.sleep(BEFORE_SECONDS)
     example_models.write_version(model, 2)
@@ -73,31 +69,27 @@ def test_a_new_version_on_the_volume_is_swapped_in_and_a_bad_one_is_not(
     time.sleep(REFUSAL_SECONDS)
     assert serving.predicted_version() == 2
     assert len(serving.ready_pods()) == 2
-    _assert_none_lost(load.stop())
+    _assert_all_served(load.stop())
 
 
 def test_scaling_up_and_down_loses_no_request(
     cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
-    serving = _installed(cluster, namespace)
+    serving, _ = _installed(cluster, namespace)
     load = closing.enter_context(serving.load(RATE))
     time.sleep(BEFORE_SECONDS)
     for count in (4, 1):
         serving.release.upgrade(chart_values.serving(replicas=count))
         serving.wait_until_ready(count)
     time.sleep(AFTER_SECONDS)
-    _assert_none_lost(load.stop())
+    _assert_all_served(load.stop())
 
 
 def test_a_bad_version_never_becomes_ready_and_traffic_is_untouched(
     cluster: Cluster, namespace: str, closing: ExitStack
 ) -> None:
-    serving = Serving(cluster, namespace, "scale")
-    claim = serving.create_claim()
-    example_models.write_version(claim / example_models.NAME, 1)
+    serving, claim = _installed(cluster, namespace)
     example_models.write_broken_version(claim / "broken", 1)
-    serving.release.install(chart_values.serving(replicas=2))
-    serving.wait_until_ready(2)
     good = {pod["metadata"]["uid"] for pod in serving.pods()}
     load = closing.enter_context(serving.load(RATE))
     bad = chart_values.serving(replicas=2, path="broken")
@@ -106,5 +98,5 @@ def test_a_bad_version_never_becomes_ready_and_traffic_is_untouched(
     assert good <= {pod["metadata"]["uid"] for pod in serving.ready_pods()}
     serving.release.rollback(1)
     serving.wait_until_ready(2)
-    _assert_none_lost(load.stop())
+    _assert_all_served(load.stop())
     assert serving.predicted_version() == 1
