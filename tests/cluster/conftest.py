@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,6 +49,8 @@ def cluster(
         adapter_rules=adapter_rules(root),
     )
     is_up = False
+    # A session that is told to end cleans up as one that is interrupted does.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with running as cluster:
             for name in NODES:
@@ -57,6 +60,7 @@ def cluster(
             is_up = True
             yield cluster
     finally:
+        signal.signal(signal.SIGTERM, before)
         if request.session.testsfailed or not is_up:
             shutil.rmtree(KEPT_LOGS, ignore_errors=True)
             shutil.copytree(root / "logs", KEPT_LOGS)
