@@ -24,7 +24,7 @@ model.Model.start = lambda self: (loaded.append(self), start(self))
 
 def stick():
     signal.sigwait({signal.SIGUSR1})
-    loaded[0]._instances[0]._loop.call_soon_threadsafe(time.sleep, 4.0)
+    loaded[0]._instances[0].loop.call_soon_threadsafe(time.sleep, 4.0)
 
 threading.Thread(target=stick, daemon=True).start()
 sys.exit(cli.main(sys.argv[1:]))
