@@ -10,7 +10,9 @@ NETWORKS = Path("/run/netns")
 
 def of(run_directory: Path, root: Path) -> list[str]:
     """What is left of a cluster that ran in `run_directory` and kept its files in `root`."""
-    networks = [f"network {path.name}" for path in NETWORKS.glob(f"{run_directory.name}*")]
+    name = run_directory.name
+    found = [*NETWORKS.glob(name), *NETWORKS.glob(f"{name}-*")]
+    networks = [f"network {path.name}" for path in found]
     folders = [f"folder {run_directory}"] if run_directory.exists() else []
     return [*networks, *folders, *_mounts(run_directory, root), *_processes(run_directory, root)]
 
