@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from longshore.batching.pending_request import PendingRequest
-from longshore.errors import InferenceFailed, InvalidRequest, OutOfDeviceMemory, RequestTimeout
+from longshore.errors import (
+    InferenceFailed,
+    InvalidRequest,
+    ModelNotReady,
+    OutOfDeviceMemory,
+    RequestTimeout,
+)
 from longshore.execution.model import Model
 from longshore.repository.model_config import ModelConfig, ModelInput, Padding
 from longshore.tensors import Datatype
@@ -232,3 +238,12 @@ async def test_a_row_far_larger_than_those_measured_does_not_hold_the_loop(serve
 
     assert [answer["OUTPUT0"].shape for answer in answers] == [large.shape, small.shape]
     assert [thread is threading.main_thread() for thread in threads] == [False, True]
+
+
+async def test_a_version_that_was_closed_says_so_instead_of_failing(load_identity, metrics):
+    model = Model(load_identity(""), metrics, max_queue_seconds=30.0)
+    model.start()
+    assert await model.close(5.0)
+
+    with pytest.raises(ModelNotReady, match="was unloaded while the request was read"):
+        await infer(model, [[1, 2]])

@@ -335,3 +335,27 @@ def test_a_newest_version_that_cannot_be_loaded_leaves_its_place_at_the_start(tm
         (model / "3" / "model.identity").write_text("")
         wait_for(lambda: ask(server)[2]["model_version"] == "3")
         wait_for(lambda: "problems" not in server.health())
+
+
+def test_a_version_is_not_closed_under_a_request_that_is_still_being_read(tmp_path):
+    model = identity_model(tmp_path)
+    with ServedProcess(model, **QUICK) as server:
+        slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+        body = infer_body()
+        slow.putrequest("POST", INFER)
+        slow.putheader("Content-Length", str(len(body)))
+        slow.endheaders(body[:10])
+        wait_for(lambda: server.metric("longshore_inflight_requests") == 1)
+        shutil.copytree(model / "1", tmp_path / "2")
+        os.rename(tmp_path / "2", model / "2")
+        wait_for(lambda: ask(server)[2]["model_version"] == "2")
+        time.sleep(0.3)
+        assert server.health()["versions"]["1"] == "DRAINING"
+        slow.send(body[10:])
+        answer = slow.getresponse()
+        content = answer.read()
+        slow.close()
+
+        assert answer.status == 200
+        assert json.loads(content)["model_version"] == "1"
+        wait_for(lambda: server.health()["versions"]["1"] == "UNLOADED")

@@ -13,7 +13,7 @@ from longshore.batching.cost import CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import BatchingPolicy, RequestQueue
-from longshore.errors import DeviceLost, InvalidRequest
+from longshore.errors import DeviceLost, InvalidRequest, ModelNotReady
 from longshore.execution.batch_execution import Execution, rows_that_fit
 from longshore.execution.model_instance import Executor, InlineInstance, ModelInstance
 from longshore.execution.model_loader import LoadedModel
@@ -23,6 +23,7 @@ from longshore.tensors import Signature, Tensors
 
 logger = logging.getLogger(__name__)
 
+VISITORS_INTERVAL_SECONDS = 0.02
 DROP_INTERVAL_SECONDS = 0.1
 """How often requests that nobody waits for are swept out of the queue."""
 
@@ -50,6 +51,10 @@ class Model:
         self._memory_notes: tuple[str, ...] = ()
         self._device_facts = _device_facts(self.backend)
         self._fault: str | None = None
+        self._is_closed = False
+        self.visitors = 0
+        """Requests that chose this version and are not answered, those still being read included:
+        it is not closed under them."""
         self._clock = clock
         self._has_static_shape = all(-1 not in s.shape[1:] for s in self.signature.inputs)
         self._queue = RequestQueue(_policy(loaded, max_queue_delay_seconds), clock=clock)
@@ -142,7 +147,10 @@ class Model:
         Raises:
             QueueFull: the wait would exceed the queue's bound or the deadline.
             RequestTimeout: the deadline has passed already.
+            ModelNotReady: the version was unloaded while the request was being read.
         """
+        if self._is_closed:
+            raise ModelNotReady(f"version {self.version} was unloaded while the request was read")
         return self._batcher.submit(
             inputs,
             output_names,
@@ -158,6 +166,9 @@ class Model:
             self._sweeper.cancel()
         deadline = self._clock() + timeout_seconds
         await self._batcher.wait_idle(timeout_seconds)
+        while self.visitors and self._clock() < deadline:  # noqa: ASYNC110 (seldom, and brief)
+            await asyncio.sleep(VISITORS_INTERVAL_SECONDS)
+        self._is_closed = True
         self._queue.close()
         ended = [
             await asyncio.to_thread(instance.join, max(0.1, deadline - self._clock()))

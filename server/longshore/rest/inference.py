@@ -81,6 +81,7 @@ class InferenceEndpoint:
             await send_answer(scope, send, self._refuse_unserved(error, wire, headers, name))
             return
         self._signal.arrive(model.version, wire.label(headers))
+        model.visitors += 1
         outcome = "cancelled"
         try:
             answer = await self._infer(model, wire, scope, receive, arrived)
@@ -98,6 +99,7 @@ class InferenceEndpoint:
             outcome = ServerDraining.outcome
             answer = error_answer(ServerDraining("the server stopped before the answer was ready"))
         finally:
+            model.visitors -= 1
             self._account(model, outcome, self._clock() - arrived)
         if logger.isEnabledFor(logging.DEBUG):
             seconds = self._clock() - arrived
