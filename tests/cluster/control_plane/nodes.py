@@ -12,6 +12,7 @@ from tests.cluster.control_plane.places import NODE_ADDRESSES
 from tests.cluster.control_plane.program import Program
 from tests.cluster.node_agent import commands, images, pod_network
 from tests.cluster.node_agent.api import Json
+from tests.cluster.node_agent.container import remove_cgroups
 from tests.cluster.node_agent.settings import NodeSettings
 
 STOP_SECONDS = 40
@@ -107,6 +108,7 @@ class Nodes:
         if root.exists():
             for container in commands.run("runc", "--root", str(root), "list", "-q").split():
                 commands.succeeds("runc", "--root", str(root), "delete", "--force", container)
+                remove_cgroups(container.split("-")[0])
         for address in self._pod_addresses(name):
             commands.succeeds("ip", "netns", "del", address.namespace)
         images.remove_mounts(self._settings[name])

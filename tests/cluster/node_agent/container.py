@@ -165,3 +165,10 @@ class Container:
                     found = re.search(r"^oom_kill (\d+)", file.read_text(), re.MULTILINE)
                     return found is not None and found[1] != "0"
         return False
+
+
+def remove_cgroups(pod: str) -> None:
+    """Delete the cgroups of a pod, whose UID begins like that, once its processes are gone."""
+    top = Path("/sys/fs/cgroup")
+    for root in [*top.glob(f"longshore-node/{pod}*"), *top.glob(f"*/longshore-node/{pod}*")]:
+        commands.succeeds("find", str(root), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import urllib3
 
-from tests.cluster.node_agent import commands, refusals, restarts, termination
+from tests.cluster.node_agent import refusals, restarts, termination
 from tests.cluster.node_agent.api import Api, ApiError, Json
-from tests.cluster.node_agent.container import Container
+from tests.cluster.node_agent.container import Container, remove_cgroups
 from tests.cluster.node_agent.container_starter import ContainerStarter
 from tests.cluster.node_agent.devices import Gpus
 from tests.cluster.node_agent.environment import EnvironmentBuilder
@@ -238,10 +238,7 @@ class PodWorker(threading.Thread):
             self._node.network.remove(self._address)
         self._keep_logs()
         shutil.rmtree(self.directory, ignore_errors=True)
-        for root in Path("/sys/fs/cgroup").glob(f"**/longshore-node/{self.object.uid}"):
-            commands.succeeds(
-                "find", str(root), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"
-            )
+        remove_cgroups(self.object.uid)
 
     def _keep_logs(self) -> None:
         if not self._node.settings.pod_logs:
