@@ -98,6 +98,17 @@ class ServerMetrics:
         self.batch_size = histogram(
             "longshore_batch_size", "Rows in one execution.", by_version, BATCH_SIZE_BUCKETS
         )
+        self.instances = gauge(
+            "longshore_instances", "Executions at once, as measured or pinned.", by_version
+        )
+        self.threads = gauge(
+            "longshore_threads", "CPU threads of one execution, as measured or pinned.", by_version
+        )
+        self.seconds_per_row = gauge(
+            "longshore_seconds_per_row",
+            "Price of a row in a full batch, as calibrated; 0 when nothing could be measured.",
+            by_version,
+        )
         self.max_batch_size = gauge(
             "longshore_max_batch_size", "Rows that one execution may have at most.", by_version
         )
@@ -195,6 +206,9 @@ class ServerMetrics:
             self.queue_duration_seconds,
             self.compute_duration_seconds,
             self.batch_size,
+            self.instances,
+            self.threads,
+            self.seconds_per_row,
             self.max_batch_size,
             self.out_of_memory,
             self.pending_requests,

@@ -173,3 +173,12 @@ def test_a_broken_cache_entry_is_ignored(load_identity, tmp_path):
         entry.write_text('{"cost": 5}')
 
     assert load_identity(SLOW, calibration_cache=cache).plan.source == "measured"
+
+
+def test_a_pinned_split_that_is_worse_than_another_is_obeyed_and_said_to_be(load_identity):
+    plan = load_identity(SLOW, cpus=2, instances=1).plan
+
+    assert plan.instances == 1
+    (note,) = [note for note in plan.notes if "pinned" in note]
+    assert note.startswith("instances x threads are pinned to 1x2, ")
+    assert note.endswith(" slower than 2x1")

@@ -41,6 +41,9 @@ class Split:
     instances: int
     threads: int
 
+    def __str__(self) -> str:
+        return f"{self.instances}x{self.threads}"
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

@@ -17,6 +17,7 @@ from longshore.errors import DeviceLost, InvalidRequest, ModelNotReady
 from longshore.execution.batch_execution import Execution, rows_that_fit
 from longshore.execution.model_instance import Executor, InlineInstance, ModelInstance
 from longshore.execution.model_loader import LoadedModel
+from longshore.execution.plan import ExecutionPlan
 from longshore.execution.statistics import ModelStatistics
 from longshore.metrics import ServerMetrics
 from longshore.tensors import Signature, Tensors
@@ -61,6 +62,7 @@ class Model:
         self.cost = CostModel(self.plan.cost, max_rows=self.plan.max_batch_size)
         self._metrics = _BoundMetrics(metrics, self.name, self.version)
         self._metrics.max_batch_size.set(self._max_rows)
+        self._metrics.show_plan(self.plan, self.cost)
         loop = asyncio.get_running_loop()
         self._instances = self._build_instances(loop)
         self._batcher = DynamicBatcher(
@@ -272,6 +274,14 @@ class _BoundMetrics:
         self._batch_size = metrics.batch_size.labels(name, version)
         self._out_of_memory = metrics.out_of_memory.labels(name, version)
         self.max_batch_size = metrics.max_batch_size.labels(name, version)
+        self._instances = metrics.instances.labels(name, version)
+        self._threads = metrics.threads.labels(name, version)
+        self._seconds_per_row = metrics.seconds_per_row.labels(name, version)
+
+    def show_plan(self, plan: ExecutionPlan, cost: CostModel) -> None:
+        self._instances.set(plan.instances)
+        self._threads.set(plan.threads)
+        self._seconds_per_row.set(cost.calibrated_seconds_per_row)
 
     def observe(self, execution: Execution) -> None:
         self._executions.inc()

@@ -11,10 +11,9 @@ from longshore.backends.base import Backend, CudaOptions, Device
 from longshore.backends.device_health import DeviceHealth
 from longshore.backends.devices import resolve_device
 from longshore.backends.registry import create_backend
-from longshore.batching.cost import CostLine
 from longshore.batching.padding import PaddingPlan
 from longshore.errors import OutOfDeviceMemory
-from longshore.execution import acceleration, calibration, calibration_cache
+from longshore.execution import acceleration, calibration, calibration_cache, pins
 from longshore.execution.calibration import Budget, Measurement, Split
 from longshore.execution.declared_signature import check_device, declared_signature
 from longshore.execution.findings import Findings, find_out
@@ -141,6 +140,13 @@ class _Loader:
             self.options.cpus, instances=self.instances, threads=self.options.threads
         )
 
+    def _splits_left_out(self, splits: list[Split]) -> list[Split]:
+        """What instances and threads could have been, had they not been pinned."""
+        if self.device.kind != "cpu":
+            return []
+        every = calibration.candidate_splits(self.options.cpus, instances=None, threads=None)
+        return [split for split in every if split not in splits]
+
     def _open(self, split: Split) -> list[Backend]:
         if split not in self._backends:
             first = self._create(split.threads)
@@ -213,19 +219,24 @@ class _Loader:
         longest = self.options.max_execution_seconds
         if longest is None and self.device.kind == "cuda":
             longest = CUDA_EXECUTION_SECONDS
-        measurements = calibration.measure(
-            self._open,
-            splits,
-            maker,
-            largest_batch=largest,
-            budget=budget,
-            max_execution_seconds=longest,
-        )
-        notes = list(findings.notes)
+
+        def measure(splits: list[Split]) -> list[Measurement]:
+            return calibration.measure(
+                self._open,
+                splits,
+                maker,
+                largest_batch=largest,
+                budget=budget,
+                max_execution_seconds=longest,
+            )
+
+        measurements = measure(splits)
+        best = calibration.choose(measurements)
+        notes = [*findings.notes, _summary(measurements, best)]
+        if budget.allows(0.0):
+            notes += pins.split_notes(best, measure(self._splits_left_out(splits)))
         if budget.has_stopped:
             notes.append(f"calibration stopped after its budget of {budget.seconds:g} s")
-        best = calibration.choose(measurements)
-        notes.append(_summary(measurements, best))
         if best.limit:
             notes.append(best.limit)
         return self._decide(best, findings, notes)
@@ -235,8 +246,9 @@ class _Loader:
         is_inline = self._may_run_inline() and calibration.runs_inline(best.cost)
         if is_inline:
             rows = calibration.largest_inline_batch(best.cost, rows)
+            notes.append("runs on the event loop: cheaper than handing it to a thread")
         if findings.is_batched and self.max_batch_size:
-            notes += _pinned_batch_notes(best, rows, self.max_batch_size)
+            notes += pins.batch_notes(best, rows, self.max_batch_size)
             rows = self.max_batch_size
         return ExecutionPlan(
             findings.is_batched,
@@ -280,21 +292,6 @@ class _Loader:
 
 def _summary(measurements: list[Measurement], best: Measurement) -> str:
     figures = ", ".join(
-        f"{m.split.instances}x{m.split.threads}: {m.best_throughput:.4g}/s at {m.best_rows}"
-        for m in measurements
+        f"{m.split}: {m.best_throughput:.4g}/s at {m.best_rows}" for m in measurements
     )
-    return (
-        f"measured instances x threads: {figures}; "
-        f"chose {best.split.instances}x{best.split.threads}"
-    )
-
-
-def _pinned_batch_notes(best: Measurement, measured: int, pinned: int) -> list[str]:
-    line: CostLine = best.cost
-    loss = 1 - best.throughput(pinned) / best.throughput(measured) if line.points else 0.0
-    if loss <= 1 - calibration.GOOD_ENOUGH:
-        return []
-    return [
-        f"max_batch_size is pinned to {pinned}, {loss:.0%} slower per row than the measured "
-        f"{measured}"
-    ]
+    return f"measured instances x threads: {figures}; chose {best.split}"
