@@ -14,7 +14,7 @@ def patience(clock) -> ClientPatience:
 
 def test_nothing_is_learnt_from_a_few_that_leave(patience):
     for _ in range(100):
-        patience.note_answered()
+        patience.note_answered(0.001)
     for _ in range(10):
         assert not patience.note_left(0.001)
 
@@ -46,3 +46,21 @@ def test_the_wait_grows_again_when_nobody_leaves(patience, clock):
         clock.advance(1.1)
         patience.relax()
     assert patience.seconds == math.inf
+
+
+def test_clients_that_end_in_the_middle_of_a_usual_wait_say_nothing_about_it(patience):
+    for _ in range(100):
+        patience.note_answered(0.4)
+    for age in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35) * 20:
+        assert not patience.note_left(age)
+
+    assert patience.seconds == math.inf
+
+
+def test_clients_that_leave_where_others_were_answered_sooner_have_lost_patience(patience):
+    for _ in range(20):
+        patience.note_answered(0.25)
+    for _ in range(6):
+        patience.note_left(0.3)
+
+    assert patience.seconds == pytest.approx(0.15)

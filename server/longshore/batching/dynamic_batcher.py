@@ -142,11 +142,11 @@ class DynamicBatcher:
 
     def _release(self, request: PendingRequest) -> None:
         self._rows_inside -= request.rows
-        if request.future.cancelled():
-            if self.patience.note_left(self._clock() - request.arrived):
-                self._loop.call_soon(self._refuse_stale)
-        else:
-            self.patience.note_answered()
+        age_seconds = self._clock() - request.arrived
+        if not request.future.cancelled():
+            self.patience.note_answered(age_seconds)
+        elif self.patience.note_left(age_seconds):
+            self._loop.call_soon(self._refuse_stale)
         if self._rows_inside == 0:
             for waiter in self._idle_waiters:
                 waiter.set()
