@@ -9,7 +9,6 @@ SOAK_SECONDS ?= 900
 FUZZ_INPUTS ?= 1000000
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
-PYTEST_ARGS ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
 # BUILDER="docker build" where Docker is at hand. The machine's certificates are for registries behind a proxy.
 BUILDER ?= buildah build --layers --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro
@@ -48,7 +47,7 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minutes on 2 cores)
-	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image' $(PYTEST_ARGS)
+	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image'
 
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image' --cov --cov-report=term-missing:skip-covered
@@ -83,7 +82,7 @@ cluster-tools: image-base ## Build what `make test-cluster` runs: Kubernetes, He
 
 test-cluster: cluster-tools ## Build the CPU image, and prove the chart on a real control plane (root; 15 minutes)
 	$(BIN)/python -m tests.cluster.image
-	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15 $(PYTEST_ARGS)
+	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15
 
 test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 12 minutes)
 	$(BIN)/python -m tests.cluster.image
