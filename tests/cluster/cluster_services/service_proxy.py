@@ -1,10 +1,14 @@
 """kube-proxy's work in one nftables table: a ClusterIP leads to one of its Service's backends.
 
 The backend is drawn for each new connection. Session affinity and NodePorts are not done here.
+
+A new table stands before the old one goes. Replaced in one transaction, a connection now and
+then met neither; tracked as one that is not translated, it then hung however often it tried.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -16,7 +20,8 @@ from tests.cluster.node_agent.api import Json
 
 logger = logging.getLogger(__name__)
 
-TABLE = "longshore_services"
+TABLES = ("longshore_services", "longshore_services_next")
+"""Take turns."""
 COALESCE_SECONDS = 0.02
 """Changes that come this close together are one new table."""
 
@@ -32,21 +37,26 @@ class ServiceProxy:
     def run(self, stopped: threading.Event) -> None:
         """Write the table after every change until `stopped`."""
         written = ""
+        turns = itertools.cycle([TABLES, TABLES[::-1]])
         while not stopped.is_set():
             self.services.changed.wait()
             self.services.changed.clear()
             time.sleep(COALESCE_SECONDS)
-            table = self.table()
-            if table == written:
+            chains = self.chains()
+            if chains == written:
                 continue
+            new, old = next(turns)
             try:
-                commands.run("nft", "-f", "-", stdin=table)
-                written = table
+                commands.run(
+                    "nft", "-f", "-", stdin=f"{_without(new)}table ip {new} {{\n{chains}}}\n"
+                )
+                commands.run("nft", "-f", "-", stdin=_without(old))
+                written = chains
             except commands.CommandFailed as error:
                 logger.error("table refused error=%s", error)
 
-    def table(self) -> str:
-        """The whole nftables table, replacing the one before in one transaction."""
+    def chains(self) -> str:
+        """What the nftables table holds for the Services as they are now."""
         translated = [_translate(self.dns_address, "udp", 53, [self.dns_backend])]
         rejected = []
         for (namespace, name), service in self.services.all():
@@ -64,9 +74,12 @@ class ServiceProxy:
             _chain("reject_forward", "type filter hook forward priority 0;", rejected),
             _chain("reject_output", "type filter hook output priority 0;", rejected),
         ]
-        return (
-            f"table ip {TABLE}\ndelete table ip {TABLE}\ntable ip {TABLE} {{\n{''.join(chains)}}}\n"
-        )
+        return "".join(chains)
+
+
+def _without(table: str) -> str:
+    """Deletes `table`, be it there or not."""
+    return f"table ip {table}\ndelete table ip {table}\n"
 
 
 def _cluster_ports(service: Json) -> list[tuple[str, Json]]:
