@@ -188,13 +188,15 @@ class Summary:
     lost: int
     p95_seconds: float
     losses: tuple[str, ...]
-    """What the lost requests met, with counts."""
+    """What the lost requests met and when, with counts."""
 
     @classmethod
     def of(cls, fates: list[Fate]) -> Summary:
         served = sorted(fate.seconds for fate in fates if fate.is_served)
         lost = [fate for fate in fates if fate.is_lost]
-        met = collections.Counter(fate.error or f"status {fate.status}" for fate in lost)
+        met = collections.Counter(
+            f"{fate.error or f'status {fate.status}'} at {fate.at:.0f} s" for fate in lost
+        )
         return cls(
             sent=len(fates),
             served=len(served),
