@@ -36,6 +36,8 @@ class Datatype(StrEnum):
     FP64 = "FP64"
     BYTES = "BYTES"
 
+    __hash__ = str.__hash__  # an enum's own is Python code, and these are keys on the hot path
+
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
         return _NUMPY_DTYPES[self]
@@ -105,15 +107,13 @@ class Signature:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     output_names: tuple[str, ...] = field(init=False)
+    input_by_name: Mapping[str, TensorSpec] = field(init=False, compare=False, repr=False)
+    output_by_name: Mapping[str, TensorSpec] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "output_names", tuple(spec.name for spec in self.outputs))
-
-    def input(self, name: str) -> TensorSpec | None:
-        return _find(self.inputs, name)
-
-    def output(self, name: str) -> TensorSpec | None:
-        return _find(self.outputs, name)
+        object.__setattr__(self, "input_by_name", {spec.name: spec for spec in self.inputs})
+        object.__setattr__(self, "output_by_name", {spec.name: spec for spec in self.outputs})
 
 
 def element_count(shape: Iterable[int]) -> int:
@@ -121,10 +121,3 @@ def element_count(shape: Iterable[int]) -> int:
     overflow).
     """
     return prod(shape)
-
-
-def _find(specs: tuple[TensorSpec, ...], name: str) -> TensorSpec | None:
-    for spec in specs:
-        if spec.name == name:
-            return spec
-    return None

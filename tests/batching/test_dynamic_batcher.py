@@ -21,10 +21,11 @@ def make_batcher(clock, *, max_wait_seconds=1.0, max_requests=0, instances=1, on
 
 
 def submit(batcher, clock, rows=1, timeout=60.0):
+    deadline = clock() + timeout
+    batcher.refuse_if_full(deadline)
     return batcher.submit(
-        {"x": np.zeros(rows)}, ("y",), rows=rows, group=(), arrived=clock(),
-        deadline=clock() + timeout,
-    )  # fmt: skip
+        {"x": np.zeros(rows)}, ("y",), rows=rows, group=(), arrived=clock(), deadline=deadline
+    )
 
 
 async def test_the_queue_is_bounded_in_time(clock):

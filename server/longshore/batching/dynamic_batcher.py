@@ -86,7 +86,7 @@ class DynamicBatcher:
             QueueFull: the expected wait exceeds the bound of the queue, the deadline, or what
                 clients were seen to wait.
         """
-        wait = self.expected_wait_seconds()
+        wait = self.expected_wait_seconds() if self._rows_inside else 0.0
         patience = min(
             self._bounds.max_wait_seconds,
             self.patience.seconds,
@@ -113,15 +113,14 @@ class DynamicBatcher:
         arrived: float,
         deadline: float,
     ) -> PendingRequest:
-        """Admit a request; its future gives its outputs, or an error of the family.
+        """Admit a request that `refuse_if_full` let through; its future gives its outputs, or an
+        error of the family.
 
         Raises:
-            QueueFull: as `refuse_if_full`.
             RequestTimeout: the deadline has passed already.
         """
         if deadline <= self._clock():
             raise RequestTimeout("the deadline passed before the request was read")
-        self.refuse_if_full(deadline)
         request = PendingRequest(
             inputs,
             rows,

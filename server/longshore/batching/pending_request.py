@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class PendingRequest:
     """When its first row was handed to an instance."""
     rows_taken: int = 0
     rows_computed: int = 0
-    parts: list[tuple[int, Tensors]] = field(default_factory=list)
+    parts: list[tuple[int, Tensors]] | None = None
     """Outputs of the rows from the index given, for a request that was split."""
 
     @property
@@ -57,14 +57,14 @@ class PendingRequest:
         """Keep the outputs of `rows` rows from `start`; returns all of them once all are there."""
         if rows == self.rows:
             return outputs
-        self.parts.append((start, outputs))
+        parts = self.parts = self.parts or []
+        parts.append((start, outputs))
         self.rows_computed += rows
         if self.rows_computed < self.rows:
             return None
-        self.parts.sort(key=lambda part: part[0])
+        parts.sort(key=lambda part: part[0])
         return {
-            name: np.concatenate([part[name] for _, part in self.parts])
-            for name in self.output_names
+            name: np.concatenate([part[name] for _, part in parts]) for name in self.output_names
         }
 
     def succeed(self, outputs: Tensors) -> None:

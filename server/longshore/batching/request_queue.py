@@ -39,7 +39,9 @@ class RequestQueue:
         self.policy = policy
         self._clock = clock
         self._groups: dict[Hashable, deque[PendingRequest]] = {}
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting_instances = 0
         self._is_closed = False
         self.pending_rows = 0
         """Rows that wait, those of requests nobody waits for any more included until dropped."""
@@ -49,25 +51,33 @@ class RequestQueue:
         return sum(len(group) for group in self._groups.values())
 
     def put(self, request: PendingRequest) -> None:
-        with self._changed:
-            self._groups.setdefault(request.group, deque()).append(request)
+        with self._lock:
+            group = self._groups.get(request.group)
+            if group is None:
+                group = self._groups[request.group] = deque()
+            group.append(request)
             self.pending_rows += request.rows
-            self._changed.notify()
+            if self._waiting_instances:
+                self._changed.notify()
 
     def take(self) -> Batch | None:
         """Wait for rows to compute; `None` once the queue is closed and empty."""
-        with self._changed:
+        with self._lock:
             while True:
                 batch, wait_seconds = self._next_batch()
                 if batch is not None:
                     return batch
                 if self._is_closed and not self._groups:
                     return None
-                self._changed.wait(wait_seconds)
+                self._waiting_instances += 1
+                try:
+                    self._changed.wait(wait_seconds)
+                finally:
+                    self._waiting_instances -= 1
 
     def take_now(self) -> Batch | None:
         """The next batch, or `None` when nothing waits."""
-        with self._changed:
+        with self._lock:
             return self._next_batch(may_wait=False)[0]
 
     def take_full(self) -> Batch | None:
@@ -76,7 +86,7 @@ class RequestQueue:
         For an instance that already has one in flight: a batch that is not full gains more from
         growing while the device is busy than from being begun early.
         """
-        with self._changed:
+        with self._lock:
             now = self._clock()
             group = self._oldest_group(now)
             if group is None:
@@ -88,18 +98,18 @@ class RequestQueue:
 
     def limit_rows(self, rows: int) -> None:
         """Hand out at most `rows` rows from now on; more that a request has is cut."""
-        with self._changed:
+        with self._lock:
             self.policy = replace(self.policy, max_rows=rows)
 
     def close(self) -> None:
         """Let the instances end once everything that waits has been taken."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
             self._changed.notify_all()
 
     def waiting(self) -> list[PendingRequest]:
         """Requests of which nothing was handed to an instance yet."""
-        with self._changed:
+        with self._lock:
             return [r for group in self._groups.values() for r in group if r.started is None]
 
     def drop_abandoned(self) -> int:
@@ -109,7 +119,7 @@ class RequestQueue:
         estimate of the wait true, while the instances are busy.
         """
         dropped = 0
-        with self._changed:
+        with self._lock:
             for key, group in list(self._groups.items()):
                 kept = deque(request for request in group if not request.is_abandoned)
                 dropped += len(group) - len(kept)
@@ -135,8 +145,7 @@ class RequestQueue:
     def _oldest_group(self, now: float) -> deque[PendingRequest] | None:
         """The group whose first request came earliest, after dropping those nobody waits for."""
         oldest: deque[PendingRequest] | None = None
-        for key in list(self._groups):
-            group = self._groups[key]
+        for key, group in list(self._groups.items()):
             while group and (group[0].is_abandoned or group[0].has_expired(now)):
                 self._drop_first(group)
             if not group:

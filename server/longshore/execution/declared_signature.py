@@ -64,7 +64,7 @@ def check_outputs(config: ModelConfig, signature: Signature, outputs: Tensors) -
         ModelConfigError: another type or size of an output that the config names.
     """
     for index, tensor in enumerate(config.output):
-        spec, array = signature.output(tensor.name), outputs.get(tensor.name)
+        spec, array = signature.output_by_name.get(tensor.name), outputs.get(tensor.name)
         if spec is None or array is None:
             continue
         key = f"{config.file}: output[{index}]"

@@ -46,6 +46,9 @@ class Model:
         self.signature: Signature = loaded.signature
         self.config = loaded.config
         self.plan = loaded.plan
+        queue_policy = self.config.dynamic_batching.default_queue_policy
+        self.default_timeout_seconds = queue_policy.default_timeout_seconds or None
+        """The deadline that the model's own queue policy sets, if it does."""
         self.statistics = ModelStatistics()
         self._loaded = loaded
         self._max_rows = loaded.plan.max_batch_size
@@ -68,10 +71,7 @@ class Model:
         self._batcher = DynamicBatcher(
             self._queue,
             self.cost,
-            bounds=QueueBounds(
-                max_queue_seconds,
-                self.config.dynamic_batching.default_queue_policy.max_queue_size,
-            ),
+            bounds=QueueBounds(max_queue_seconds, queue_policy.max_queue_size),
             instance_count=self.plan.instances,
             clock=clock,
             on_put=self._instances[0].notify if self.plan.is_inline else None,
@@ -100,12 +100,6 @@ class Model:
     def rows_inside(self) -> int:
         """Rows admitted and not yet answered, waiting or running."""
         return self._batcher.rows_inside
-
-    @property
-    def default_timeout_seconds(self) -> float | None:
-        """The deadline that the model's own queue policy sets, if it does."""
-        policy = self.config.dynamic_batching.default_queue_policy
-        return policy.default_timeout_seconds or None
 
     def start(self) -> None:
         for instance in self._instances:
@@ -144,10 +138,10 @@ class Model:
         arrived: float,
         deadline: float,
     ) -> PendingRequest:
-        """Queue a request; abandoning it drops it before it reaches the device.
+        """Queue a request that `refuse_if_full` let through; abandoning it drops it before it
+        reaches the device.
 
         Raises:
-            QueueFull: the wait would exceed the queue's bound or the deadline.
             RequestTimeout: the deadline has passed already.
             ModelNotReady: the version was unloaded while the request was being read.
         """

@@ -207,8 +207,9 @@ def _read_inputs(
         if spec.name in tensors:
             raise InvalidRequest(f"input '{spec.name}' is given more than once")
         shape = validation.read_shape(entry, spec)
-        parameters = validation.read_parameters(entry, f"input '{spec.name}'")
-        if parameters:
+        parameters: Parameters = {}
+        if "parameters" in entry:
+            parameters = validation.read_parameters(entry, f"input '{spec.name}'")
             validation.refuse_shared_memory(parameters, f"input '{spec.name}'")
         tensors[spec.name] = read_tensor(entry, parameters, spec, shape)
     if len(tensors) != len(signature.inputs):

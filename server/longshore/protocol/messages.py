@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from longshore.protocol.steps import Body
 from longshore.tensors import Tensors
@@ -12,8 +12,7 @@ Parameters: TypeAlias = dict[str, Any]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedOutput:
+class RequestedOutput(NamedTuple):
     """One entry of a request's `outputs`; `binary_data` asks for the binary tensor extension."""
 
     name: str

@@ -26,7 +26,7 @@ def input_spec(entry: Any, signature: Signature) -> TensorSpec:
     if type(entry) is not dict:
         raise InvalidRequest(f"every entry of `inputs` must be an object, found {shown(entry)}")
     name = entry.get("name")
-    spec = signature.input(name) if type(name) is str else None
+    spec = signature.input_by_name.get(name) if type(name) is str else None
     if spec is None:
         raise InvalidRequest(_name_error("input", name, [known.name for known in signature.inputs]))
     found = entry.get("datatype")
@@ -173,7 +173,7 @@ def _requested_output(entry: Any, signature: Signature, binary_default: bool) ->
     if type(entry) is not dict:
         raise InvalidRequest(f"every entry of `outputs` must be an object, found {shown(entry)}")
     name = entry.get("name")
-    if type(name) is not str or signature.output(name) is None:
+    if type(name) is not str or name not in signature.output_by_name:
         raise InvalidRequest(_name_error("output", name, list(signature.output_names)))
     what = f"output '{name}'"
     parameters = read_parameters(entry, what)

@@ -49,6 +49,21 @@ class BodyReader:
         if declared is not None and int(declared) > self._max_bytes:
             raise self._too_large(f"{int(declared)} bytes")
 
+    def take_whole(self, scope: Scope) -> Body | None:
+        """The body when all of it is there already and is not compressed, without ASGI's messages;
+        `None` where it must be read.
+
+        Raises:
+            PayloadTooLarge: it is larger than allowed.
+        """
+        connection = scope.get("connection")
+        if connection is None or b"content-encoding" in scope["header_map"]:
+            return None
+        body: Body | None = connection.take_body(scope)
+        if body is not None and len(body) > self._max_bytes:
+            raise self._too_large(f"{len(body)} bytes")
+        return body
+
     async def read(self, scope: Scope, receive: Receive) -> Body:
         """The whole body, decompressed.
 
@@ -60,12 +75,7 @@ class BodyReader:
             UnsupportedEncoding: a `Content-Encoding` other than gzip, deflate or identity.
             InvalidRequest: the compressed data is broken.
         """
-        take_whole = scope.get("take_body")
-        body: Body | None = None if take_whole is None else take_whole()
-        if body is None:
-            body = await self._receive(receive)
-        if len(body) > self._max_bytes:
-            raise self._too_large(f"{len(body)} bytes")
+        body = await self._receive(receive)
         encoding = scope["header_map"].get(b"content-encoding")
         if encoding is None:
             return body

@@ -46,11 +46,10 @@ class ErrorBoundary:
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["app"] = self
-        scope.setdefault("closes_at", math.inf)
         headers = scope.get("header_map")
         if headers is None:  # not over LimitedProtocol
             headers = scope["header_map"] = dict(scope["headers"])
+            scope["closes_at"] = math.inf
         scope["request_id"] = self._request_id(headers)
         scope["must_close"] = self._must_close
         try:
@@ -58,6 +57,7 @@ class ErrorBoundary:
                 self._tokens.check(scope["path"], scope["headers"])
             target = None if self._inference is None else parse_target(scope["path"])
             if target is None:
+                scope["app"] = self
                 await self._app(scope, receive, send)
             else:
                 await self._inference.answer(target, scope, receive, send)  # type: ignore[union-attr]

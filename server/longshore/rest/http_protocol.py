@@ -4,8 +4,10 @@
 - A client that does not read its answers gets no further ones, and is cut off.
 - A connection that the server ends while idle lingers: its next request may be on its way.
 - Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
-- A body that is whole is taken as it is: `scope["take_body"]`, used by `rest.body`.
-- An answer that is whole leaves in one write: `scope["respond"]`, used by `rest.responses`.
+- `scope["connection"]` is the protocol itself: a whole body is taken as it is (`rest.body`), and a
+  whole answer leaves in one write (`rest.responses`), without ASGI's messages. It is no callable
+  made for the request: one that knows its cycle is a circle, for the collector to find.
+- One timer watches how long a connection is idle, where uvicorn makes one for each answer.
 - A request that offers `Upgrade` keeps its body: httptools stops at the end of the head and
   uvicorn drops the rest (Kludex/uvicorn#2722), yet HTTP clients of Java offer h2c by default.
 """
@@ -16,15 +18,11 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from longshore.protocol.steps import Body
 from longshore.rest.responses import SECURITY_HEADERS
@@ -59,6 +57,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._closes_at = float("inf")
+        self._idle_since = 0.0
         self._head_bytes = 0
         self._is_in_head = False
         self._dates: tuple[object, bytes] = (None, b"")
@@ -96,9 +95,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._check_head()
 
     def on_message_begin(self) -> None:
-        self._unset_keepalive_if_required()
         super().on_message_begin()
-        self.scope["closes_at"] = self._closes_at  # type: ignore[typeddict-unknown-key]
         self._is_in_head = True
 
     def on_headers_complete(self) -> None:
@@ -110,11 +107,39 @@ class LimitedProtocol(HttpToolsProtocol):
         if refusal is not None:
             self._refuse(*refusal)
             return
-        super().on_headers_complete()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope["header_map"] = header_map
-        scope["take_body"] = partial(_take_whole_body, self.cycle)
-        scope["respond"] = partial(self._respond, self.cycle)
+        scope["closes_at"] = self._closes_at
+        scope["connection"] = self
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._watch_idle(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close when nothing came since the last answer; what came meanwhile moves the time on."""
+        self.timeout_keep_alive_task = None
+        if self._is_in_head or not self.cycle.response_complete:
+            return  # the answer arms it again
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch_idle(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _watch_idle(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
 
     def shutdown(self) -> None:
         """The listener has closed: end the connection after its answer, or when it stays idle."""
@@ -134,32 +159,43 @@ class LimitedProtocol(HttpToolsProtocol):
         self._cancel_write_timer()
         super().resume_writing()
 
-    def _respond(
-        self, cycle: RequestResponseCycle, status: int, headers: bytes, body: Body
-    ) -> bool:
+    def take_body(self, scope: Scope) -> bytearray | None:
+        """The body of the request of `scope`, once and without a copy, when all of it is there;
+        what `cycle.receive` does for its first message."""
+        cycle = self.cycle
+        if cycle.scope is not scope or cycle.more_body or cycle.disconnected:
+            return None
+        body = cycle.body
+        cycle.body = bytearray()
+        cycle.message_event.clear()
+        return body
+
+    def respond(self, scope: Scope, status: int, headers: bytes, body: Body) -> bool:
         """Send a whole answer; does what `cycle.send` does for its start and its only body.
 
         `headers` are complete lines, ended by CRLF each, and none of them `connection`. False when
-        the client must first read what it was sent before: `cycle.send` waits for that.
+        `cycle.send` has to do it: the client must first read what it was sent before, or has sent
+        its next request already.
         """
+        cycle = self.cycle
+        if cycle.scope is not scope or self.flow.write_paused:
+            return False
         if cycle.disconnected or cycle.response_complete:
             return True
-        if self.flow.write_paused:
-            return False
         closing = b"" if cycle.keep_alive else b"connection: close\r\n"
         date = self._date_lines(cycle.default_headers)
         if len(body) < SEPARATE_BYTES:
             whole = (STATUS_LINE[status], date, headers, closing, b"\r\n", body)
-            cycle.transport.write(b"".join(whole))
+            self.transport.write(b"".join(whole))
         else:
-            cycle.transport.write(b"".join((STATUS_LINE[status], date, headers, closing, b"\r\n")))
-            cycle.transport.write(body)
+            self.transport.write(b"".join((STATUS_LINE[status], date, headers, closing, b"\r\n")))
+            self.transport.write(body)
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.message_event.set()
         if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
+            self.transport.close()
+        self.on_response_complete()
         return True
 
     def _date_lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
@@ -238,17 +274,6 @@ class LimitedProtocol(HttpToolsProtocol):
         callbacks.are_heard = True
         if rest:
             self.data_received(rest)
-
-
-def _take_whole_body(cycle: RequestResponseCycle) -> bytearray | None:
-    """The body, once and without copying it, when all of it is there; what `cycle.receive` does
-    for its first message."""
-    if cycle.more_body or cycle.disconnected or cycle.response_complete:
-        return None
-    body = cycle.body
-    cycle.body = bytearray()
-    cycle.message_event.clear()
-    return body
 
 
 class _LateCallbacks:

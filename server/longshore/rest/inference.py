@@ -132,32 +132,40 @@ class InferenceEndpoint:
             deadline = arrived + self._timeout_seconds(model, headers)
             self._body_reader.refuse_if_too_large(headers)
             model.refuse_if_full(deadline)
-            body = await self._body_reader.read(scope, receive)
+            body = self._body_reader.take_whole(scope)
+            others_came = body is None
+            if body is None:
+                body = await self._body_reader.read(scope, receive)
             if len(body) < LARGE_BODY_BYTES:
                 request = wire.decode(body, headers, model.signature)
             else:  # elsewhere, so that other clients are not kept waiting
                 request = await asyncio.to_thread(wire.decode, body, headers, model.signature)
+                others_came = True
             del body
             rows = model.count_rows(request.inputs)
         finally:
             self._signal.offer(model, rows)
         if request.timeout_seconds is not None:
             deadline = min(deadline, arrived + request.timeout_seconds)
+            others_came = True
+        if others_came:
+            model.refuse_if_full(deadline)
         pending = model.infer(
             request.inputs, request.output_names, rows=rows, arrived=arrived, deadline=deadline
         )
         try:
-            outputs = await self._wait(pending, model, receive)
+            if model.plan.is_inline:
+                outputs = await pending.future
+            else:
+                outputs = await self._wait(pending, receive)
         finally:
             pending.leave()
         if sum([array.nbytes for array in outputs.values()]) < LARGE_BODY_BYTES:
             return self._encode(outputs, model, request, wire, headers)
         return await asyncio.to_thread(self._encode, outputs, model, request, wire, headers)
 
-    async def _wait(self, pending: PendingRequest, model: Model, receive: Receive) -> Tensors:
+    async def _wait(self, pending: PendingRequest, receive: Receive) -> Tensors:
         """The answer; a client that leaves meanwhile takes its request out of the queue."""
-        if model.plan.is_inline:
-            return await pending.future
         watch = asyncio.get_running_loop().create_task(_until_disconnect(receive))
         watch.add_done_callback(lambda _: pending.abandon())
         try:

@@ -63,10 +63,10 @@ async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
     Over `LimitedProtocol` the whole answer leaves in one write, without ASGI's two messages.
     """
     must_close = scope["must_close"](scope["closes_at"])
-    respond = scope.get("respond")
-    if respond is not None and not must_close and scope["method"] != "HEAD":
+    connection = scope.get("connection")
+    if connection is not None and not must_close and scope["method"] != "HEAD":
         lines = _header_lines(answer, scope["request_id"])
-        if respond(answer.status, lines, answer.body):
+        if connection.respond(scope, answer.status, lines, answer.body):
             return
     headers: Headers = [
         *answer.headers,
