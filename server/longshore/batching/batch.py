@@ -44,16 +44,18 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        return sum([part.stop - part.start for part in self.parts])
+        rows = 0
+        for part in self.parts:
+            rows += part.stop - part.start
+        return rows
 
     def input_bytes(self) -> int:
-        return sum(
-            [
-                array.nbytes * (part.stop - part.start) // part.request.rows
-                for part in self.parts
-                for array in part.request.inputs.values()
-            ]
-        )
+        total = 0
+        for part in self.parts:
+            request = part.request
+            for array in request.inputs.values():
+                total += array.nbytes * (part.stop - part.start) // request.rows
+        return total
 
     def output_names(self) -> tuple[str, ...]:
         """Every output that one of the requests asked for."""

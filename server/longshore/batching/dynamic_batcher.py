@@ -86,7 +86,9 @@ class DynamicBatcher:
             QueueFull: the expected wait exceeds the bound of the queue, the deadline, or what
                 clients were seen to wait.
         """
-        wait = self.expected_wait_seconds() if self._rows_inside else 0.0
+        if self._rows_inside == 0:
+            return
+        wait = self.expected_wait_seconds()
         patience = min(
             self._bounds.max_wait_seconds,
             self.patience.seconds,

@@ -50,8 +50,9 @@ class PendingRequest:
         """Nobody waits for the answer any more: the client left, or the deadline passed."""
         return self.future.done()
 
-    def has_expired(self, now: float) -> bool:
-        return now >= self.deadline
+    def is_wanted(self, now: float) -> bool:
+        """Somebody waits for the answer, and the deadline has not passed."""
+        return now < self.deadline and not self.future.done()
 
     def add_part(self, start: int, rows: int, outputs: Tensors) -> Tensors | None:
         """Keep the outputs of `rows` rows from `start`; returns all of them once all are there."""

@@ -146,7 +146,7 @@ class RequestQueue:
         """The group whose first request came earliest, after dropping those nobody waits for."""
         oldest: deque[PendingRequest] | None = None
         for key, group in list(self._groups.items()):
-            while group and (group[0].is_abandoned or group[0].has_expired(now)):
+            while group and not group[0].is_wanted(now):
                 self._drop_first(group)
             if not group:
                 del self._groups[key]
@@ -175,17 +175,17 @@ class RequestQueue:
         room = policy.max_rows
         while group and room > 0:
             request = group[0]
-            if request.is_abandoned or request.has_expired(now):
+            if not request.is_wanted(now):
                 self._drop_first(group)
                 continue
             start = request.rows_taken
-            rows = min(request.rows_left, room)
-            parts.append(BatchPart(request, start, start + rows))
-            request.rows_taken += rows
+            stop = min(request.rows, start + room)
+            parts.append(BatchPart(request, start, stop))
+            request.rows_taken = stop
             request.started = request.started or now
-            room -= rows
-            self.pending_rows -= rows
-            if request.rows_left == 0:
+            room -= stop - start
+            self.pending_rows -= stop - start
+            if stop == request.rows:
                 group.popleft()
             if not policy.is_batched:
                 break

@@ -282,7 +282,8 @@ class _BoundMetrics:
         self._inferences.inc(execution.rows)
         self._compute.observe(execution.seconds)
         self._batch_size.observe(execution.rows)
-        self._out_of_memory.inc(len(execution.out_of_memory_rows))
+        if execution.out_of_memory_rows:
+            self._out_of_memory.inc(len(execution.out_of_memory_rows))
         for done in execution.results:
             self._queue.observe(execution.started - done.part.request.arrived)
 

@@ -58,11 +58,12 @@ def read_request(
     """The request in a parsed `document`; `read_tensor` finds the elements of one input and is
     called in the order of `inputs`.
     """
-    parameters = validation.read_parameters(document, "the request")
-    identifier = validation.read_id(document)
+    parameters: Parameters = {}
+    identifier = validation.read_id(document) if "id" in document else None
     timeout_seconds = None
     binary_default = False
-    if parameters:
+    if "parameters" in document:
+        parameters = validation.read_parameters(document, "the request")
         validation.refuse_sequences(parameters)
         timeout_seconds = validation.read_timeout_seconds(parameters)
         binary_default = validation.read_flag(

@@ -100,7 +100,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        self._cancel_head_timer()
+        if self._head_timer is not None:
+            self._cancel_head_timer()
         header_map = dict(self.headers)
         refusal = self._check_whole_head(header_map)
         self._head_bytes = 0
