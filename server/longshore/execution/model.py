@@ -114,9 +114,8 @@ class Model:
         """
         if not self.plan.is_batched:
             return 1
-        lengths = [len(array) for array in inputs.values()]
-        rows = lengths[0]
-        if len(lengths) > 1 and len(set(lengths)) > 1:
+        rows, *others = map(len, inputs.values())
+        if others and {rows} != set(others):
             shapes = ", ".join(f"'{name}' {list(a.shape)}" for name, a in inputs.items())
             raise InvalidRequest(f"all inputs need the same number of rows on axis 0: {shapes}")
         return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from longshore.protocol.steps import Body
@@ -17,6 +18,12 @@ class RequestedOutput(NamedTuple):
 
     name: str
     binary_data: bool
+
+
+@lru_cache(maxsize=32)
+def every_output(names: tuple[str, ...], *, binary_data: bool) -> tuple[RequestedOutput, ...]:
+    """What a client asks for that names no output, remembered: most name none."""
+    return tuple([RequestedOutput(name, binary_data) for name in names])
 
 
 @dataclass(slots=True)

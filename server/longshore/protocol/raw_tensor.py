@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from longshore.errors import InvalidRequest
 from longshore.protocol.binary_codec import array_from_bytes
-from longshore.protocol.messages import InferenceRequest, RequestedOutput
+from longshore.protocol.messages import InferenceRequest, every_output
 from longshore.protocol.steps import Body
 from longshore.protocol.validation import check_shape
 from longshore.tensors import Array, Datatype, Signature, TensorSpec, element_count
@@ -28,7 +28,7 @@ def decode_raw_request(body: Body, *, signature: Signature) -> InferenceRequest:
             f"input; this one has {names}"
         )
     spec = signature.inputs[0]
-    outputs = tuple([RequestedOutput(output.name, True) for output in signature.outputs])
+    outputs = every_output(signature.output_names, binary_data=True)
     return InferenceRequest(inputs={spec.name: _raw_array(body, spec)}, outputs=outputs)
 
 

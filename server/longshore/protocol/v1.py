@@ -20,7 +20,7 @@ from longshore.protocol.messages import (
     EncodedResponse,
     InferenceRequest,
     InferenceResponse,
-    RequestedOutput,
+    every_output,
 )
 from longshore.protocol.steps import Body, is_long, join, json_pieces
 from longshore.protocol.validation import check_shape
@@ -55,7 +55,7 @@ def decode_request(body: Body, *, signature: Signature) -> InferenceRequest:
             spec.name: _array(columns[spec.name], spec, may_hold_booleans=booleans)
             for spec in signature.inputs
         },
-        outputs=tuple([RequestedOutput(spec.name, False) for spec in signature.outputs]),
+        outputs=every_output(signature.output_names, binary_data=False),
         by_column=by_column,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from longshore.errors import InvalidRequest, UnsupportedFeature
 from longshore.protocol.json_document import shown
-from longshore.protocol.messages import Parameters, RequestedOutput
+from longshore.protocol.messages import Parameters, RequestedOutput, every_output
 from longshore.tensors import Datatype, Signature, TensorSpec
 
 MAX_ELEMENTS = 2**40
@@ -152,7 +152,7 @@ def requested_outputs(
         UnsupportedFeature: `classification` or shared memory is asked for.
     """
     if entries is None or entries == []:
-        return tuple([RequestedOutput(spec.name, binary_default) for spec in signature.outputs])
+        return every_output(signature.output_names, binary_data=binary_default)
     if type(entries) is not list:
         raise InvalidRequest(f"`outputs` must be a list of objects, found {shown(entries)}")
     outputs = [_requested_output(entry, signature, binary_default) for entry in entries]
