@@ -134,22 +134,22 @@ class InferenceEndpoint:
             self._body_reader.refuse_if_too_large(headers)
             model.refuse_if_full(deadline)
             body = self._body_reader.take_whole(scope)
-            others_came = body is None
+            is_admitted = body is not None  # nothing else ran since the queue was asked
             if body is None:
                 body = await self._body_reader.read(scope, receive)
             if len(body) < LARGE_BODY_BYTES:
                 request = wire.decode(body, headers, model.signature)
             else:  # elsewhere, so that other clients are not kept waiting
                 request = await asyncio.to_thread(wire.decode, body, headers, model.signature)
-                others_came = True
+                is_admitted = False
             del body
             rows = model.count_rows(request.inputs)
         finally:
             self._signal.offer(model, rows)
         if request.timeout_seconds is not None:
             deadline = min(deadline, arrived + request.timeout_seconds)
-            others_came = True
-        if others_came:
+            is_admitted = False
+        if not is_admitted:
             model.refuse_if_full(deadline)
         pending = model.infer(
             request.inputs, request.output_names, rows=rows, arrived=arrived, deadline=deadline

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from longshore.protocol import codec, v1
-from longshore.protocol.json_codec import decode_json_request
 from longshore.protocol.messages import EncodedResponse, InferenceRequest, InferenceResponse
 from longshore.protocol.steps import Body
 from longshore.tensors import Signature
@@ -33,9 +32,7 @@ def _v2_label(headers: dict[bytes, bytes]) -> str:
 def _decode_v2(body: Body, headers: dict[bytes, bytes], signature: Signature) -> InferenceRequest:
     """The header decides, not the content type: clients send JSON under any or none."""
     declared = headers.get(HEADER_LENGTH)
-    if declared is None:
-        return decode_json_request(body, signature=signature)
-    length = codec.parse_header_length(declared, len(body))
+    length = None if declared is None else codec.parse_header_length(declared, len(body))
     return codec.decode_request(body, header_length=length, signature=signature)
 
 
