@@ -23,7 +23,6 @@ from longshore.autoscaling import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.execution.cpu_quota import available_cpus
 from longshore.execution.model_loader import LoadOptions
-from longshore.lifecycle.device_sampler import DeviceSampler
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
@@ -128,6 +127,8 @@ class Server:
         manager = self._manager
         self._metrics.device_lost.set_function(lambda: float(manager.device_fault is not None))
         if settings.model.device != "cpu":
+            from longshore.lifecycle.device_sampler import DeviceSampler
+
             DeviceSampler(manager, self._metrics).start()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, self._drain.request)
@@ -272,11 +273,12 @@ def _relax_garbage_collector() -> None:
     """Leave the modules out of every collection, and collect after many more allocations.
 
     A request allocates some hundred objects and none of them in a cycle; with the default of 700
-    the collector runs every few requests, for nothing.
+    the collector runs every few requests, for nothing. `longshore.cli` stops it for the imports,
+    which make nothing but what stays.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
+    gc.enable()
 
 
 def _uvicorn_config(app: ASGIApp, **options: Any) -> uvicorn.Config:

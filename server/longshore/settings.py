@@ -7,13 +7,11 @@ config file, default.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
-
-import yaml
 
 from longshore.errors import SettingsError
 from longshore.option import ENV_PREFIX, Option, option
@@ -244,11 +242,13 @@ class Settings:
     log: LogSettings = LogSettings()
 
 
+@cache
 def option_table() -> tuple[Option, ...]:
     """Every setting in the order of the groups; names are unique across groups."""
     return tuple(
-        _option(group.name, setting, get_type_hints(type(group.default))[setting.name])
+        _option(group.name, setting, hints[setting.name])
         for group in fields(Settings)
+        for hints in [get_type_hints(type(group.default))]
         for setting in fields(type(group.default))  # type: ignore[arg-type]
     )
 
@@ -284,11 +284,17 @@ def misspelt_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Variables that set nothing, by name, and the one that each was probably meant to be."""
     known = [row.environment_variable for row in option_table()]
     given = [name for name in environ if name.startswith(ENV_PREFIX) and name not in known]
+    if not given:
+        return {}
+    import difflib  # as yaml below: most starts need neither
+
     meant = {name: difflib.get_close_matches(name, known, n=1, cutoff=0.8) for name in given}
     return {name: close[0] for name, close in meant.items() if close}
 
 
 def _read_config_file(path: Path) -> dict[str, Any]:
+    import yaml
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +105,8 @@ class ConfigNode:
 
 
 def _unknown(key: Any, known: Collection[str]) -> str:
+    import difflib  # seldom needed
+
     close = difflib.get_close_matches(key if isinstance(key, str) else "", known, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
     return f"unknown key, {hint}"

@@ -14,7 +14,6 @@ from longshore.errors import ModelConfigError
 from longshore.repository import unsupported_keys
 from longshore.repository.config_node import ConfigNode
 from longshore.repository.regular_file import IrregularFile, read_bounded
-from longshore.repository.strict_yaml import StrictYamlError, load_strict_yaml
 from longshore.tensors import Datatype
 
 MAX_CONFIG_BYTES = 1024 * 1024
@@ -121,6 +120,8 @@ def load_model_config(path: Path, *, inside: Path | None = None) -> ModelConfig:
     Raises:
         ModelConfigError: not readable, larger than 1 MiB, not plain YAML, or a mistake in it.
     """
+    from longshore.repository.strict_yaml import StrictYamlError, load_strict_yaml
+
     try:
         text = read_bounded(
             path,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp
 
 from longshore.rest.access import TokenFile
@@ -14,7 +14,10 @@ from longshore.rest.health import Health
 from longshore.rest.inference import InferenceEndpoint
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.repository_extension import RepositoryExtension
-from longshore.rest.routes import answer_route
+from longshore.rest.routes import RouteTable, answer_route
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 
 def inference_app(
@@ -30,7 +33,7 @@ def inference_app(
 
     Inference itself is not in the table: `ErrorBoundary` tries its paths before.
     """
-    router = Router(inference_routes(endpoints, health, repository), redirect_slashes=False)
+    router = RouteTable(lambda: inference_routes(endpoints, health, repository))
     return ErrorBoundary(router, must_close=must_close, tokens=tokens, inference=inference)
 
 
@@ -61,6 +64,5 @@ def inference_routes(
 
 def management_app(health: Health, metrics: MetricsEndpoint) -> ASGIApp:
     """The application of the management port; it never serves inference."""
-    routes = [*health.routes(), answer_route("/metrics", metrics.scrape)]
-    router = Router(routes, redirect_slashes=False)
+    router = RouteTable(lambda: [*health.routes(), answer_route("/metrics", metrics.scrape)])
     return ErrorBoundary(router, must_close=lambda closes_at: False)

@@ -8,7 +8,6 @@ from longshore.execution.model import Model
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.protocol import metadata
-from longshore.rest.openapi import openapi_document
 from longshore.rest.responses import Answer, json_answer
 
 Params = dict[str, Any]
@@ -88,6 +87,8 @@ class Endpoints:
         return json_answer(content, 200 if ready else 503)
 
     async def openapi(self, params: Params) -> Answer:
+        from longshore.rest.openapi import openapi_document  # few ask for it
+
         model = self._manager.get_ready(self._manager.name)
         return json_answer(openapi_document(model, has_repository=self._has_repository))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
-
-from starlette.routing import BaseRoute
+from typing import TYPE_CHECKING, Any
 
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.rest.responses import Answer, json_answer
 from longshore.rest.routes import answer_route
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 STUCK_AFTER_SECONDS = 10.0
 """An event loop that has not turned for this long is stuck, not busy."""

@@ -5,15 +5,16 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 from __future__ import annotations
 
-from typing import Any
-
-from starlette.routing import BaseRoute
+from typing import TYPE_CHECKING, Any
 
 from longshore.errors import ModelNotFound
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.state import ModelState
 from longshore.rest.responses import Answer, json_answer
 from longshore.rest.routes import answer_route
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 INDEX_STATES = {
     ModelState.LOADING: "LOADING",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.rest.responses import Answer, send_answer
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute, Route
 
 Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
 """From the parameters of the path to an answer."""
@@ -16,7 +18,26 @@ Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
 
 def answer_route(path: str, handler: Handler, method: str = "GET") -> Route:
     """A route whose handler returns its answer whole."""
+    from starlette.routing import Route
+
     return Route(path, _answering(handler), methods=[method])
+
+
+class RouteTable:
+    """A router that is made, and imported, for the first request that it gets: a model that only
+    answers inferences needs none, and a cold start does not wait for it.
+    """
+
+    def __init__(self, make_routes: Callable[[], Sequence[BaseRoute]]) -> None:
+        self._make_routes = make_routes
+        self._router: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._router is None:
+            from starlette.routing import Router
+
+            self._router = Router(self._make_routes(), redirect_slashes=False)
+        await self._router(scope, receive, send)
 
 
 def _answering(handler: Handler) -> ASGIApp:
