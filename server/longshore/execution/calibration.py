@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from statistics import fmean
 
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
@@ -215,7 +214,8 @@ def _seconds_per_execution(
         return _fastest_execution(lambda: backend.execute(inputs, names), budget.clock)
 
     with ThreadPoolExecutor(len(backends)) as pool:
-        return fmean(pool.map(fastest, backends))
+        seconds = list(pool.map(fastest, backends))
+    return sum(seconds) / len(seconds)
 
 
 def _fastest_execution(execute: Callable[[], object], clock: Callable[[], float]) -> float:
