@@ -232,6 +232,8 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """All groups, as one start reads them."""
+
     model: ModelSettings = ModelSettings()
     cuda: CudaSettings = CudaSettings()
     http: HttpSettings = HttpSettings()

@@ -13,6 +13,8 @@ from longshore.repository.model_config import ModelConfig
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """Where a backend is, and what has to be installed for it."""
+
     target: str
     """Module and class; a string, so that a server of ONNX models never imports torch."""
     package: str | None = None

@@ -24,6 +24,8 @@ sizes add up in different orders."""
 
 @dataclass(frozen=True, slots=True)
 class BatchProof:
+    """Whether requests may share a batch."""
+
     is_proven: bool
     reason: str = ""
     """Why not, in a clause that follows "not batched: "."""

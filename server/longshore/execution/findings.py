@@ -32,6 +32,8 @@ Run = Callable[[Tensors], Tensors]
 
 @dataclass(slots=True)
 class Findings:
+    """What trying a model told of it."""
+
     maker: Maker | None
     """Of inputs as the backend takes them, masks included; `None` when none work."""
     is_batched: bool

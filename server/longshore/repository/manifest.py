@@ -27,6 +27,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
+    """What a file has to be."""
+
     sha256: str
     """64 lower-case hexadecimal digits."""
     size: int

@@ -47,6 +47,8 @@ class ModelInput:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
+    """An `output` entry; `dims` as those of an input."""
+
     name: str
     data_type: Datatype
     dims: tuple[int, ...]
@@ -54,6 +56,8 @@ class ModelOutput:
 
 @dataclass(frozen=True, slots=True)
 class InstanceGroup:
+    """`instance_group`: how many executions at once, and on which device."""
+
     count: int | None = None
     """Instances to run at once; `None` lets the calibration choose."""
     kind: Literal["KIND_AUTO", "KIND_CPU", "KIND_GPU"] = "KIND_AUTO"
@@ -73,6 +77,8 @@ class QueuePolicy:
 
 @dataclass(frozen=True, slots=True)
 class DynamicBatching:
+    """`dynamic_batching`: what an idle instance waits for, and what may wait for an instance."""
+
     preferred_batch_size: tuple[int, ...] = ()
     max_queue_delay_seconds: float = 0.0
     """How long an idle instance waits for a fuller batch; 0 sends at once what is queued."""
