@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from longshore.backends.base import Backend
@@ -219,8 +219,9 @@ class Model:
         return tuple(array.shape[1:] for array in inputs.values())
 
     def _observe(self, execution: Execution) -> None:
+        waits = [execution.started - done.part.request.arrived for done in execution.results]
         self.cost.observe(execution.rows, execution.seconds)
-        self._metrics.observe(execution)
+        self._metrics.observe(execution, waits)
         if execution.out_of_memory_rows:
             self._lower_limit(execution.out_of_memory_rows)
         statistics = self.statistics
@@ -228,10 +229,7 @@ class Model:
         statistics.inference_count += execution.rows
         statistics.last_inference_milliseconds = int(time.time() * 1000)
         statistics.compute_infer.add(execution.seconds)
-        statistics.queue.add(
-            sum([execution.started - done.part.request.arrived for done in execution.results]),
-            count=len(execution.results),
-        )
+        statistics.queue.add(sum(waits), count=len(waits))
 
     def _lower_limit(self, tight: tuple[int, ...]) -> None:
         """The device had no memory for batches of these rows: hand out smaller ones from now on."""
@@ -276,15 +274,15 @@ class _BoundMetrics:
         self._threads.set(plan.threads)
         self._seconds_per_row.set(cost.calibrated_seconds_per_row)
 
-    def observe(self, execution: Execution) -> None:
+    def observe(self, execution: Execution, waits: Sequence[float]) -> None:
         self._executions.inc()
         self._inferences.inc(execution.rows)
         self._compute.observe(execution.seconds)
         self._batch_size.observe(execution.rows)
         if execution.out_of_memory_rows:
             self._out_of_memory.inc(len(execution.out_of_memory_rows))
-        for done in execution.results:
-            self._queue.observe(execution.started - done.part.request.arrived)
+        for wait in waits:
+            self._queue.observe(wait)
 
 
 def _device_facts(backend: Backend) -> dict[str, Any]:
