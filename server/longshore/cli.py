@@ -54,7 +54,7 @@ def _serve(options: argparse.Namespace) -> int:
     from longshore.lifecycle.memory import use_one_arena
 
     use_one_arena()
-    gc.disable()  # until the server is up: a tenth of the imports' time, for nothing
+    gc.disable()  # until the server is up: a tenth of the imports' time for nothing
     import uvloop
 
     from longshore.server import DEVICE_LOST, Server

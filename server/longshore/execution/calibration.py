@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from statistics import fmean
 
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
@@ -214,8 +215,7 @@ def _seconds_per_execution(
         return _fastest_execution(lambda: backend.execute(inputs, names), budget.clock)
 
     with ThreadPoolExecutor(len(backends)) as pool:
-        seconds = list(pool.map(fastest, backends))
-    return sum(seconds) / len(seconds)
+        return fmean(pool.map(fastest, backends))
 
 
 def _fastest_execution(execute: Callable[[], object], clock: Callable[[], float]) -> float:
