@@ -157,7 +157,7 @@ def test_an_alert_on_a_drain_that_came_near_its_end_outlives_the_pod(scene: Scen
     found = fired(scene, "leaving")
     used = scene.drain_seconds / (DRAIN_DELAY + DRAIN_TIMEOUT)
 
-    # No pod is left; the last scrape was at most one interval before the end.
+    # No pod is left; a busy machine misses a scrape or two before the end.
     assert set(found) == {"LongshoreDrainOverrun warning", "LongshoreNoPodReady critical"}
     assert used - 0.25 < found["LongshoreDrainOverrun warning"] <= used
 
