@@ -31,7 +31,7 @@ SECONDS, INSTANCES = 0.8, 32
 GOOD, BAD, OTHER = 16.0, 4.0, 10.0
 BUSY_SECONDS, BUSY_RATE = 0.05, 40.0
 FAILING = 13.0
-DRAIN_DELAY, DRAIN_TIMEOUT, LONG_REQUEST = 0.5, 7.5, 6.9
+DRAIN_DELAY, DRAIN_TIMEOUT, LONG_REQUEST = 0.5, 5.5, 5.3
 A, B, BUSY, SICK, LEAVING, IDLE = (
     shipped_queries.pod_name(release, suffix)
     for release, suffix in (
