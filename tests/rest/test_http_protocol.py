@@ -9,9 +9,12 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from longshore.errors import LongshoreError
+from longshore.rest.body import BodyReader
 from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
 
 IDLE_SECONDS = 5
+MAX_BODY_BYTES = 300_000
 REQUEST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n%b"
 
 
@@ -20,6 +23,7 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.is_closed = False
+        self.pauses = 0
 
     def write(self, data) -> None:
         self.written += data
@@ -31,7 +35,7 @@ class Transport(asyncio.Transport):
         self.is_closed = True
 
     def pause_reading(self) -> None:
-        pass
+        self.pauses += 1
 
     def resume_reading(self) -> None:
         pass
@@ -69,26 +73,35 @@ class _Handle:
             self._timers.waiting.remove(self._timer)
 
 
-async def echo(scope, receive, send) -> None:
-    connection = scope["connection"]
-    body = connection.take_body(scope)
-    if body is None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message["body"], message["more_body"]
-    length = b"%d" % len(body)
-    if connection.respond(scope, 200, b"content-length: %b\r\n" % length, body):
-        return
-    headers = [(b"content-length", length)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+class Echo:
+    """Answers what it is sent; remembers the errors that reading met."""
+
+    def __init__(self) -> None:
+        self.reader = BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=60.0)
+        self.errors: list[str] = []
+
+    async def __call__(self, scope, receive, send) -> None:
+        status = 200
+        try:
+            body = self.reader.take_whole(scope)
+            if body is None:
+                body = await self.reader.read(scope, receive)
+        except LongshoreError as error:
+            status, body = error.status, b""
+            self.errors.append(type(error).__name__)
+        length = b"%d" % len(body)
+        headers = b"content-length: %b\r\n" % length
+        if scope["connection"].respond(scope, status, headers, body):
+            return
+        start = {"type": "http.response.start", "status": status}
+        await send({**start, "headers": [(b"content-length", length)]})
+        await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
 async def connection():
     config = uvicorn.Config(
-        echo, http="httptools", ws="none", lifespan="off", log_config=None,
+        Echo(), http="httptools", ws="none", lifespan="off", log_config=None,
         access_log=False, timeout_keep_alive=IDLE_SECONDS,
     )  # fmt: skip
     limits = ConnectionLimits(
@@ -141,6 +154,64 @@ async def test_requests_sent_together_are_answered_in_their_order(connection):
     await exchange(protocol, b"".join(REQUEST % body for body in (b"ab", b"cd", b"ef")))
     bodies = [answer[-2:] for answer in transport.written.split(b"HTTP/1.1 200 OK")[1:]]
     assert bodies == [b"ab", b"cd", b"ef"]
+
+
+def in_pieces(body, size=100_000):
+    head = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return [head, *(body[begin : begin + size] for begin in range(0, len(body), size))]
+
+
+async def test_a_long_body_piles_up_without_a_stop(connection):
+    protocol, transport, _ = connection
+    body = bytes(range(250)) * 1000
+    for piece in in_pieces(body):
+        await exchange(protocol, piece)
+    assert transport.written.endswith(b"\r\n\r\n" + body)
+    assert transport.pauses == 0
+
+
+async def test_a_long_body_may_share_its_last_piece_with_the_next_requests(connection):
+    protocol, transport, _ = connection
+    *pieces, last = in_pieces(b"x" * 250_000)
+    for piece in pieces:
+        await exchange(protocol, piece)
+    await exchange(protocol, last + REQUEST % b"ab" + REQUEST % b"cd")
+    answers = transport.written.split(b"HTTP/1.1 200 OK")[1:]
+    assert [answer[-2:] for answer in answers] == [b"xx", b"ab", b"cd"]
+
+
+@pytest.mark.parametrize("end", [b"", b"0\r\n\r\n"], ids=["going on", "at its end"])
+async def test_no_more_is_read_of_a_body_that_is_too_long(connection, end):
+    protocol, transport, _ = connection
+    await exchange(protocol, b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(MAX_BODY_BYTES // 100_000):
+        await exchange(protocol, b"186a0\r\n" + b"x" * 100_000 + b"\r\n")
+    assert (transport.written, transport.pauses) == (b"", 0)
+    await exchange(protocol, b"1\r\nx\r\n" + end)
+    assert transport.written.startswith(b"HTTP/1.1 413 ")
+    assert transport.pauses == 1
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on(connection):
+    protocol, transport, _ = connection
+    head, *pieces = in_pieces(b"x" * 200_000)
+    await exchange(protocol, head[:-2] + b"Expect: 100-continue\r\n\r\n")
+    assert transport.written == b"HTTP/1.1 100 Continue\r\n\r\n"
+    for piece in pieces:
+        await exchange(protocol, piece)
+    assert b"HTTP/1.1 200 OK" in transport.written
+
+
+async def test_a_client_that_leaves_amid_its_body_ends_the_reading(connection):
+    protocol, transport, _ = connection
+    head, piece, *_ = in_pieces(b"x" * 200_000)
+    await exchange(protocol, head)
+    await exchange(protocol, piece)
+    protocol.connection_lost(None)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert protocol.config.app.errors == ["RequestCancelled"]
+    assert transport.written == b""
 
 
 async def test_nothing_of_a_request_is_left_to_the_garbage_collector(connection):

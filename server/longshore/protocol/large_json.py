@@ -174,8 +174,8 @@ def _number_lists(body: Body) -> Iterator[NumberList]:
 
 def _list_end(body: Body, start: int) -> int | None:
     """The index after the bracket that closes the one at `start`; `None` when it is not found."""
-    depth = 0
-    position = start
+    depth = 1
+    position = start + 1
     for _ in range(2 * MAX_ROWS):
         close = find(body, b"]", position, len(body))
         if close < 0:

@@ -75,7 +75,15 @@ class BodyReader:
             UnsupportedEncoding: a `Content-Encoding` other than gzip, deflate or identity.
             InvalidRequest: the compressed data is broken.
         """
-        body = await self._receive(receive)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                body = await self._pile_up(scope)
+                if body is None:
+                    body = await self._receive(receive)
+        except TimeoutError:
+            raise BodyTimeout(
+                f"the body did not arrive within {self._timeout_seconds:g} s"
+            ) from None
         encoding = scope["header_map"].get(b"content-encoding")
         if encoding is None:
             return body
@@ -83,32 +91,54 @@ class BodyReader:
             return self._decompress(body, encoding.strip().lower())
         return await asyncio.to_thread(self._decompress, body, encoding.strip().lower())
 
+    async def _pile_up(self, scope: Scope) -> Body | None:
+        """The body, where the connection can let it pile up; `None` where it has to be received, or
+        was cut short, as receiving it will tell.
+        """
+        connection = scope.get("connection")
+        if connection is None:
+            return None
+        arrived = 0
+
+        def admit(size: int) -> bool:
+            nonlocal arrived
+            arrived += size
+            self._arriving_bytes += size
+            return arrived <= self._max_bytes and not self._is_flooded()
+
+        try:
+            await connection.pile_up_body(scope, admit)
+            body: bytearray | None = connection.take_body(scope)
+            if body is not None:
+                self._check_size(body)
+            return body
+        finally:
+            self._arriving_bytes -= arrived
+
     async def _receive(self, receive: Receive) -> Body:
         """Grows what it has: joining 100 MB at once would hold up every other client."""
         body = bytearray()
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise RequestCancelled("the client left before its body had arrived")
-                    body += message["body"]
-                    self._arriving_bytes += len(message["body"])
-                    self._check_size(body)
-                    if not message["more_body"]:
-                        return body
-        except TimeoutError:
-            raise BodyTimeout(
-                f"the body did not arrive within {self._timeout_seconds:g} s"
-            ) from None
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestCancelled("the client left before its body had arrived")
+                body += message["body"]
+                self._arriving_bytes += len(message["body"])
+                self._check_size(body)
+                if not message["more_body"]:
+                    return body
         finally:
             self._arriving_bytes -= len(body)
 
     def _check_size(self, body: bytearray) -> None:
         if len(body) > self._max_bytes:
             raise self._too_large("more")
-        if self._arriving_bytes > MOST_LARGEST_BODIES * self._max_bytes:
+        if self._is_flooded():
             raise QueueFull(f"the bodies that are arriving have {self._arriving_bytes} bytes")
+
+    def _is_flooded(self) -> bool:
+        return self._arriving_bytes > MOST_LARGEST_BODIES * self._max_bytes
 
     def _decompress(self, body: Body, encoding: bytes) -> Body:
         if encoding in (b"identity", b""):

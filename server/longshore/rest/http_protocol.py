@@ -4,9 +4,10 @@
 - A client that does not read its answers gets no further ones, and is cut off.
 - A connection that the server ends while idle lingers: its next request may be on its way.
 - Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
-- `scope["connection"]` is the protocol itself: a whole body is taken as it is (`rest.body`), and a
-  whole answer leaves in one write (`rest.responses`), without ASGI's messages. It is no callable
-  made for the request: one that knows its cycle is a circle, for the collector to find.
+- `scope["connection"]` is the protocol itself: a body piles up in one place and is taken as it is
+  (`rest.body`), and a whole answer leaves in one write (`rest.responses`), without ASGI's messages.
+  It is no callable made for the request: one that knows its cycle is a circle, for the collector to
+  find.
 - One timer watches how long a connection is idle, where uvicorn makes one for each answer.
 - A request that offers `Upgrade` keeps its body: httptools stops at the end of the head and
   uvicorn drops the rest (Kludex/uvicorn#2722), yet HTTP clients of Java offer h2c by default.
@@ -27,6 +28,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from longshore.protocol.steps import Body
 from longshore.rest.responses import SECURITY_HEADERS
 
+Admit = Callable[[int], bool]
+"""Told the size of a piece of a body; whether more may be read."""
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
 SECURITY_LINES = b"".join([b"%b: %b\r\n" % header for header in SECURITY_HEADERS])
@@ -63,6 +66,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._dates: tuple[object, bytes] = (None, b"")
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._admit: Admit | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -113,6 +117,19 @@ class LimitedProtocol(HttpToolsProtocol):
         scope["closes_at"] = self._closes_at
         scope["connection"] = self
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._admit is None:
+            super().on_body(body)
+            return
+        self.cycle.body += body
+        if not self._admit(len(body)):
+            self.flow.pause_reading()
+            self.cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        self._admit = None
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -170,6 +187,29 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle.body = bytearray()
         cycle.message_event.clear()
         return body
+
+    async def pile_up_body(self, scope: Scope, admit: Admit) -> None:
+        """Read on until `take_body` gives the body of the request of `scope`, `admit` says no, or
+        the client leaves.
+
+        uvicorn would stop reading at every 64 KiB until the application has fetched them, send it a
+        message for each piece, and copy each twice.
+        """
+        cycle = self.cycle
+        if cycle.scope is not scope or not cycle.more_body or cycle.disconnected:
+            return
+        if cycle.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+        if not admit(len(cycle.body)):
+            return
+        cycle.message_event.clear()
+        self._admit = admit
+        self.flow.resume_reading()
+        try:
+            await cycle.message_event.wait()
+        finally:
+            self._admit = None
 
     def respond(self, scope: Scope, status: int, headers: bytes, body: Body) -> bool:
         """Send a whole answer; does what `cycle.send` does for its start and its only body.

@@ -137,7 +137,7 @@ class InferenceEndpoint:
             is_admitted = body is not None  # nothing else ran since the queue was asked
             if body is None:
                 body = await self._body_reader.read(scope, receive)
-            if len(body) < LARGE_BODY_BYTES:
+            if wire.is_light(body, headers, model.signature):
                 request = wire.decode(body, headers, model.signature)
             else:  # elsewhere, so that other clients are not kept waiting
                 request = await asyncio.to_thread(wire.decode, body, headers, model.signature)
