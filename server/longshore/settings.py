@@ -159,7 +159,8 @@ class CalibrationSettings:
     )
     calibration_cache: str = option(
         "~/.cache/longshore",
-        "Directory that keeps measurements by artifact, device and limits; empty keeps none.",
+        "Directory that keeps what was learned of a model, by artifact, config, framework, device "
+        "and limits: the next start neither proves nor measures. Empty keeps none.",
         may_be_empty=True,
     )
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from longshore.execution.model_loader import LoadedModel, LoadOptions, load_model
+from longshore.execution.load_options import LoadOptions
+from longshore.execution.model_loader import LoadedModel, load_model
 from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 

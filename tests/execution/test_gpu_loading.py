@@ -13,7 +13,7 @@ from longshore.backends.base import Backend, CudaOptions, Device
 from longshore.backends.device_identity import DeviceIdentity
 from longshore.backends.device_memory import DeviceMemory
 from longshore.errors import InferenceFailed, ModelLoadError
-from longshore.execution import model_loader
+from longshore.execution import backend_pool
 from longshore.execution.model import Model
 from longshore.execution.plan import batch_buckets
 from longshore.lifecycle.warmup import warm_up
@@ -84,7 +84,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeGpuBackend]]:
         return FakeGpuBackend.load(artifact, config=config, device=device, threads=threads)
 
     monkeypatch.setattr(devices, "find_backend_class", lambda format: FakeGpuBackend)
-    monkeypatch.setattr(model_loader, "create_backend", create)
+    monkeypatch.setattr(backend_pool, "create_backend", create)
     FakeGpuBackend.opened.clear()
     yield FakeGpuBackend.opened
     FakeGpuBackend.opened.clear()
@@ -171,6 +171,29 @@ def test_a_measurement_of_one_gpu_and_precision_holds_for_no_other(
         FakeGpuBackend, "device_identity", lambda self: DeviceIdentity("Other GPU", "")
     )
     assert source() == "measured"
+
+
+def test_a_precision_that_was_kept_is_taken_up_again_without_a_comparison(
+    load_identity, tmp_path, opened
+):
+    options = {"device": "cuda", "cuda": CudaOptions(precision="tf32")}
+    first = load_identity(**options, calibration_cache=tmp_path / "cache")
+    opened.clear()
+    second = load_identity(**options, calibration_cache=tmp_path / "cache")
+
+    assert second.plan.source == "cached"
+    assert second.plan.notes == first.plan.notes
+    assert [backend.device.options.precision for backend in opened] == ["tf32"]
+
+
+def test_a_precision_that_was_not_kept_is_not_tried_again(load_identity, tmp_path, opened):
+    options = {"device": "cuda", "cuda": CudaOptions(precision="bf16")}
+    load_identity(**options, calibration_cache=tmp_path / "cache")
+    opened.clear()
+    second = load_identity(**options, calibration_cache=tmp_path / "cache")
+
+    assert [backend.device.options.precision for backend in opened] == ["float32"]
+    assert any(note.startswith("not in bf16: it takes ") for note in second.plan.notes)
 
 
 async def test_the_metadata_says_which_device_and_how_it_is_used(load_identity, metrics):

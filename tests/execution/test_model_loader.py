@@ -103,7 +103,7 @@ def test_a_pinned_batch_is_the_largest_that_is_measured(load_identity):
 
 def test_a_model_that_no_sample_fits_is_served_unwarmed_and_unbatched(load_identity):
     loaded = load_identity(
-        "input: [{name: INPUT0, data_type: TYPE_INT64, dims: [-1, 64]}]\nfail_when: 1\n"
+        "input: [{name: INPUT0, data_type: TYPE_INT64, dims: [-1, 1024]}]\nfail_when: 1\n"
     )
 
     assert not loaded.plan.is_batched
@@ -162,15 +162,6 @@ def test_a_second_start_takes_the_measurement_from_the_cache(load_identity, tmp_
 def test_a_cache_that_cannot_be_read_or_written_costs_nothing_else(load_identity, tmp_path):
     cache = tmp_path / "file"
     cache.write_text("not a directory")
-
-    assert load_identity(SLOW, calibration_cache=cache).plan.source == "measured"
-
-
-def test_a_broken_cache_entry_is_ignored(load_identity, tmp_path):
-    cache = tmp_path / "cache"
-    load_identity(SLOW, calibration_cache=cache)
-    for entry in cache.iterdir():
-        entry.write_text('{"cost": 5}')
 
     assert load_identity(SLOW, calibration_cache=cache).plan.source == "measured"
 

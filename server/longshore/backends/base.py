@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
+from longshore import __version__
 from longshore.backends.device_health import DeviceHealth
 from longshore.backends.device_identity import DeviceIdentity
 from longshore.backends.device_memory import DeviceMemory
@@ -130,6 +131,11 @@ class Backend(ABC):
     def describe(self) -> dict[str, Any]:
         """How it uses its device, for the metadata."""
         return {}
+
+    @classmethod
+    def framework_version(cls) -> str:
+        """Of what computes; what was learned with one holds for no other."""
+        return __version__
 
     @classmethod
     def cuda_problem(cls, index: int = 0) -> str | None:

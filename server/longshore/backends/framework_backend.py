@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,10 @@ class FrameworkBackend(Backend):
 
     framework: ClassVar[str]
     _runner: CudaRunner | None = None
+
+    @classmethod
+    def framework_version(cls) -> str:
+        return str(importlib.import_module(cls.framework).__version__)
 
     def use(self, runner: CudaRunner) -> None:
         """Run by `runner` from now on."""

@@ -17,6 +17,7 @@ from statistics import fmean
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost
+from longshore.execution.plan import Split
 from longshore.execution.sample_inputs import Maker
 
 GOOD_ENOUGH = 0.97
@@ -32,17 +33,6 @@ HANDOVER_SECONDS = 100e-6
 """Price of waking a thread and of answering from it, under load; a cheaper model runs inline."""
 INLINE_BATCH_SECONDS = 1e-3
 """Longest execution that may hold the event loop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """CPUs divided among executions at once."""
-
-    instances: int
-    threads: int
-
-    def __str__(self) -> str:
-        return f"{self.instances}x{self.threads}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,38 +1,55 @@
-"""Calibrations of earlier starts, by what they depend on, so that a restart skips the measuring."""
+"""Records of earlier starts, by what they depend on: a restart tries and measures nothing."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from longshore import __version__
-from longshore.batching.cost import CostLine
-from longshore.execution.plan import ExecutionPlan
+from longshore.backends.base import Device
+from longshore.backends.registry import find_backend_class
+from longshore.execution.calibration_record import CalibrationRecord
+from longshore.execution.load_options import LoadOptions
 from longshore.repository.integrity import artifact_digest
 from longshore.repository.layout import Artifact
+from longshore.repository.model_config import ModelConfig, VersionPolicy
 
 logger = logging.getLogger(__name__)
 
 
-def key(artifact: Artifact, *facts: object) -> str:
-    """Name of the cache entry: digest of the artifact, and of everything else that matters."""
-    parts = [__version__, artifact_digest(artifact), *map(repr, facts)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def key(artifact: Artifact, config: ModelConfig, options: LoadOptions, device: Device) -> str:
+    """Name of the cache entry: digest of the artifact, and of everything else that matters.
+
+    `options` are those that the config has filled up, `device` is the one that was asked for.
+
+    Raises:
+        ModelLoadError: a file of the artifact cannot be read.
+    """
+    facts = (
+        __version__,
+        find_backend_class(artifact.format).framework_version(),
+        artifact_digest(artifact),
+        replace(config, name=None, file="", version_policy=VersionPolicy()),
+        str(device),
+        device.options if device.kind == "cuda" else None,
+        options.cpus,
+        options.instances,
+        options.threads,
+        options.max_batch_size,
+        options.max_execution_seconds,
+        options.waits_for_batches,
+    )
+    return hashlib.sha256("\n".join(map(repr, facts)).encode()).hexdigest()
 
 
-def read(directory: Path, name: str) -> ExecutionPlan | None:
-    """The plan that an earlier start wrote; `None` when there is none or it cannot be read."""
+def read(directory: Path, name: str) -> CalibrationRecord | None:
+    """What an earlier start wrote; `None` when there is nothing or it cannot be read."""
     try:
-        content = json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
-        points = tuple((int(rows), float(seconds)) for rows, seconds in content["cost"]["points"])
-        content["cost"] = CostLine(points)
-        content["notes"] = tuple(content["notes"])
-        return replace(ExecutionPlan(**content), source="cached")
+        return CalibrationRecord.from_json((directory / f"{name}.json").read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -40,15 +57,13 @@ def read(directory: Path, name: str) -> ExecutionPlan | None:
         return None
 
 
-def write(directory: Path, name: str, plan: ExecutionPlan) -> None:
-    """Keep `plan`; a full disk or a read-only volume costs the cache, never the start."""
-    if plan.cost is None:
-        return
+def write(directory: Path, name: str, record: CalibrationRecord) -> None:
+    """Keep `record`; a full disk or a read-only volume costs the cache, never the start."""
     path = directory / f"{name}.json"
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+        draft.write_text(record.to_json(), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
         logger.warning("calibration not cached: directory=%s error=%s", directory, error)

@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from longshore.backends.base import Backend, CudaOptions, Device
-from longshore.backends.device_health import DeviceHealth
+from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices import resolve_device
-from longshore.backends.registry import create_backend
 from longshore.batching.padding import PaddingPlan
-from longshore.errors import OutOfDeviceMemory
-from longshore.execution import acceleration, calibration, calibration_cache, pins
-from longshore.execution.calibration import Budget, Measurement, Split
+from longshore.execution import calibration_cache
+from longshore.execution.backend_pool import BackendPool
+from longshore.execution.calibration_record import CalibrationRecord, device_name
+from longshore.execution.declared_padding import client_signature
 from longshore.execution.declared_signature import check_device, declared_signature
-from longshore.execution.findings import Findings, find_out
-from longshore.execution.padding_proof import client_signature
-from longshore.execution.plan import ExecutionPlan
+from longshore.execution.findings import Findings
+from longshore.execution.load_options import LoadOptions
+from longshore.execution.plan import ExecutionPlan, Split
 from longshore.execution.sample_inputs import Maker
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
-
-logger = logging.getLogger(__name__)
-
-CUDA_EXECUTION_SECONDS = 0.1
-"""Unless another bound is set: throughput on a GPU grows with nearly every batch, latency too."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """The settings that loading obeys; what is `None` is measured."""
-
-    cpus: int
-    device: str = "cpu"
-    cuda: CudaOptions = field(default_factory=CudaOptions)
-    device_health: DeviceHealth = field(default_factory=DeviceHealth)
-    """Of the process, whatever it loads."""
-    instances: int | None = None
-    threads: int | None = None
-    max_batch_size: int | None = None
-    calibration_budget_seconds: float = 10.0
-    max_execution_seconds: float | None = None
-    calibration_cache: Path | None = None
-    waits_for_batches: bool = False
-    """An idle instance shall wait for a fuller batch, which the event loop cannot."""
 
 
 @dataclass(slots=True)
@@ -78,11 +51,11 @@ def load_model(artifact: Artifact, config: ModelConfig, options: LoadOptions) ->
         ModelLoadError: the artifact is refused or broken, or the device is not there.
         ModelConfigError: the config does not fit the artifact.
     """
-    return _Loader(artifact, config, options).load()
+    return _Loader(artifact, config, options.with_config(config)).load()
 
 
 class _Loader:
-    """The steps of one load, over the backends that were opened on the way."""
+    """The steps of one load."""
 
     def __init__(self, artifact: Artifact, config: ModelConfig, options: LoadOptions) -> None:
         self.artifact = artifact
@@ -95,203 +68,63 @@ class _Loader:
             health=options.device_health,
         )
         check_device(config, self.wanted_device)
-        self.device = replace(self.wanted_device, options=self.wanted_device.options.plain())
-        self.instances = options.instances or config.instance_group.count
-        self.max_batch_size = (
-            options.max_batch_size if options.max_batch_size is not None else config.max_batch_size
+        self.pool = BackendPool(artifact, config, self.wanted_device)
+        self.cache = options.calibration_cache
+        self.cache_name = (
+            calibration_cache.key(artifact, config, options, self.wanted_device)
+            if self.cache
+            else ""
         )
-        self._backends: dict[Split, list[Backend]] = {}
+        self.load_seconds = 0.0
 
     def load(self) -> LoadedModel:
         started = time.perf_counter()
-        splits = self._splits()
-        first = self._open(splits[0])[0]
-        loaded_at = time.perf_counter()
-        signature = declared_signature(self.config, first.signature)
-        findings = find_out(
-            first,
-            signature,
-            self.config,
-            is_forbidden=self.max_batch_size == 0,
-            open_on_cpu=lambda: self._create(self.options.cpus, device=Device("cpu")),
-        )
-        notes = self._accelerate(splits[0], findings)
-        plan = self._plan(splits, findings)
-        backends = self._open(Split(plan.instances, plan.threads))
-        self._close_unused(backends)
+        findings, plan = self._remember() or self._learn()
+        backends = self.pool.open(plan.split)
+        self.pool.keep_only(backends)
         for backend in backends:
             backend.limit_rows(plan.max_batch_size)
         return LoadedModel(
             self.artifact,
             self.config,
-            client_signature(signature, findings.padding),
+            client_signature(self.signature, findings.padding),
             backends,
-            replace(plan, notes=(*plan.notes, *notes)),
+            plan,
             findings.padding if plan.is_batched else None,
             findings.maker,
-            load_seconds=loaded_at - started,
-            calibration_seconds=time.perf_counter() - loaded_at,
+            load_seconds=self.load_seconds,
+            calibration_seconds=time.perf_counter() - started - self.load_seconds,
         )
 
-    def _splits(self) -> list[Split]:
-        if self.device.kind != "cpu":
-            return [Split(self.instances or 1, self.options.threads or 1)]
-        return calibration.candidate_splits(
-            self.options.cpus, instances=self.instances, threads=self.options.threads
-        )
+    def _remember(self) -> tuple[Findings, ExecutionPlan] | None:
+        """What an earlier start learned, where it holds for this device."""
+        record = calibration_cache.read(self.cache, self.cache_name) if self.cache else None
+        if record is None:
+            return None
+        first = self._open_first(record.plan.split, record.cuda)
+        if device_name(first) != record.device_name:
+            self.pool.keep_only([])
+            return None
+        return record.findings(self.config, self.signature), record.plan
 
-    def _splits_left_out(self, splits: list[Split]) -> list[Split]:
-        """What instances and threads could have been, had they not been pinned."""
-        if self.device.kind != "cpu":
-            return []
-        every = calibration.candidate_splits(self.options.cpus, instances=None, threads=None)
-        return [split for split in every if split not in splits]
+    def _learn(self) -> tuple[Findings, ExecutionPlan]:
+        from longshore.execution.learner import Learner, first_splits  # most starts remember
 
-    def _open(self, split: Split) -> list[Backend]:
-        if split not in self._backends:
-            first = self._create(split.threads)
-            others = (
-                [first] * (split.instances - 1)
-                if first.shares_instances
-                else [self._create(split.threads) for _ in range(split.instances - 1)]
-            )
-            self._backends[split] = [first, *others]
-        return self._backends[split]
+        plain = self.wanted_device.options.plain()
+        self._open_first(first_splits(self.options, self.wanted_device)[0], plain)
+        learner = Learner(self.pool, self.config, self.options, self.wanted_device)
+        findings, plan = learner.learn(self.signature)
+        if self.cache and plan.cost is not None:
+            backend = self.pool.open(plan.split)[0]
+            record = CalibrationRecord.of(plan, findings, backend)
+            calibration_cache.write(self.cache, self.cache_name, record)
+        return findings, plan
 
-    def _create(self, threads: int, device: Device | None = None) -> Backend:
-        return create_backend(
-            self.artifact, config=self.config, device=device or self.device, threads=threads
-        )
-
-    def _close_unused(self, used: list[Backend]) -> None:
-        """Close and forget every backend that is not one of `used`."""
-        kept = {id(backend) for backend in used}
-        for split, backends in list(self._backends.items()):
-            for backend in {id(b): b for b in backends if id(b) not in kept}.values():
-                backend.close()
-            if backends != used:
-                del self._backends[split]
-
-    def _accelerate(self, split: Split, findings: Findings) -> list[str]:
-        """Go over to the precision and the compilation asked for, where they hold what they
-        promise; says what became of them.
-        """
-        wanted = self.wanted_device
-        if wanted.options.is_plain or wanted.kind == "cpu":
-            return []
-        if findings.maker is None:
-            return [f"not {acceleration.name(wanted.options)}: no sample input works"]
-        rows = acceleration.PROBED_ROWS if findings.is_batched else 1
-        rows = min(rows, self.max_batch_size or rows)
-        inputs = findings.maker.make(rows, seed=rows)
-        try:
-            plain = acceleration.Trial(self._open(split)[0], inputs)
-        except OutOfDeviceMemory as error:
-            return [f"not {acceleration.name(wanted.options)}: no room to compare: {error}"]
-        self._close_unused([])
-        self.device = wanted
-        objection = acceleration.objection(plain, lambda: self._open(split)[0], inputs)
-        if objection:
-            self._close_unused([])
-            self.device = replace(wanted, options=wanted.options.plain())
-            return [f"not {acceleration.name(wanted.options)}: {objection}"]
-        return []
-
-    def _plan(self, splits: list[Split], findings: Findings) -> ExecutionPlan:
-        if findings.maker is None:
-            return ExecutionPlan(
-                False, 1, splits[0].instances, splits[0].threads, False, None,
-                tuple(findings.notes),
-            )  # fmt: skip
-        key = self._cache_key(findings)
-        if self.options.calibration_cache is not None:
-            cached = calibration_cache.read(self.options.calibration_cache, key)
-            if cached is not None:
-                return cached
-        plan = self._measure(splits, findings, findings.maker)
-        if self.options.calibration_cache is not None:
-            calibration_cache.write(self.options.calibration_cache, key, plan)
-        return plan
-
-    def _measure(self, splits: list[Split], findings: Findings, maker: Maker) -> ExecutionPlan:
-        budget = Budget(self.options.calibration_budget_seconds)
-        largest = (self.max_batch_size or calibration.LARGEST_BATCH) if findings.is_batched else 1
-        longest = self.options.max_execution_seconds
-        if longest is None and self.device.kind == "cuda":
-            longest = CUDA_EXECUTION_SECONDS
-
-        def measure(splits: list[Split]) -> list[Measurement]:
-            return calibration.measure(
-                self._open,
-                splits,
-                maker,
-                largest_batch=largest,
-                budget=budget,
-                max_execution_seconds=longest,
-            )
-
-        measurements = measure(splits)
-        best = calibration.choose(measurements)
-        notes = [*findings.notes, _summary(measurements, best)]
-        if budget.allows(0.0):
-            notes += pins.split_notes(best, measure(self._splits_left_out(splits)))
-        if budget.has_stopped:
-            notes.append(f"calibration stopped after its budget of {budget.seconds:g} s")
-        if best.limit:
-            notes.append(best.limit)
-        return self._decide(best, findings, notes)
-
-    def _decide(self, best: Measurement, findings: Findings, notes: list[str]) -> ExecutionPlan:
-        rows = best.best_rows if findings.is_batched else 1
-        is_inline = self._may_run_inline() and calibration.runs_inline(best.cost)
-        if is_inline:
-            rows = calibration.largest_inline_batch(best.cost, rows)
-            notes.append("runs on the event loop: cheaper than handing it to a thread")
-        if findings.is_batched and self.max_batch_size:
-            notes += pins.batch_notes(best, rows, self.max_batch_size)
-            rows = self.max_batch_size
-        return ExecutionPlan(
-            findings.is_batched,
-            rows,
-            1 if is_inline else best.split.instances,
-            best.split.threads,
-            is_inline,
-            best.cost,
-            tuple(notes),
-        )
-
-    def _may_run_inline(self) -> bool:
-        return (
-            self.device.kind == "cpu"
-            and self.instances is None
-            and not self.options.waits_for_batches
-            and not self.config.dynamic_batching.max_queue_delay_seconds
-        )
-
-    def _cache_key(self, findings: Findings) -> str:
-        return calibration_cache.key(
-            self.artifact,
-            str(self.device),
-            self._device_facts(),
-            self.options.cpus,
-            self.instances,
-            self.options.threads,
-            self.max_batch_size,
-            self.options.max_execution_seconds,
-            findings.is_batched,
-            findings.padding is not None,
-            self._may_run_inline(),
-        )
-
-    def _device_facts(self) -> tuple[object, ...]:
-        """What a measurement on a GPU depends on; nothing for the CPU."""
-        backends = next(iter(self._backends.values()), [])
-        identity = backends[0].device_identity() if backends else None
-        return () if identity is None else (identity.name, self.device.options)
-
-
-def _summary(measurements: list[Measurement], best: Measurement) -> str:
-    figures = ", ".join(
-        f"{m.split}: {m.best_throughput:.4g}/s at {m.best_rows}" for m in measurements
-    )
-    return f"measured instances x threads: {figures}; chose {best.split}"
+    def _open_first(self, split: Split, options: CudaOptions) -> Backend:
+        """Open the model and read what it says of itself."""
+        started = time.perf_counter()
+        self.pool.device = replace(self.wanted_device, options=options)
+        first = self.pool.open(split)[0]
+        self.load_seconds = time.perf_counter() - started
+        self.signature = declared_signature(self.config, first.signature)
+        return first

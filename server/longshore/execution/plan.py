@@ -8,6 +8,17 @@ from longshore.batching.cost import CostLine
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """CPUs divided among executions at once."""
+
+    instances: int
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.instances}x{self.threads}"
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionPlan:
     """The outcome of proof and calibration; shown in metadata, log and metrics."""
 
@@ -24,6 +35,10 @@ class ExecutionPlan:
     """Why it is so, in sentences, for the log and the metadata."""
     source: str = "measured"
     """`measured`, or `cached` when an earlier start measured it."""
+
+    @property
+    def split(self) -> Split:
+        return Split(self.instances, self.threads)
 
 
 def batch_buckets(max_rows: int) -> list[int]:

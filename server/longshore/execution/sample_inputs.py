@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
 import numpy as np
 
 from longshore.batching.padding import PaddingPlan
-from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec, element_count
 
 DIMENSION_CANDIDATES = (16, 128, 32, 1, 224)
 """Tried in this order for a dimension that may vary; image models want 32 or more, some only 1."""
 INTEGER_BOUNDS = (100, 2)
 """Integers are often indices into a table of unknown size: try below 100, then 0 and 1."""
+MOST_NUMBERS = 2**20
+"""Drawn anew for one tensor; a longer one repeats them."""
 SAFE_INTEGER_BOUNDS = (2,)
 """For where a wrong index is no exception but the loss of the device."""
 
@@ -31,7 +34,7 @@ class SampleMaker:
     """Sizes by (input, axis) that override `dimension` (the buckets of declared padding)."""
 
     def make(self, rows: int, seed: int) -> Tensors:
-        generator = np.random.default_rng(seed)
+        generator = Random(seed)
         return {
             spec.name: _random(spec, self._shape(spec, rows), self.integer_bound, generator)
             for spec in self.signature.inputs
@@ -64,6 +67,11 @@ class MaskedMaker:
         return self.masks.combine([self.maker.make(rows, seed)])
 
 
+def with_masks(maker: SampleMaker, declared: PaddingPlan | None) -> Maker:
+    """Of inputs as the model takes them, where clients leave out the masks of `declared`."""
+    return MaskedMaker(maker, PaddingPlan({}, declared.masks)) if declared else maker
+
+
 def find_sample_maker(
     signature: Signature,
     run: Callable[[Tensors], object],
@@ -91,14 +99,25 @@ def _candidates(signature: Signature, integer_bounds: tuple[int, ...]) -> Iterat
 
 
 def _random(
-    spec: TensorSpec, shape: tuple[int, ...], integer_bound: int, generator: np.random.Generator
+    spec: TensorSpec, shape: tuple[int, ...], integer_bound: int, generator: Random
 ) -> Array:
+    """Texts and integers below the bound; floats have mean 0 and variance 1.
+
+    By Python's generator: a start would wait some milliseconds for the import of numpy's.
+    """
     dtype = spec.datatype.numpy_dtype
+    words = _words(shape, generator)
     if spec.datatype is Datatype.BYTES:
-        words = generator.integers(0, integer_bound, size=shape).astype(str)
-        return np.char.encode(words, "ascii").astype(object)
+        return np.char.encode((words % integer_bound).astype(str), "ascii").astype(object)
     if spec.datatype is Datatype.BOOL:
-        return generator.integers(0, 2, size=shape).astype(dtype)
+        return (words % 2).astype(dtype)
     if np.issubdtype(dtype, np.integer):
-        return generator.integers(0, integer_bound, size=shape).astype(dtype)
-    return generator.standard_normal(shape).astype(dtype)
+        return (words % integer_bound).astype(dtype)
+    return ((words * np.float32(2.0**-31) - np.float32(1)) * np.float32(3**0.5)).astype(dtype)
+
+
+def _words(shape: tuple[int, ...], generator: Random) -> Array:
+    """32 random bits for each element."""
+    count = min(element_count(shape), MOST_NUMBERS)
+    words = np.frombuffer(generator.randbytes(4 * count), np.uint32)
+    return np.resize(words, shape)

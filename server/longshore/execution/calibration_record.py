@@ -1,0 +1,87 @@
+"""What one start learned of a model, in a form that the next one can read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from longshore.backends.base import Backend, CudaOptions
+from longshore.batching.cost import CostLine
+from longshore.execution.declared_padding import client_signature, declared_padding
+from longshore.execution.findings import Findings
+from longshore.execution.plan import ExecutionPlan
+from longshore.execution.sample_inputs import SampleMaker
+from longshore.repository.model_config import ModelConfig
+from longshore.tensors import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRecord:
+    """Enough to serve the model again without trying it."""
+
+    plan: ExecutionPlan
+    dimension: int
+    """These two are `SampleMaker`'s."""
+    integer_bound: int
+    padded_outputs: tuple[tuple[str, int, str, int], ...] | None
+    """The output axes that follow an input's, by name and index; `None` without proven padding."""
+    device_name: str
+    """What was measured on one GPU holds for no other; empty for the CPU."""
+    cuda: CudaOptions
+    """Those that were kept."""
+
+    @classmethod
+    def of(cls, plan: ExecutionPlan, findings: Findings, backend: Backend) -> CalibrationRecord:
+        """`findings` have a sample, and `backend` is one that the plan will run on."""
+        assert findings.sample is not None
+        padding = findings.padding
+        return cls(
+            plan,
+            findings.sample.dimension,
+            findings.sample.integer_bound,
+            None if padding is None else tuple((*to, *of) for to, of in padding.outputs.items()),
+            device_name(backend),
+            backend.device.options,
+        )
+
+    def findings(self, config: ModelConfig, signature: Signature) -> Findings:
+        """As they were when the record was made; `signature` has the masks."""
+        declared = declared_padding(config, signature)
+        clients = client_signature(signature, declared)
+        padding = None
+        if declared is not None and self.padded_outputs is not None:
+            outputs = {(name, axis): (of, at) for name, axis, of, at in self.padded_outputs}
+            padding = replace(declared, outputs=outputs)
+        sample = SampleMaker(clients, self.dimension, self.integer_bound)
+        return Findings(sample, declared, self.plan.is_batched, padding)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> CalibrationRecord:
+        """Raises ValueError, TypeError or KeyError when it is none."""
+        content: dict[str, Any] = json.loads(text)
+        outputs = content["padded_outputs"]
+        return cls(
+            plan=_plan(content["plan"]),
+            dimension=int(content["dimension"]),
+            integer_bound=int(content["integer_bound"]),
+            padded_outputs=None if outputs is None else tuple(tuple(axes) for axes in outputs),
+            device_name=content["device_name"],
+            cuda=CudaOptions(**content["cuda"]),
+        )
+
+
+def device_name(backend: Backend) -> str:
+    identity = backend.device_identity()
+    return "" if identity is None else identity.name
+
+
+def _plan(content: dict[str, Any]) -> ExecutionPlan:
+    points = tuple((int(rows), float(seconds)) for rows, seconds in content["cost"]["points"])
+    notes = tuple(content["notes"])
+    return ExecutionPlan(
+        **{**content, "cost": CostLine(points), "notes": notes, "source": "cached"}
+    )

@@ -1,0 +1,163 @@
+"""How a model is best executed, by trying and measuring; imported when no record says it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from longshore.backends.base import Device
+from longshore.errors import OutOfDeviceMemory
+from longshore.execution import acceleration, calibration, pins
+from longshore.execution.backend_pool import BackendPool
+from longshore.execution.calibration import Budget, Measurement
+from longshore.execution.discovery import find_out
+from longshore.execution.findings import Findings
+from longshore.execution.load_options import LoadOptions
+from longshore.execution.plan import ExecutionPlan, Split
+from longshore.execution.sample_inputs import Maker
+from longshore.repository.model_config import ModelConfig
+from longshore.tensors import Signature
+
+CUDA_EXECUTION_SECONDS = 0.1
+"""Unless another bound is set: throughput on a GPU grows with nearly every batch, latency too."""
+
+
+class Learner:
+    """Tries the backends of `pool`, which runs the model as its file says until something faster
+    has proven itself on `wanted`, the device with the options that were asked for.
+    """
+
+    def __init__(
+        self, pool: BackendPool, config: ModelConfig, options: LoadOptions, wanted: Device
+    ) -> None:
+        self._pool = pool
+        self._config = config
+        self._options = options
+        self._wanted = wanted
+        self._splits = first_splits(options, wanted)
+
+    def learn(self, signature: Signature) -> tuple[Findings, ExecutionPlan]:
+        """What was found out, and the plan that follows from it; `signature` has the masks.
+
+        Raises:
+            ModelConfigError: the config does not fit what the model gave.
+            ModelLoadError: the model cannot be opened in one of the ways that are tried.
+        """
+        findings = find_out(
+            self._pool.open(self._splits[0])[0],
+            signature,
+            self._config,
+            is_forbidden=self._options.max_batch_size == 0,
+            open_on_cpu=lambda: self._pool.open_on_cpu(self._options.cpus),
+        )
+        notes = self._accelerate(findings)
+        plan = self._plan(findings)
+        return findings, replace(plan, notes=(*plan.notes, *notes))
+
+    def _accelerate(self, findings: Findings) -> list[str]:
+        """Go over to the precision and the compilation asked for, where they hold what they
+        promise; says what became of them.
+        """
+        wanted, pool, split = self._wanted, self._pool, self._splits[0]
+        if wanted.options.is_plain or wanted.kind == "cpu":
+            return []
+        if findings.maker is None:
+            return [f"not {acceleration.name(wanted.options)}: no sample input works"]
+        rows = acceleration.PROBED_ROWS if findings.is_batched else 1
+        rows = min(rows, self._options.max_batch_size or rows)
+        inputs = findings.maker.make(rows, seed=rows)
+        try:
+            plain = acceleration.Trial(pool.open(split)[0], inputs)
+        except OutOfDeviceMemory as error:
+            return [f"not {acceleration.name(wanted.options)}: no room to compare: {error}"]
+        pool.keep_only([])
+        pool.device = wanted
+        objection = acceleration.objection(plain, lambda: pool.open(split)[0], inputs)
+        if objection:
+            pool.keep_only([])
+            pool.device = replace(wanted, options=wanted.options.plain())
+            return [f"not {acceleration.name(wanted.options)}: {objection}"]
+        return []
+
+    def _plan(self, findings: Findings) -> ExecutionPlan:
+        if findings.maker is None:
+            first, notes = self._splits[0], tuple(findings.notes)
+            return ExecutionPlan(False, 1, first.instances, first.threads, False, None, notes)
+        return self._measure(findings, findings.maker)
+
+    def _measure(self, findings: Findings, maker: Maker) -> ExecutionPlan:
+        options = self._options
+        budget = Budget(options.calibration_budget_seconds)
+        largest = options.max_batch_size or calibration.LARGEST_BATCH
+        longest = options.max_execution_seconds
+        if longest is None and self._wanted.kind == "cuda":
+            longest = CUDA_EXECUTION_SECONDS
+
+        def measure(splits: list[Split]) -> list[Measurement]:
+            return calibration.measure(
+                self._pool.open,
+                splits,
+                maker,
+                largest_batch=largest if findings.is_batched else 1,
+                budget=budget,
+                max_execution_seconds=longest,
+            )
+
+        measurements = measure(self._splits)
+        best = calibration.choose(measurements)
+        notes = [*findings.notes, _summary(measurements, best)]
+        if budget.allows(0.0):
+            notes += pins.split_notes(best, measure(self._splits_left_out()))
+        if budget.has_stopped:
+            notes.append(f"calibration stopped after its budget of {budget.seconds:g} s")
+        if best.limit:
+            notes.append(best.limit)
+        return self._decide(best, findings, notes)
+
+    def _splits_left_out(self) -> list[Split]:
+        """What instances and threads could have been, had they not been pinned."""
+        if self._wanted.kind != "cpu":
+            return []
+        every = calibration.candidate_splits(self._options.cpus, instances=None, threads=None)
+        return [split for split in every if split not in self._splits]
+
+    def _decide(self, best: Measurement, findings: Findings, notes: list[str]) -> ExecutionPlan:
+        rows = best.best_rows if findings.is_batched else 1
+        is_inline = self._may_run_inline() and calibration.runs_inline(best.cost)
+        if is_inline:
+            rows = calibration.largest_inline_batch(best.cost, rows)
+            notes.append("runs on the event loop: cheaper than handing it to a thread")
+        if findings.is_batched and self._options.max_batch_size:
+            notes += pins.batch_notes(best, rows, self._options.max_batch_size)
+            rows = self._options.max_batch_size
+        return ExecutionPlan(
+            findings.is_batched,
+            rows,
+            1 if is_inline else best.split.instances,
+            best.split.threads,
+            is_inline,
+            best.cost,
+            tuple(notes),
+        )
+
+    def _may_run_inline(self) -> bool:
+        return (
+            self._wanted.kind == "cpu"
+            and self._options.instances is None
+            and not self._options.waits_for_batches
+        )
+
+
+def first_splits(options: LoadOptions, device: Device) -> list[Split]:
+    """The ways to divide the CPUs that are open, the one to begin with first."""
+    if device.kind != "cpu":
+        return [Split(options.instances or 1, options.threads or 1)]
+    return calibration.candidate_splits(
+        options.cpus, instances=options.instances, threads=options.threads
+    )
+
+
+def _summary(measurements: list[Measurement], best: Measurement) -> str:
+    figures = ", ".join(
+        f"{m.split}: {m.best_throughput:.4g}/s at {m.best_rows}" for m in measurements
+    )
+    return f"measured instances x threads: {figures}; chose {best.split}"

@@ -1,0 +1,111 @@
+"""What a second start knows without trying the model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from longshore.backends.identity_backend import IdentityBackend
+from longshore.repository.model_config import ModelConfig, ModelInput, Padding, VersionPolicy
+from longshore.tensors import Datatype
+
+SLOW = "delay_seconds: 0.002"
+MASKED = (
+    "input: [{name: INPUT0, data_type: TYPE_FP32, dims: [-1, -1]}, "
+    "{name: mask, data_type: TYPE_INT64, dims: [-1, -1]}]"
+)
+
+
+def padded(**padding) -> ModelConfig:
+    axes = {0: Padding(**padding)}
+    return ModelConfig(input=(ModelInput("INPUT0", Datatype.FP32, (-1,), axes),))
+
+
+@pytest.fixture
+def load_twice(load_identity, tmp_path):
+    def load(content="", config=None, **options):
+        options["calibration_cache"] = tmp_path / "cache"
+        return [load_identity(content, config, **options) for _ in range(2)]
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("content", "config"),
+    [
+        ("", None),
+        (SLOW, None),
+        ("", padded(buckets=(8, 16))),
+        (MASKED, padded(mask="mask")),
+        ("input: [{name: INPUT0, data_type: TYPE_FP32, dims: [1, 2]}]", None),
+    ],
+    ids=["inline", "on threads", "padded", "masked", "unbatched"],
+)
+def test_a_second_start_serves_as_the_first_did(load_twice, content, config):
+    first, second = load_twice(content, config)
+
+    assert (first.plan.source, second.plan.source) == ("measured", "cached")
+    for name in ("is_batched", "max_batch_size", "split", "is_inline", "cost", "notes"):
+        assert getattr(second.plan, name) == getattr(first.plan, name), name
+    assert second.padding == first.padding
+    assert second.signature == first.signature
+    assert len(second.backends) == len(first.backends)
+    for name, array in first.maker.make(3, seed=5).items():
+        assert np.array_equal(second.maker.make(3, seed=5)[name], array), name
+
+
+def test_a_second_start_opens_what_it_serves_and_executes_nothing(load_twice, monkeypatch):
+    opened, executed = [], []
+    load, execute = IdentityBackend.load.__func__, IdentityBackend.execute
+
+    def counted_load(cls, artifact, **options):
+        opened.append(options["threads"])
+        return load(cls, artifact, **options)
+
+    def counted_execute(self, inputs, output_names):
+        executed.append(inputs)
+        return execute(self, inputs, output_names)
+
+    monkeypatch.setattr(IdentityBackend, "load", classmethod(counted_load))
+    monkeypatch.setattr(IdentityBackend, "execute", counted_execute)
+    _, second = load_twice(SLOW, cpus=8)
+    before = len(executed)
+    opened.clear()
+    load_twice(SLOW, cpus=8)
+
+    assert opened == [second.plan.threads] * 2
+    assert len(executed) == before
+
+
+def test_what_was_learned_with_another_version_of_the_framework_is_not_believed(
+    load_twice, monkeypatch
+):
+    load_twice(SLOW)
+    monkeypatch.setattr(IdentityBackend, "framework_version", classmethod(lambda cls: "9.9"))
+
+    assert [loaded.plan.source for loaded in load_twice(SLOW)] == ["measured", "cached"]
+
+
+@pytest.mark.parametrize(
+    ("config", "sources"),
+    [
+        (ModelConfig(batching="forbidden"), ["measured", "cached"]),
+        (padded(buckets=(8,)), ["measured", "cached"]),
+        (ModelConfig(name="other", version_policy=VersionPolicy("all")), ["cached", "cached"]),
+    ],
+    ids=["no batches", "padding", "a name alone"],
+)
+def test_a_config_that_changes_how_the_model_runs_is_learned_anew(load_twice, config, sources):
+    load_twice(SLOW)
+
+    assert [loaded.plan.source for loaded in load_twice(SLOW, config)] == sources
+
+
+@pytest.mark.parametrize("content", ['{"plan": 5}', "[]", "{", '{"plan": {"cost": null}}'])
+def test_a_record_that_is_none_is_ignored(load_twice, load_identity, tmp_path, content, caplog):
+    load_twice(SLOW)
+    (entry,) = (tmp_path / "cache").iterdir()
+    entry.write_text(content)
+
+    assert [loaded.plan.source for loaded in load_twice(SLOW)] == ["measured", "cached"]
+    assert "calibration cache ignored" in caplog.text
