@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -53,6 +54,9 @@ TICK_SECONDS = 1.0
 ACCEPT_SECONDS = 0.1
 """From the last handshake to the closing of the listener."""
 GC_THRESHOLD = 50_000
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter while another waits; Python's default is ten times as
+much, which the event loop would wait for each time while a worker decodes."""
 CLEAN, WORK_UNDONE, DEVICE_LOST = 0, 1, 3
 """Exit codes of `longshore serve`; 2 is a mistake in its use."""
 
@@ -122,7 +126,7 @@ class Server:
             listen(settings.metrics.management_host, settings.metrics.management_port),
         )
         self._management.start()
-        _relax_garbage_collector()
+        _tune_interpreter()
         self._metrics.build_info.labels(__version__).set(1)
         manager = self._manager
         self._metrics.device_lost.set_function(lambda: float(manager.device_fault is not None))
@@ -269,13 +273,15 @@ class ManagementThread:
         asyncio.run(self._server.serve([self._listener]))
 
 
-def _relax_garbage_collector() -> None:
-    """Leave the modules out of every collection, and collect after many more allocations.
+def _tune_interpreter() -> None:
+    """Let threads take turns sooner, leave the modules out of every garbage collection, and collect
+    after many more allocations.
 
     A request allocates some hundred objects and none of them in a cycle; with the default of 700
     the collector runs every few requests, for nothing. `longshore.cli` stops it for the imports,
     which make nothing but what stays.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
     gc.enable()

@@ -170,6 +170,18 @@ async def test_a_long_body_piles_up_without_a_stop(connection):
     assert transport.pauses == 0
 
 
+async def test_the_rest_of_a_huge_body_comes_in_stops_so_that_others_have_a_turn(
+    connection, monkeypatch
+):
+    monkeypatch.setattr("longshore.rest.body.PILED_BYTES", 150_000)
+    protocol, transport, _ = connection
+    body = bytes(range(250)) * 1200
+    for piece in in_pieces(body):
+        await exchange(protocol, piece)
+    assert transport.written.endswith(b"\r\n\r\n" + body)
+    assert transport.pauses == 2
+
+
 async def test_a_long_body_may_share_its_last_piece_with_the_next_requests(connection):
     protocol, transport, _ = connection
     *pieces, last = in_pieces(b"x" * 250_000)

@@ -21,14 +21,53 @@ from longshore.repository.model_config import ModelConfig, VersionPolicy
 logger = logging.getLogger(__name__)
 
 
-def key(artifact: Artifact, config: ModelConfig, options: LoadOptions, device: Device) -> str:
-    """Name of the cache entry: digest of the artifact, and of everything else that matters.
-
-    `options` are those that the config has filled up, `device` is the one that was asked for.
+class CalibrationCache:
+    """Where the record for one artifact is, run as `options` and `config` say on `device`: the one
+    that was asked for. Keeps nothing where the options name no directory.
 
     Raises:
         ModelLoadError: a file of the artifact cannot be read.
     """
+
+    def __init__(
+        self, artifact: Artifact, config: ModelConfig, options: LoadOptions, device: Device
+    ) -> None:
+        self._directory = options.calibration_cache
+        self._path: Path | None = None
+        if self._directory is not None:
+            self._path = self._directory / f"{_key(artifact, config, options, device)}.json"
+
+    def read(self) -> CalibrationRecord | None:
+        """What an earlier start wrote; `None` when there is nothing or it cannot be read."""
+        if self._path is None:
+            return None
+        try:
+            return CalibrationRecord.from_json(self._path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            logger.warning(
+                "calibration cache ignored: directory=%s error=%s", self._directory, error
+            )
+            return None
+
+    def write(self, record: CalibrationRecord) -> None:
+        """A full disk or a read-only volume costs the record, never the start."""
+        if self._path is None:
+            return
+        draft = self._path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(record.to_json(), encoding="utf-8")
+            draft.replace(self._path)
+        except OSError as error:
+            logger.warning("calibration not cached: directory=%s error=%s", self._directory, error)
+            with suppress(OSError):
+                draft.unlink()
+
+
+def _key(artifact: Artifact, config: ModelConfig, options: LoadOptions, device: Device) -> str:
+    """A digest of the artifact, and of everything else that matters."""
     facts = (
         __version__,
         find_backend_class(artifact.format).framework_version(),
@@ -44,28 +83,3 @@ def key(artifact: Artifact, config: ModelConfig, options: LoadOptions, device: D
         options.waits_for_batches,
     )
     return hashlib.sha256("\n".join(map(repr, facts)).encode()).hexdigest()
-
-
-def read(directory: Path, name: str) -> CalibrationRecord | None:
-    """What an earlier start wrote; `None` when there is nothing or it cannot be read."""
-    try:
-        return CalibrationRecord.from_json((directory / f"{name}.json").read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        logger.warning("calibration cache ignored: directory=%s error=%s", directory, error)
-        return None
-
-
-def write(directory: Path, name: str, record: CalibrationRecord) -> None:
-    """Keep `record`; a full disk or a read-only volume costs the cache, never the start."""
-    path = directory / f"{name}.json"
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        draft.write_text(record.to_json(), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        logger.warning("calibration not cached: directory=%s error=%s", directory, error)
-        with suppress(OSError):
-            draft.unlink()

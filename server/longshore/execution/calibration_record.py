@@ -68,7 +68,7 @@ class CalibrationRecord:
             plan=_plan(content["plan"]),
             dimension=int(content["dimension"]),
             integer_bound=int(content["integer_bound"]),
-            padded_outputs=None if outputs is None else tuple(tuple(axes) for axes in outputs),
+            padded_outputs=None if outputs is None else _axes(outputs),
             device_name=content["device_name"],
             cuda=CudaOptions(**content["cuda"]),
         )
@@ -77,6 +77,10 @@ class CalibrationRecord:
 def device_name(backend: Backend) -> str:
     identity = backend.device_identity()
     return "" if identity is None else identity.name
+
+
+def _axes(rows: list[Any]) -> tuple[tuple[str, int, str, int], ...]:
+    return tuple((str(name), int(axis), str(of), int(at)) for name, axis, of, at in rows)
 
 
 def _plan(content: dict[str, Any]) -> ExecutionPlan:

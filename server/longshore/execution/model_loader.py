@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices import resolve_device
 from longshore.batching.padding import PaddingPlan
-from longshore.execution import calibration_cache
 from longshore.execution.backend_pool import BackendPool
+from longshore.execution.calibration_cache import CalibrationCache
 from longshore.execution.calibration_record import CalibrationRecord, device_name
 from longshore.execution.declared_padding import client_signature
 from longshore.execution.declared_signature import check_device, declared_signature
@@ -69,12 +69,7 @@ class _Loader:
         )
         check_device(config, self.wanted_device)
         self.pool = BackendPool(artifact, config, self.wanted_device)
-        self.cache = options.calibration_cache
-        self.cache_name = (
-            calibration_cache.key(artifact, config, options, self.wanted_device)
-            if self.cache
-            else ""
-        )
+        self.cache = CalibrationCache(artifact, config, options, self.wanted_device)
         self.load_seconds = 0.0
 
     def load(self) -> LoadedModel:
@@ -98,7 +93,7 @@ class _Loader:
 
     def _remember(self) -> tuple[Findings, ExecutionPlan] | None:
         """What an earlier start learned, where it holds for this device."""
-        record = calibration_cache.read(self.cache, self.cache_name) if self.cache else None
+        record = self.cache.read()
         if record is None:
             return None
         first = self._open_first(record.plan.split, record.cuda)
@@ -114,10 +109,9 @@ class _Loader:
         self._open_first(first_splits(self.options, self.wanted_device)[0], plain)
         learner = Learner(self.pool, self.config, self.options, self.wanted_device)
         findings, plan = learner.learn(self.signature)
-        if self.cache and plan.cost is not None:
+        if plan.cost is not None:
             backend = self.pool.open(plan.split)[0]
-            record = CalibrationRecord.of(plan, findings, backend)
-            calibration_cache.write(self.cache, self.cache_name, record)
+            self.cache.write(CalibrationRecord.of(plan, findings, backend))
         return findings, plan
 
     def _open_first(self, split: Split, options: CudaOptions) -> Backend:

@@ -26,6 +26,9 @@ ENCODINGS = {
 """zlib's window bits by content coding (RFC 9110, section 8.4.1)."""
 MOST_LARGEST_BODIES = 4
 """Bodies of the largest size that may be arriving at once; small ones count by their bytes."""
+PILED_BYTES = 4 * 1024 * 1024
+"""Read without a stop, which holds up the others for some milliseconds; the rest of a longer body
+comes piece by piece, with a turn for everybody in between."""
 SMALL_BYTES = 4096
 """Decompressed on the event loop: even a bomb of this size is done in milliseconds."""
 
@@ -92,8 +95,8 @@ class BodyReader:
         return await asyncio.to_thread(self._decompress, body, encoding.strip().lower())
 
     async def _pile_up(self, scope: Scope) -> Body | None:
-        """The body, where the connection can let it pile up; `None` where it has to be received, or
-        was cut short, as receiving it will tell.
+        """The body, where the connection can let it pile up; `None` where it, or the rest of it,
+        has to be received, which also tells what is wrong with it.
         """
         connection = scope.get("connection")
         if connection is None:
@@ -104,7 +107,7 @@ class BodyReader:
             nonlocal arrived
             arrived += size
             self._arriving_bytes += size
-            return arrived <= self._max_bytes and not self._is_flooded()
+            return arrived <= min(self._max_bytes, PILED_BYTES) and not self._is_flooded()
 
         try:
             await connection.pile_up_body(scope, admit)
