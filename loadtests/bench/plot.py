@@ -28,7 +28,8 @@ def draw(cells: list[Cell], path: Path) -> None:
     for column, model in enumerate(models):
         _throughput(panels[0][column], table, model)
         _latency(panels[1][column], table, model)
-    panels[1][0].legend(fontsize=7)
+    lines = panels[1][0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=2 * len(models), fontsize=7)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
