@@ -58,6 +58,7 @@ class _Loader:
     """The steps of one load."""
 
     def __init__(self, artifact: Artifact, config: ModelConfig, options: LoadOptions) -> None:
+        self.started = time.perf_counter()
         self.artifact = artifact
         self.config = config
         self.options = options
@@ -73,7 +74,6 @@ class _Loader:
         self.load_seconds = 0.0
 
     def load(self) -> LoadedModel:
-        started = time.perf_counter()
         findings, plan = self._remember() or self._learn()
         backends = self.pool.open(plan.split)
         self.pool.keep_only(backends)
@@ -88,7 +88,7 @@ class _Loader:
             findings.padding if plan.is_batched else None,
             findings.maker,
             load_seconds=self.load_seconds,
-            calibration_seconds=time.perf_counter() - started - self.load_seconds,
+            calibration_seconds=time.perf_counter() - self.started - self.load_seconds,
         )
 
     def _remember(self) -> tuple[Findings, ExecutionPlan] | None:
@@ -116,9 +116,8 @@ class _Loader:
 
     def _open_first(self, split: Split, options: CudaOptions) -> Backend:
         """Open the model and read what it says of itself."""
-        started = time.perf_counter()
         self.pool.device = replace(self.wanted_device, options=options)
         first = self.pool.open(split)[0]
-        self.load_seconds = time.perf_counter() - started
+        self.load_seconds = time.perf_counter() - self.started
         self.signature = declared_signature(self.config, first.signature)
         return first
