@@ -33,7 +33,12 @@ class Learner:
         self._config = config
         self._options = options
         self._wanted = wanted
-        self._splits = first_splits(options, wanted)
+        self._splits = _open_splits(options, wanted)
+
+    @property
+    def first_split(self) -> Split:
+        """The one to begin with."""
+        return self._splits[0]
 
     def learn(self, signature: Signature) -> tuple[Findings, ExecutionPlan]:
         """What was found out, and the plan that follows from it; `signature` has the masks.
@@ -147,8 +152,8 @@ class Learner:
         )
 
 
-def first_splits(options: LoadOptions, device: Device) -> list[Split]:
-    """The ways to divide the CPUs that are open, the one to begin with first."""
+def _open_splits(options: LoadOptions, device: Device) -> list[Split]:
+    """The ways to divide the CPUs that no setting closes."""
     if device.kind != "cpu":
         return [Split(options.instances or 1, options.threads or 1)]
     return calibration.candidate_splits(

@@ -103,11 +103,10 @@ class _Loader:
         return record.findings(self.config, self.signature), record.plan
 
     def _learn(self) -> tuple[Findings, ExecutionPlan]:
-        from longshore.execution.learner import Learner, first_splits  # most starts remember
+        from longshore.execution.learner import Learner  # most starts remember
 
-        plain = self.wanted_device.options.plain()
-        self._open_first(first_splits(self.options, self.wanted_device)[0], plain)
         learner = Learner(self.pool, self.config, self.options, self.wanted_device)
+        self._open_first(learner.first_split, self.wanted_device.options.plain())
         findings, plan = learner.learn(self.signature)
         if plan.cost is not None:
             backend = self.pool.open(plan.split)[0]
