@@ -96,7 +96,7 @@ def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
     """Load one version as `serve` would, on the CPU, and print its tensors or what is wrong."""
     from longshore.backends.base import Device
     from longshore.backends.registry import create_backend
-    from longshore.execution.declared_signature import declared_signature
+    from longshore.loading.proof.declared_signature import declared_signature
 
     try:
         backend = create_backend(artifact, config=config, device=Device("cpu"), threads=1)

@@ -22,8 +22,8 @@ from starlette.types import ASGIApp
 from longshore import __version__
 from longshore.autoscaling import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
-from longshore.execution.cpu_quota import available_cpus
-from longshore.execution.load_options import LoadOptions
+from longshore.loading.cpu_quota import available_cpus
+from longshore.loading.load_options import LoadOptions
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher

@@ -15,8 +15,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import longshore.server
-from longshore.execution.load_options import LoadOptions
-from longshore.execution.model_loader import load_model
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.model_loader import load_model
 from longshore.lifecycle.warmup import warm_up
 from longshore.repository.layout import ModelRepository
 

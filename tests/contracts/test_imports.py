@@ -22,7 +22,7 @@ def test_imports_point_one_way():
         *("torch", "onnxruntime", "kubernetes", "onnx"),
         *("starlette.routing", "yaml", "difflib", "numpy.random"),
         *("longshore.rest.openapi", "longshore.lifecycle.device_sampler"),
-        "longshore.execution.learner",
+        "longshore.loading.measurement.learner",
     ],
 )
 def test_the_server_imports_no_framework_and_nothing_that_few_starts_need(module):

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from prometheus_client import CollectorRegistry
 
-from longshore.execution.load_options import LoadOptions
+from longshore.loading.load_options import LoadOptions
 from longshore.execution.model import Model
-from longshore.execution.model_loader import LoadedModel, load_model
+from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.metrics import ServerMetrics
 from longshore.repository.layout import ModelRepository
 from longshore.tensors import Tensors

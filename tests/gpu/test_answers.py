@@ -11,9 +11,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from loadtests.bench.models import MODELS
-from longshore.execution.load_options import LoadOptions
+from longshore.loading.load_options import LoadOptions
 from longshore.execution.model import Model
-from longshore.execution.model_loader import LoadedModel, load_model
+from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.lifecycle.warmup import warm_up
 from longshore.metrics import ServerMetrics
 from longshore.repository.layout import ModelRepository

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from loadtests.bench.models import MODELS
-from longshore.execution.load_options import LoadOptions
-from longshore.execution.model_loader import load_model
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.model_loader import load_model
 from longshore.repository.layout import ModelRepository
 from tests.gpu.forms import FORMS, form_directory, random_batch
 

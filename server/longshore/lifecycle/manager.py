@@ -15,9 +15,9 @@ from typing import ParamSpec, TypeVar
 
 from longshore.backends.base import Backend
 from longshore.errors import ModelConfigError, ModelLoadError, ModelNotFound, ModelNotReady
-from longshore.execution.load_options import LoadOptions
+from longshore.loading.load_options import LoadOptions
 from longshore.execution.model import Model
-from longshore.execution.model_loader import LoadedModel, load_model
+from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.lifecycle.memory import give_back_memory
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from longshore.backends.base import Backend
 from longshore.errors import LongshoreError, ModelLoadError
-from longshore.execution.model_loader import LoadedModel
-from longshore.execution.plan import batch_buckets
+from longshore.loading.model_loader import LoadedModel
+from longshore.loading.plan import batch_buckets
 from longshore.tensors import Tensors
 
 

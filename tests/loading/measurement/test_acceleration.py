@@ -5,8 +5,8 @@ import pytest
 
 from longshore.backends.base import Backend, CudaOptions, Device
 from longshore.errors import DeviceLost, OutOfDeviceMemory
-from longshore.execution import acceleration
-from longshore.execution.acceleration import Trial, objection
+from longshore.loading.measurement import acceleration
+from longshore.loading.measurement.acceleration import Trial, objection
 from longshore.tensors import Datatype, Signature, TensorSpec
 
 SIGNATURE = Signature(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from longshore.execution import calibration
-from longshore.execution.calibration import Measurement
+from longshore.loading.measurement import calibration
+from longshore.loading.measurement.calibration import Measurement
 
 
 def split_notes(pinned: Measurement, free: list[Measurement]) -> list[str]:

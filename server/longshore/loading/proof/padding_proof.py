@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from longshore.batching.padding import Axis, PaddingPlan
-from longshore.execution.batch_proof import agrees
-from longshore.execution.sample_inputs import SampleMaker
+from longshore.loading.proof.batch_proof import agrees
+from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.repository.model_config import Padding
 from longshore.tensors import Tensors
 

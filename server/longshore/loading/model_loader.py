@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices import resolve_device
 from longshore.batching.padding import PaddingPlan
-from longshore.execution.backend_pool import BackendPool
-from longshore.execution.calibration_cache import CalibrationCache
-from longshore.execution.calibration_record import CalibrationRecord, device_name
-from longshore.execution.declared_padding import client_signature
-from longshore.execution.declared_signature import check_device, declared_signature
-from longshore.execution.findings import Findings
-from longshore.execution.load_options import LoadOptions
-from longshore.execution.plan import ExecutionPlan, Split
-from longshore.execution.sample_inputs import Maker
+from longshore.loading.backend_pool import BackendPool
+from longshore.loading.records.calibration_cache import CalibrationCache
+from longshore.loading.records.calibration_record import CalibrationRecord, device_name
+from longshore.loading.proof.declared_padding import client_signature
+from longshore.loading.proof.declared_signature import check_device, declared_signature
+from longshore.loading.proof.findings import Findings
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.plan import ExecutionPlan, Split
+from longshore.loading.proof.sample_inputs import Maker
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
@@ -103,7 +103,7 @@ class _Loader:
         return record.findings(self.config, self.signature), record.plan
 
     def _learn(self) -> tuple[Findings, ExecutionPlan]:
-        from longshore.execution.learner import Learner  # most starts remember
+        from longshore.loading.measurement.learner import Learner  # most starts remember
 
         learner = Learner(self.pool, self.config, self.options, self.wanted_device)
         self._open_first(learner.first_split, self.wanted_device.options.plain())

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from longshore.backends.base import Device
 from longshore.errors import OutOfDeviceMemory
-from longshore.execution import acceleration, calibration, pins
-from longshore.execution.backend_pool import BackendPool
-from longshore.execution.calibration import Budget, Measurement
-from longshore.execution.discovery import find_out
-from longshore.execution.findings import Findings
-from longshore.execution.load_options import LoadOptions
-from longshore.execution.plan import ExecutionPlan, Split
-from longshore.execution.sample_inputs import Maker
+from longshore.loading.measurement import acceleration, calibration, pins
+from longshore.loading.backend_pool import BackendPool
+from longshore.loading.measurement.calibration import Budget, Measurement
+from longshore.loading.proof.discovery import find_out
+from longshore.loading.proof.findings import Findings
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.plan import ExecutionPlan, Split
+from longshore.loading.proof.sample_inputs import Maker
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
 

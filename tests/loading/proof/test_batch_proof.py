@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from longshore.execution.batch_proof import agrees, prove_batching
-from longshore.execution.sample_inputs import SampleMaker
+from longshore.loading.proof.batch_proof import agrees, prove_batching
+from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.tensors import Datatype, Signature, TensorSpec
 
 X = TensorSpec("x", Datatype.FP32, (-1, 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from longshore.batching.padding import PaddingPlan
-from longshore.execution.sample_inputs import Maker, SampleMaker, with_masks
+from longshore.loading.proof.sample_inputs import Maker, SampleMaker, with_masks
 
 
 @dataclass(slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from longshore.backends.base import Backend, CudaOptions
 from longshore.batching.cost import CostLine
-from longshore.execution.declared_padding import client_signature, declared_padding
-from longshore.execution.findings import Findings
-from longshore.execution.plan import ExecutionPlan
-from longshore.execution.sample_inputs import SampleMaker
+from longshore.loading.proof.declared_padding import client_signature, declared_padding
+from longshore.loading.proof.findings import Findings
+from longshore.loading.plan import ExecutionPlan
+from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from longshore.execution.sample_inputs import SampleMaker
+from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.tensors import Array, Signature, Tensors
 
 COMPANIES = ((0, 1, 2), (2, 3, 0, 1), (3, 1), (4, 4, 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from longshore.batching.padding import Axis, PaddingPlan
 from longshore.errors import ModelConfigError
-from longshore.execution.declared_signature import batch_axes
+from longshore.loading.proof.declared_signature import batch_axes
 from longshore.repository.model_config import ModelConfig, Padding
 from longshore.tensors import Signature, TensorSpec
 

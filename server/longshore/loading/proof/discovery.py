@@ -8,12 +8,12 @@ from collections.abc import Callable
 from longshore.backends.base import Backend
 from longshore.batching.padding import PaddingPlan
 from longshore.errors import ModelLoadError
-from longshore.execution.batch_proof import prove_batching
-from longshore.execution.declared_padding import client_signature, declared_padding
-from longshore.execution.declared_signature import check_outputs
-from longshore.execution.findings import Findings
-from longshore.execution.padding_proof import prove_padding
-from longshore.execution.sample_inputs import (
+from longshore.loading.proof.batch_proof import prove_batching
+from longshore.loading.proof.declared_padding import client_signature, declared_padding
+from longshore.loading.proof.declared_signature import check_outputs
+from longshore.loading.proof.findings import Findings
+from longshore.loading.proof.padding_proof import prove_padding
+from longshore.loading.proof.sample_inputs import (
     SAFE_INTEGER_BOUNDS,
     SampleMaker,
     find_sample_maker,

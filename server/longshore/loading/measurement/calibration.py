@@ -17,8 +17,8 @@ from statistics import fmean
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost
-from longshore.execution.plan import Split
-from longshore.execution.sample_inputs import Maker
+from longshore.loading.plan import Split
+from longshore.loading.proof.sample_inputs import Maker
 
 GOOD_ENOUGH = 0.97
 """The smallest batch within 3 % of the best throughput is chosen: it has the lower latency."""

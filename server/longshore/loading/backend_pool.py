@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from longshore.backends.base import Backend, Device
 from longshore.backends.registry import create_backend
-from longshore.execution.plan import Split
+from longshore.loading.plan import Split
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 

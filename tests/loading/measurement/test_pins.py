@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from longshore.batching.cost import CostLine
-from longshore.execution import pins
-from longshore.execution.calibration import Measurement
-from longshore.execution.plan import Split
+from longshore.loading.measurement import pins
+from longshore.loading.measurement.calibration import Measurement
+from longshore.loading.plan import Split
 
 FLAT = CostLine(((1, 0.1), (2, 0.2), (4, 0.4)))
 """A row costs the same in every batch."""

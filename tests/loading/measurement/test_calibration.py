@@ -7,10 +7,10 @@ from longshore.backends.base import Backend, Device
 from longshore.backends.device_memory import DeviceMemory
 from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost, OutOfDeviceMemory
-from longshore.execution import calibration
-from longshore.execution.calibration import Budget, Measurement
-from longshore.execution.plan import Split
-from longshore.execution.sample_inputs import SampleMaker
+from longshore.loading.measurement import calibration
+from longshore.loading.measurement.calibration import Budget, Measurement
+from longshore.loading.plan import Split
+from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.tensors import Datatype, Signature, TensorSpec
 from tests.clock import FakeClock
 

@@ -13,9 +13,9 @@ from longshore.backends.base import Backend, CudaOptions, Device
 from longshore.backends.device_identity import DeviceIdentity
 from longshore.backends.device_memory import DeviceMemory
 from longshore.errors import InferenceFailed, ModelLoadError
-from longshore.execution import backend_pool
+from longshore.loading import backend_pool
 from longshore.execution.model import Model
-from longshore.execution.plan import batch_buckets
+from longshore.loading.plan import batch_buckets
 from longshore.lifecycle.warmup import warm_up
 from longshore.tensors import Datatype, Signature, TensorSpec
 

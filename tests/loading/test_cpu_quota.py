@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from longshore.execution.cpu_quota import available_cpus
+from longshore.loading.cpu_quota import available_cpus
 
 AFFINITY = len(os.sched_getaffinity(0))
 

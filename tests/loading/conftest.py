@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.repository.layout import Artifact, ArtifactFormat
+from longshore.repository.model_config import ModelConfig
+
+Load = Callable[..., LoadedModel]
+
+
+@pytest.fixture
+def load_identity(tmp_path: Path) -> Load:
+    """Load an identity model whose file has the content given."""
+
+    def load(content: str = "", config: ModelConfig | None = None, **options) -> LoadedModel:
+        directory = tmp_path.resolve() / "1"
+        directory.mkdir(exist_ok=True)
+        path = directory / "model.identity"
+        path.write_text(content)
+        artifact = Artifact("identity", "1", directory, path, ArtifactFormat.IDENTITY)
+        settings = LoadOptions(cpus=2, calibration_budget_seconds=0.5)
+        return load_model(
+            artifact, config or ModelConfig(), dataclasses.replace(settings, **options)
+        )
+
+    return load
