@@ -22,11 +22,11 @@ from starlette.types import ASGIApp
 from longshore import __version__
 from longshore.autoscaling import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
-from longshore.loading.cpu_quota import available_cpus
-from longshore.loading.load_options import LoadOptions
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager, ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
+from longshore.loading.cpu_quota import available_cpus
+from longshore.loading.load_options import LoadOptions
 from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
 from longshore.repository.layout import ModelRepository
 from longshore.repository.manifest import ManifestPolicy

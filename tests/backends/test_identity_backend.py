@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from longshore.backends.devices import resolve_device
+from longshore.backends.devices.selection import resolve_device
 from longshore.errors import InferenceFailed, ModelConfigError, ModelLoadError
 from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig

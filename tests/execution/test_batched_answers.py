@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from prometheus_client import CollectorRegistry
 
-from longshore.loading.load_options import LoadOptions
 from longshore.execution.model import Model
+from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.metrics import ServerMetrics
 from longshore.repository.layout import ModelRepository

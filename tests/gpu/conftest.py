@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.backends.devices import resolve_device
+from longshore.backends.devices.selection import resolve_device
 from longshore.errors import ModelLoadError
 from longshore.repository.layout import ArtifactFormat
 from tests.gpu.forms import form_directory

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from loadtests.bench.models import MODELS
-from longshore.loading.load_options import LoadOptions
 from longshore.execution.model import Model
-from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.lifecycle.warmup import warm_up
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.metrics import ServerMetrics
 from longshore.repository.layout import ModelRepository
 from tests.gpu.forms import FORMS, random_batch

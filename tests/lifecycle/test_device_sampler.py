@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from longshore.backends.base import Device
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
-from longshore.backends.device_monitor import DeviceReading
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
+from longshore.backends.devices.monitor import DeviceReading
 from longshore.lifecycle.device_sampler import DeviceSampler
 
 BUS = "00000000:01:00.0"

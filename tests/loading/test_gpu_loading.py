@@ -8,15 +8,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from longshore.backends import devices
 from longshore.backends.base import Backend, CudaOptions, Device
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.devices import selection
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.errors import InferenceFailed, ModelLoadError
-from longshore.loading import backend_pool
 from longshore.execution.model import Model
-from longshore.loading.plan import batch_buckets
 from longshore.lifecycle.warmup import warm_up
+from longshore.loading import backend_pool
+from longshore.loading.plan import batch_buckets
 from longshore.tensors import Datatype, Signature, TensorSpec
 
 SIGNATURE = Signature(
@@ -83,7 +83,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeGpuBackend]]:
     def create(artifact, *, config, device, threads):
         return FakeGpuBackend.load(artifact, config=config, device=device, threads=threads)
 
-    monkeypatch.setattr(devices, "find_backend_class", lambda format: FakeGpuBackend)
+    monkeypatch.setattr(selection, "find_backend_class", lambda format: FakeGpuBackend)
     monkeypatch.setattr(backend_pool, "create_backend", create)
     FakeGpuBackend.opened.clear()
     yield FakeGpuBackend.opened

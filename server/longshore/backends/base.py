@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 from longshore import __version__
-from longshore.backends.device_health import DeviceHealth
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.devices.health import DeviceHealth
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Signature, Tensors

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from longshore.backends.base import Backend, Begun, Device
-from longshore.backends.device_health import device_error
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.devices.health import device_error
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.errors import (
     InferenceFailed,
     LongshoreError,
@@ -21,7 +21,7 @@ from longshore.errors import (
 from longshore.tensors import Array, Tensors
 
 if TYPE_CHECKING:  # a pod without a GPU imports nothing that is for one
-    from longshore.backends.cuda_runner import CudaRunner
+    from longshore.backends.cuda.runner import CudaRunner
 
 _SHOWN_CHARACTERS = 600
 _Result = TypeVar("_Result")

@@ -23,9 +23,9 @@ class _Entry:
 
 _BACKENDS = {
     "onnxruntime": _Entry(
-        "longshore.backends.onnxruntime_backend:OnnxRuntimeBackend", "onnxruntime", "onnx"
+        "longshore.backends.ort.backend:OnnxRuntimeBackend", "onnxruntime", "onnx"
     ),
-    "pytorch": _Entry("longshore.backends.torch_backend:TorchBackend", "torch", "torch"),
+    "pytorch": _Entry("longshore.backends.pytorch.backend:TorchBackend", "torch", "torch"),
     "identity": _Entry("longshore.backends.identity_backend:IdentityBackend"),
 }
 

@@ -16,9 +16,9 @@ from longshore.batching.request_queue import BatchingPolicy, RequestQueue
 from longshore.errors import DeviceLost, InvalidRequest, ModelNotReady
 from longshore.execution.batch_execution import Execution, rows_that_fit
 from longshore.execution.model_instance import Executor, InlineInstance, ModelInstance
+from longshore.execution.statistics import ModelStatistics
 from longshore.loading.model_loader import LoadedModel
 from longshore.loading.plan import ExecutionPlan
-from longshore.execution.statistics import ModelStatistics
 from longshore.metrics import ServerMetrics
 from longshore.tensors import Signature, Tensors
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from longshore.backends.base import Backend
-from longshore.backends.device_monitor import THROTTLE_REASONS, DeviceMonitor, open_monitor
+from longshore.backends.devices.monitor import THROTTLE_REASONS, DeviceMonitor, open_monitor
 from longshore.lifecycle.manager import ModelManager
 from longshore.metrics import ServerMetrics
 

@@ -15,13 +15,13 @@ from typing import ParamSpec, TypeVar
 
 from longshore.backends.base import Backend
 from longshore.errors import ModelConfigError, ModelLoadError, ModelNotFound, ModelNotReady
-from longshore.loading.load_options import LoadOptions
 from longshore.execution.model import Model
-from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.lifecycle.memory import give_back_memory
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.warmup import warm_up
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.metrics import ServerMetrics
 from longshore.repository.layout import Artifact, ModelRepository, Scan
 from longshore.repository.model_config import ModelConfig

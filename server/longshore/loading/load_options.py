@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from longshore.backends.base import CudaOptions
-from longshore.backends.device_health import DeviceHealth
+from longshore.backends.devices.health import DeviceHealth
 from longshore.repository.model_config import ModelConfig
 
 

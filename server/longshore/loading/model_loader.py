@@ -6,17 +6,17 @@ import time
 from dataclasses import dataclass, replace
 
 from longshore.backends.base import Backend, CudaOptions
-from longshore.backends.devices import resolve_device
+from longshore.backends.devices.selection import resolve_device
 from longshore.batching.padding import PaddingPlan
 from longshore.loading.backend_pool import BackendPool
-from longshore.loading.records.calibration_cache import CalibrationCache
-from longshore.loading.records.calibration_record import CalibrationRecord, device_name
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.declared_padding import client_signature
 from longshore.loading.proof.declared_signature import check_device, declared_signature
 from longshore.loading.proof.findings import Findings
-from longshore.loading.load_options import LoadOptions
-from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.sample_inputs import Maker
+from longshore.loading.records.calibration_cache import CalibrationCache
+from longshore.loading.records.calibration_record import CalibrationRecord, device_name
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature

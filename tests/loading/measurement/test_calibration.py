@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from longshore.backends.base import Backend, Device
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost, OutOfDeviceMemory
 from longshore.loading.measurement import calibration

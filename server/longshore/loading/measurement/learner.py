@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from longshore.backends.base import Device
 from longshore.errors import OutOfDeviceMemory
-from longshore.loading.measurement import acceleration, calibration, pins
 from longshore.loading.backend_pool import BackendPool
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.measurement import acceleration, calibration, pins
 from longshore.loading.measurement.calibration import Budget, Measurement
+from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.discovery import find_out
 from longshore.loading.proof.findings import Findings
-from longshore.loading.load_options import LoadOptions
-from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.sample_inputs import Maker
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature

@@ -12,8 +12,8 @@ from pathlib import Path
 from longshore import __version__
 from longshore.backends.base import Device
 from longshore.backends.registry import find_backend_class
-from longshore.loading.records.calibration_record import CalibrationRecord
 from longshore.loading.load_options import LoadOptions
+from longshore.loading.records.calibration_record import CalibrationRecord
 from longshore.repository.integrity import artifact_digest
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig, VersionPolicy

@@ -8,9 +8,9 @@ from typing import Any
 
 from longshore.backends.base import Backend, CudaOptions
 from longshore.batching.cost import CostLine
+from longshore.loading.plan import ExecutionPlan
 from longshore.loading.proof.declared_padding import client_signature, declared_padding
 from longshore.loading.proof.findings import Findings
-from longshore.loading.plan import ExecutionPlan
 from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature

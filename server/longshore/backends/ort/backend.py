@@ -15,8 +15,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from longshore.backends.base import Device
 from longshore.backends.framework_backend import FrameworkBackend, load_failure, plain
-from longshore.backends.onnx_external_data import check_external_data
-from longshore.backends.onnx_signature import UnservableTensor, tensor_spec
+from longshore.backends.ort.external_data import check_external_data
+from longshore.backends.ort.signature import UnservableTensor, tensor_spec
 from longshore.errors import InvalidRequest, ModelLoadError
 from longshore.repository.integrity import open_verified
 from longshore.repository.layout import Artifact
@@ -24,7 +24,7 @@ from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 if TYPE_CHECKING:
-    from longshore.backends.onnxruntime_device import OnnxCuda
+    from longshore.backends.ort.device import OnnxCuda
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class OnnxRuntimeBackend(FrameworkBackend):
 
 def _onnxruntime_device() -> Any:
     """Imported by those who ask for a GPU alone."""
-    return importlib.import_module("longshore.backends.onnxruntime_device")
+    return importlib.import_module("longshore.backends.ort.device")
 
 
 def _open_cuda(path: Path, device: Device) -> OnnxCuda:

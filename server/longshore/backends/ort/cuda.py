@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from longshore.backends.cuda_pipeline import STREAMS, DeviceStreams, Stream
-from longshore.backends.cuda_runtime import CudaRuntime, GpuMemory, HostMemory
+from longshore.backends.cuda.pipeline import STREAMS, DeviceStreams, Stream
+from longshore.backends.cuda.runtime import CudaRuntime, GpuMemory, HostMemory
 from longshore.tensors import Array, Signature
 
 _NO_GRAPH = -1

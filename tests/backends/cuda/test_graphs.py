@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.backends.cuda_graphs import BucketGraphs, choose_bucket
-from tests.backends.fake_graphs import FakeGraphs
+from longshore.backends.cuda.graphs import BucketGraphs, choose_bucket
+from tests.backends.cuda.fake_graphs import FakeGraphs
 
 
 def double(inputs):

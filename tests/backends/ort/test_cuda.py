@@ -13,14 +13,14 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from longshore.backends.cuda_graphs import BucketGraphs
-from longshore.backends.cuda_pipeline import CudaPipeline
-from longshore.backends.cuda_runtime import CudaRuntime
-from longshore.backends.onnxruntime_cuda import OnnxModel, OnnxStreams
-from longshore.backends.onnxruntime_graphs import OnnxGraphs
+from longshore.backends.cuda.graphs import BucketGraphs
+from longshore.backends.cuda.pipeline import CudaPipeline
+from longshore.backends.cuda.runtime import CudaRuntime
+from longshore.backends.ort.cuda import OnnxModel, OnnxStreams
+from longshore.backends.ort.graphs import OnnxGraphs
 from longshore.tensors import Datatype, Signature, TensorSpec
 from tests.backends.conftest import onnx_bytes
-from tests.backends.fake_cuda_library import FakeCudaLibrary
+from tests.backends.cuda.fake_cuda_library import FakeCudaLibrary
 
 SIGNATURE = Signature(
     (TensorSpec("x", Datatype.FP32, (-1, 2)), TensorSpec("i", Datatype.INT64, (-1,))),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from longshore.backends.device_identity import DeviceIdentity
+from longshore.backends.devices.identity import DeviceIdentity
 from longshore.tensors import Array
 
 NAMES = ("libcudart.so.13", "libcudart.so.12")

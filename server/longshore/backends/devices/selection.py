@@ -8,7 +8,7 @@ import re
 from collections.abc import MutableMapping
 
 from longshore.backends.base import CudaOptions, Device
-from longshore.backends.device_health import DeviceHealth
+from longshore.backends.devices.health import DeviceHealth
 from longshore.backends.registry import find_backend_class
 from longshore.errors import ModelLoadError
 from longshore.repository.layout import ArtifactFormat

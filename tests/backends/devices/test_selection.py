@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.backends import devices
 from longshore.backends.base import Backend, CudaOptions
-from longshore.backends.device_health import DeviceHealth
-from longshore.backends.devices import resolve_device
+from longshore.backends.devices import selection
+from longshore.backends.devices.health import DeviceHealth
+from longshore.backends.devices.selection import resolve_device
 from longshore.errors import ModelLoadError
 from longshore.repository.layout import ArtifactFormat
 
@@ -23,7 +23,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def cuda_problem(cls, index=0):
             return None if index < found[0] else f"fake finds {found[0]} CUDA devices"
 
-    monkeypatch.setattr(devices, "find_backend_class", lambda format: FakeBackend)
+    monkeypatch.setattr(selection, "find_backend_class", lambda format: FakeBackend)
     return found
 
 

@@ -12,9 +12,9 @@ from itertools import count
 
 import numpy as np
 
-from longshore.backends.cuda_graphs import GraphDevice
-from longshore.backends.cuda_runtime import GpuMemory
-from longshore.backends.onnxruntime_cuda import OnnxModel, OnnxStreams, OnnxTensor, run_options
+from longshore.backends.cuda.graphs import GraphDevice
+from longshore.backends.cuda.runtime import GpuMemory
+from longshore.backends.ort.cuda import OnnxModel, OnnxStreams, OnnxTensor, run_options
 from longshore.tensors import Array
 
 _RUNS_TO_CAPTURE, _TIMED_RUNS = 3, 5

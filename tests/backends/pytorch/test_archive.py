@@ -17,7 +17,7 @@ from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutp
 from longshore.tensors import Datatype
 from tests.backends.conftest import Place, load
 
-MODELS = Path(__file__).parents[2] / "models"
+MODELS = Path(__file__).parents[3] / "models"
 PT2 = (MODELS / "digits-pt2/1/model.pt2").read_bytes()
 SCRIPT = (MODELS / "digits-torchscript/1/model.pt").read_bytes()
 CONFIG = ModelConfig(

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import onnxruntime
 
 from longshore.backends.base import Device
-from longshore.backends.cuda_graphs import BucketGraphs
-from longshore.backends.cuda_runner import CudaRunner
-from longshore.backends.cuda_runtime import CudaError, CudaRuntime, device_count
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
-from longshore.backends.onnxruntime_cuda import OnnxModel, OnnxStreams, OnnxTensor
-from longshore.backends.onnxruntime_graphs import OnnxGraphs
+from longshore.backends.cuda.graphs import BucketGraphs
+from longshore.backends.cuda.runner import CudaRunner
+from longshore.backends.cuda.runtime import CudaError, CudaRuntime, device_count
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
+from longshore.backends.ort.cuda import OnnxModel, OnnxStreams, OnnxTensor
+from longshore.backends.ort.graphs import OnnxGraphs
 from longshore.errors import ModelLoadError
 from longshore.tensors import Signature
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.backends.cuda_pipeline import DEPTH, CudaPipeline, PipelineFull
-from tests.backends.fake_device import FakeDevice
+from longshore.backends.cuda.pipeline import DEPTH, CudaPipeline, PipelineFull
+from tests.backends.cuda.fake_device import FakeDevice
 
 
 def double(inputs):

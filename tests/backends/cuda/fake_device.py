@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from longshore.backends.cuda_pipeline import STREAMS
+from longshore.backends.cuda.pipeline import STREAMS
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from longshore.backends.device_monitor import DeviceReading, open_monitor
+from longshore.backends.devices.monitor import DeviceReading, open_monitor
 
 
 class FakeNvml:

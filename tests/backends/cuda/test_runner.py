@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from longshore.backends.base import Device
-from longshore.backends.cuda_graphs import BucketGraphs
-from longshore.backends.cuda_runner import CudaRunner
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.cuda.graphs import BucketGraphs
+from longshore.backends.cuda.runner import CudaRunner
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.backends.framework_backend import FrameworkBackend
 from longshore.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory
 from longshore.tensors import Datatype, Signature, TensorSpec
-from tests.backends.fake_device import FakeDevice
-from tests.backends.fake_graphs import FakeGraphs
+from tests.backends.cuda.fake_device import FakeDevice
+from tests.backends.cuda.fake_graphs import FakeGraphs
 
 SIGNATURE = Signature(
     (TensorSpec("x", Datatype.FP32, (-1, 3)),), (TensorSpec("y", Datatype.FP32, (-1, 3)),)

@@ -17,7 +17,7 @@ from torch.utils import _pytree as pytree
 
 from longshore.backends.base import Device
 from longshore.backends.framework_backend import FrameworkBackend, load_failure, plain
-from longshore.backends.torch_archive import check_torchscript, safe_pt2
+from longshore.backends.pytorch.archive import check_torchscript, safe_pt2
 from longshore.errors import InferenceFailed, InvalidRequest, LongshoreError, ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact, open_verified
 from longshore.repository.layout import Artifact, ArtifactFormat
@@ -129,7 +129,7 @@ class TorchBackend(FrameworkBackend):
 
 def _torch_cuda() -> Any:
     """Imported by those who ask for a GPU alone."""
-    return importlib.import_module("longshore.backends.torch_cuda")
+    return importlib.import_module("longshore.backends.pytorch.cuda")
 
 
 def _refused(path: Path, error: Exception, device: Device) -> ModelLoadError:

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch.export.passes import move_to_device_pass
 
-from longshore.backends import torch_cuda
-from longshore.backends.cuda_graphs import BucketGraphs
-from longshore.backends.cuda_pipeline import CudaPipeline
-from longshore.backends.torch_cuda import TorchGraphs, TorchStreams
+from longshore.backends.cuda.graphs import BucketGraphs
+from longshore.backends.cuda.pipeline import CudaPipeline
+from longshore.backends.pytorch import cuda as torch_cuda
+from longshore.backends.pytorch.cuda import TorchGraphs, TorchStreams
 
-MODELS = Path(__file__).parents[2] / "models"
+MODELS = Path(__file__).parents[3] / "models"
 
 
 class StillStream:

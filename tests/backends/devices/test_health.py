@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.backends.device_health import DeviceHealth, device_error
+from longshore.backends.devices.health import DeviceHealth, device_error
 from longshore.errors import DeviceLost, OutOfDeviceMemory
 
 STICKY = [

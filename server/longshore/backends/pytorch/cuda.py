@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from longshore.backends.base import Device, Precision
-from longshore.backends.cuda_graphs import BucketGraphs, GraphDevice
-from longshore.backends.cuda_pipeline import STREAMS, DeviceStreams, Stream
-from longshore.backends.cuda_runner import CudaRunner
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.cuda.graphs import BucketGraphs, GraphDevice
+from longshore.backends.cuda.pipeline import STREAMS, DeviceStreams, Stream
+from longshore.backends.cuda.runner import CudaRunner
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.tensors import Array
 
 Forward = Callable[[Mapping[str, Any]], dict[str, Any]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.backends.cuda_runtime import (
+from longshore.backends.cuda.runtime import (
     CudaError,
     CudaRuntime,
     GpuMemory,
@@ -14,7 +14,7 @@ from longshore.backends.cuda_runtime import (
     device_count,
     find_library,
 )
-from tests.backends.fake_cuda_library import FakeCudaLibrary
+from tests.backends.cuda.fake_cuda_library import FakeCudaLibrary
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from longshore.backends.base import Begun
-from longshore.backends.cuda_graphs import BucketGraphs
-from longshore.backends.cuda_pipeline import DEPTH, CudaPipeline, DeviceStreams
-from longshore.backends.device_identity import DeviceIdentity
-from longshore.backends.device_memory import DeviceMemory
+from longshore.backends.cuda.graphs import BucketGraphs
+from longshore.backends.cuda.pipeline import DEPTH, CudaPipeline, DeviceStreams
+from longshore.backends.devices.identity import DeviceIdentity
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.tensors import Array
 
 
