@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from longshore.errors import InvalidRequest, UnsupportedFeature
-from longshore.protocol.json_codec import json_numbers, output_bytes, output_datatype
+from longshore.protocol.json_codec import output_bytes, output_datatype
 from longshore.protocol.json_data import array_from_elements, flatten
 from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
 from longshore.protocol.messages import (
@@ -160,9 +160,13 @@ def _check_rows(response: InferenceResponse, request: InferenceRequest, rows: in
 
 
 def _value(name: str, array: Array) -> Any:
-    if output_datatype(name, array) is not Datatype.BYTES:
-        # orjson takes no 0-d arrays, only their scalars.
-        return json_numbers(array) if array.shape else array[()]
+    """What orjson writes whole, and row by row as `_value(name, array)[row]`."""
+    datatype = output_datatype(name, array)
+    if datatype is not Datatype.BYTES:
+        # A row of a 1-d array is a scalar, and orjson knows scalars of one C type for each
+        # datatype: not `longlong`, which is what onnxruntime makes of INT64.
+        numbers = np.asarray(array, dtype=datatype.numpy_dtype, order="C")
+        return numbers if numbers.shape else numbers[()]  # orjson takes no 0-d arrays
     texts = np.empty(array.size, dtype=np.object_)
     texts[:] = [_text(element) for element in output_bytes(name, array)]
     return texts.reshape(array.shape).tolist()
