@@ -25,8 +25,8 @@ import numpy as np
 from longshore.errors import LongshoreError, ModelConfigError, ModelLoadError
 from longshore.protocol import codec, v1
 from longshore.protocol.messages import InferenceResponse
+from longshore.repository.config.document import parse_model_config
 from longshore.repository.manifest import parse_manifest
-from longshore.repository.model_config import parse_model_config
 from longshore.repository.strict_yaml import StrictYamlError, load_strict_yaml
 from longshore.tensors import Datatype, Signature, TensorSpec
 from tests.attacks.http_client import post

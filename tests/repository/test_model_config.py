@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.errors import ModelConfigError
+from longshore.repository.config.document import load_model_config, parse_model_config
 from longshore.repository.model_config import (
     DynamicBatching,
     InstanceGroup,
@@ -17,8 +18,6 @@ from longshore.repository.model_config import (
     Padding,
     QueuePolicy,
     VersionPolicy,
-    load_model_config,
-    parse_model_config,
 )
 from longshore.tensors import Datatype
 

@@ -90,6 +90,13 @@ class ConfigNode:
             raise self.unexpected(f"a whole number {limits}")
         return value
 
+    def ascending(self) -> tuple[int, ...]:
+        """A list of sizes from 1, each larger than the one before."""
+        sizes = [item.integer(minimum=1, maximum=2**31 - 1) for item in self.items()]
+        if sizes != sorted(set(sizes)):
+            raise self.unexpected("ascending sizes, each once")
+        return tuple(sizes)
+
     def number(self) -> float:
         value = self.value
         if not isinstance(value, (int, float)) or isinstance(value, bool):

@@ -23,7 +23,7 @@ from longshore.repository.artifact import FORMATS
 from longshore.repository.artifact import Artifact as Artifact
 from longshore.repository.artifact import ArtifactFormat as ArtifactFormat
 from longshore.repository.manifest import ManifestPolicy
-from longshore.repository.model_config import ModelConfig, load_model_config
+from longshore.repository.model_config import ModelConfig
 from longshore.repository.regular_file import IrregularFile, describe_mode
 from longshore.repository.version_files import Stillness
 from longshore.repository.version_reader import (
@@ -94,6 +94,8 @@ class ModelRepository:
         path = self.root / CONFIG_FILE
         if not self.root.is_dir() or not os.path.lexists(path):
             return ModelConfig()
+        from longshore.repository.config.document import load_model_config  # many have none
+
         return load_model_config(path, inside=self.root.resolve())
 
     def model_name(self) -> str:

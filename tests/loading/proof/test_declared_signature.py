@@ -10,8 +10,9 @@ from longshore.errors import ModelConfigError
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import load_model
 from longshore.loading.proof.declared_signature import check_device, declared_signature
+from longshore.repository.config.document import parse_model_config
 from longshore.repository.layout import Artifact, ArtifactFormat
-from longshore.repository.model_config import ModelConfig, parse_model_config
+from longshore.repository.model_config import ModelConfig
 from longshore.repository.strict_yaml import load_strict_yaml
 from longshore.tensors import Datatype, Signature, TensorSpec
 
