@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import gevent
 from discovery import DiscoveryError, discover_model, fetch_metadata
 from locust import FastHttpUser, LoadTestShape, constant, events, task
+from locust.contrib.fasthttp import LocustBadStatusCode, ResponseContextManager
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import WorkerRunner
@@ -118,10 +119,8 @@ class InferenceUser(FastHttpUser):
             name=f"infer ({self.encoding})",
             catch_response=True,
         ) as response:
-            if response.status_code != 200:
-                response.failure(f"{response.status_code}: {(response.text or '')[:120]}")
-            elif not response.content:
-                response.failure("200 with an empty body")
+            if failure := _failure(response):
+                response.failure(failure)
             # A request that could not start in time has waited since it was due.
             elapsed_ms = (time.perf_counter() - intended_start) * 1000
             response.request_meta["response_time"] = elapsed_ms
@@ -183,6 +182,20 @@ def judge(environment: Environment, **_: Any) -> None:
     for sentence in broken:
         logger.error("failed: %s", sentence)
     environment.process_exit_code = FAILED if broken else PASSED
+
+
+def _failure(response: ResponseContextManager) -> str | None:
+    """What went wrong, in the words by which locust counts failures; `None` for an answer."""
+    cause = response.request_meta["exception"]
+    if cause is None or isinstance(cause, LocustBadStatusCode):
+        if response.status_code != 200:
+            return f"{response.status_code}: {(response.text or '')[:120]}"
+        return None if response.content else "200 with an empty body"
+    cause = cause.__context__ or cause  # geventhttpclient reports a reset as "connection closed."
+    happened = str(cause) or type(cause).__name__
+    if response.status_code:
+        return f"{response.status_code}, then the answer broke off: {happened}"
+    return f"no answer: {happened}"
 
 
 def _authorization(options: Any) -> dict[str, str]:
