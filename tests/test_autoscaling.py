@@ -94,7 +94,7 @@ def test_requests_in_flight_are_counted_from_arrival_to_answer(signal, metrics, 
     clock.advance(2.0)
     assert signal.inflight == 1
     assert value(metrics, "longshore_inflight_requests") == 1
-    signal.leave("1", "success", 2.0)
+    signal.depart("1", "success", 2.0)
 
     assert value(metrics, "longshore_inflight_request_seconds_total") == pytest.approx(2.0)
     assert value(metrics, "longshore_requests_total", version="1", protocol="v2_json") == 1

@@ -114,7 +114,7 @@ class ScalingSignal:
         work = model.offered_seconds(rows_asked)
         self._offered.inc(max(work, self.overhead.seconds))
 
-    def leave(self, version: str, outcome: str, seconds: float) -> None:
+    def depart(self, version: str, outcome: str, seconds: float) -> None:
         """The request is answered, or nobody waits for it any more."""
         self._inflight.change(-1)
         departures = self._departures.get((version, outcome))

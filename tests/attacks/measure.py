@@ -13,7 +13,7 @@ SCENARIOS = {
     "drain": "drains",
     "overload": "overload",
     "refusals": "refusals",
-    "leavers": "leavers",
+    "abandonment": "abandonment",
     "deadlines": "deadlines",
     "large_body": "large_bodies",
     "malformed": "malformed",

@@ -26,7 +26,7 @@ def make_request():
             arrived=0.0,
             deadline=2.0,
             future=loop.create_future(),
-            on_leave=lambda request: None,
+            on_release=lambda request: None,
         )
 
     yield make

@@ -104,7 +104,7 @@ async def test_a_place_is_given_back_only_once(clock):
     request = submit(batcher, clock)
     request.succeed({})
     request.abandon()
-    request.leave()
+    request.release()
 
     assert batcher.rows_inside == 0
 

@@ -30,7 +30,7 @@ def make_request(loop, clock):
             arrived=clock(),
             deadline=clock() + deadline,
             future=loop.create_future(),
-            on_leave=lambda request: None,
+            on_release=lambda request: None,
         )
 
     return make

@@ -8,11 +8,11 @@ import os
 import pytest
 
 from tests.attacks import (
+    abandonment,
     deadlines,
     drains,
     fuzz,
     large_bodies,
-    leavers,
     malformed,
     overload,
     slow_clients,
@@ -47,9 +47,9 @@ def test_overload_is_refused_and_not_served_late(tmp_path):
 
 
 def test_clients_that_leave_take_their_work_along(tmp_path):
-    figures = asyncio.run(leavers.measure(tmp_path, clients=300, seconds=1.5))
+    figures = asyncio.run(abandonment.measure(tmp_path, clients=300, seconds=1.5))
 
-    assert figures["executed for clients who left"] < 40
+    assert figures["executed for abandoned requests"] < 40
 
 
 def test_no_request_hangs_whatever_its_deadline(tmp_path, monkeypatch):

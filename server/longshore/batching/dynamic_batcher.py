@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from longshore.batching.client_patience import ClientPatience
+from longshore.batching.abandonment import AbandonmentBound
 from longshore.batching.cost import CostModel
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import RequestQueue
@@ -52,7 +52,7 @@ class DynamicBatcher:
         self._clock = clock
         self._on_put = on_put
         self._rows_inside = 0
-        self.patience = ClientPatience(clock)
+        self.abandonment = AbandonmentBound(clock)
         self._loop = asyncio.get_running_loop()
         self._idle_waiters: list[asyncio.Event] = []
 
@@ -89,15 +89,15 @@ class DynamicBatcher:
         if self._rows_inside == 0:
             return
         wait = self.expected_wait_seconds()
-        patience = min(
+        allowed = min(
             self._bounds.max_wait_seconds,
-            self.patience.seconds,
+            self.abandonment.max_wait_seconds,
             WAIT_SHARE * (deadline - self._clock()),
         )
-        if wait > patience > 0:
+        if wait > allowed > 0:
             raise QueueFull(
-                f"the expected wait of {wait:.3g} s exceeds the {patience:.3g} s allowed",
-                retry_after_seconds=wait - patience / 2,
+                f"the expected wait of {wait:.3g} s exceeds the {allowed:.3g} s allowed",
+                retry_after_seconds=wait - allowed / 2,
             )
         if self._bounds.max_requests and len(self.queue) >= self._bounds.max_requests:
             raise QueueFull(
@@ -131,7 +131,7 @@ class DynamicBatcher:
             arrived=arrived,
             deadline=deadline,
             future=self._loop.create_future(),
-            on_leave=self._release,
+            on_release=self._release,
         )
         self._rows_inside += rows
         if self._on_put is None:
@@ -145,16 +145,16 @@ class DynamicBatcher:
         self._rows_inside -= request.rows
         age_seconds = self._clock() - request.arrived
         if not request.future.cancelled():
-            self.patience.note_answered(age_seconds)
-        elif self.patience.note_left(age_seconds):
+            self.abandonment.note_answered(age_seconds)
+        elif self.abandonment.note_abandoned(age_seconds):
             self._loop.call_soon(self._refuse_stale)
         if self._rows_inside == 0:
             for waiter in self._idle_waiters:
                 waiter.set()
 
     def _refuse_stale(self) -> None:
-        """Refuse those who have waited longer than clients do: they are about to leave."""
-        oldest = self._clock() - self.patience.seconds
+        """Refuse requests that have waited as long as clients do: they are about to be given up."""
+        oldest = self._clock() - self.abandonment.max_wait_seconds
         for request in self.queue.waiting():
             if request.arrived < oldest:
                 request.fail(QueueFull("it would have waited longer than clients do"))

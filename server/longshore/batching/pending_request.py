@@ -30,10 +30,10 @@ class PendingRequest:
     deadline: float
     """Monotonic seconds, as `arrived`."""
     future: asyncio.Future[Tensors]
-    on_leave: Callable[[PendingRequest], None]
+    on_release: Callable[[PendingRequest], None]
     """Called once, on the event loop, when the request is answered or given up."""
     timer: asyncio.TimerHandle | None = None
-    has_left: bool = False
+    is_released: bool = False
     started: float | None = None
     """When its first row was handed to an instance."""
     rows_taken: int = 0
@@ -71,25 +71,25 @@ class PendingRequest:
     def succeed(self, outputs: Tensors) -> None:
         if not self.future.done():
             self.future.set_result(outputs)
-        self.leave()
+        self.release()
 
     def fail(self, error: Exception) -> None:
         if not self.future.done():
             self.future.set_exception(error)
-        self.leave()
+        self.release()
 
     def abandon(self) -> None:
         """Nobody waits any more: what is not yet running will not run."""
         self.future.cancel()
-        self.leave()
+        self.release()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give its place in the queue's accounts back, once."""
-        if not self.has_left:
-            self.has_left = True
+        if not self.is_released:
+            self.is_released = True
             if self.timer is not None:
                 self.timer.cancel()
-            self.on_leave(self)
+            self.on_release(self)
 
     def expire(self) -> None:
         """Answer that the deadline has passed; runs on the event loop."""

@@ -24,7 +24,7 @@ from longshore.tensors import Signature, Tensors
 
 logger = logging.getLogger(__name__)
 
-VISITORS_INTERVAL_SECONDS = 0.02
+CLOSE_INTERVAL_SECONDS = 0.02
 DROP_INTERVAL_SECONDS = 0.1
 """How often requests that nobody waits for are swept out of the queue."""
 
@@ -56,7 +56,7 @@ class Model:
         self._device_facts = _device_facts(self.backend)
         self._fault: str | None = None
         self._is_closed = False
-        self.visitors = 0
+        self.inflight_requests = 0
         """Requests that chose this version and are not answered, those still being read included:
         it is not closed under them."""
         self._clock = clock
@@ -161,8 +161,8 @@ class Model:
             self._sweeper.cancel()
         deadline = self._clock() + timeout_seconds
         await self._batcher.wait_idle(timeout_seconds)
-        while self.visitors and self._clock() < deadline:  # noqa: ASYNC110 (seldom, and brief)
-            await asyncio.sleep(VISITORS_INTERVAL_SECONDS)
+        while self.inflight_requests and self._clock() < deadline:  # noqa: ASYNC110 (seldom)
+            await asyncio.sleep(CLOSE_INTERVAL_SECONDS)
         self._is_closed = True
         self._queue.close()
         ended = [
@@ -247,7 +247,7 @@ class Model:
     def _sweep(self) -> None:
         if len(self._queue):
             self._queue.drop_abandoned()
-        self._batcher.patience.relax()
+        self._batcher.abandonment.relax()
         if not all(instance.is_alive for instance in self._instances):
             self._fault = "an instance has ended"
         loop = asyncio.get_running_loop()

@@ -82,7 +82,7 @@ class InferenceEndpoint:
             await send_answer(scope, send, self._refuse_unserved(error, wire, headers, name))
             return
         self._signal.arrive(model.version, wire.label(headers))
-        model.visitors += 1
+        model.inflight_requests += 1
         outcome = "cancelled"
         try:
             answer = await self._infer(model, wire, scope, receive, arrived)
@@ -100,7 +100,7 @@ class InferenceEndpoint:
             outcome = ServerDraining.outcome
             answer = error_answer(ServerDraining("the server stopped before the answer was ready"))
         finally:
-            model.visitors -= 1
+            model.inflight_requests -= 1
             self._account(model, outcome, self._clock() - arrived)
         if logger.isEnabledFor(logging.DEBUG):
             seconds = self._clock() - arrived
@@ -116,7 +116,7 @@ class InferenceEndpoint:
         if name == self._manager.name:
             version = self._manager.newest_version
             self._signal.arrive(version, wire.label(headers))
-            self._signal.leave(version, error.outcome, 0.0)
+            self._signal.depart(version, error.outcome, 0.0)
         return error_answer(error)
 
     async def _infer(
@@ -160,7 +160,7 @@ class InferenceEndpoint:
             else:
                 outputs = await self._wait(pending, receive)
         finally:
-            pending.leave()
+            pending.release()
         if sum([array.nbytes for array in outputs.values()]) < LARGE_BODY_BYTES:
             return self._encode(outputs, model, request, wire, headers)
         return await asyncio.to_thread(self._encode, outputs, model, request, wire, headers)
@@ -214,7 +214,7 @@ class InferenceEndpoint:
         return min(milliseconds / 1000, self._default_timeout_seconds)
 
     def _account(self, model: Model, outcome: str, seconds: float) -> None:
-        self._signal.leave(model.version, outcome, seconds)
+        self._signal.depart(model.version, outcome, seconds)
         statistics = model.statistics
         (statistics.success if outcome == "success" else statistics.fail).add(seconds)
 

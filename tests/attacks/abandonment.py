@@ -9,19 +9,19 @@ from tests.attacks.http_client import Connection, Fate, post
 from tests.attacks.overload import capacity
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
-PATIENCE_SECONDS = 0.3
+GIVE_UP_SECONDS = 0.3
 REQUEST = post("/v2/models/echo/infer", infer_body())
 
 
-async def leave(port: int, patience_seconds: float) -> str:
-    """One client; says `answered`, `refused` or `left`."""
+async def ask(port: int, give_up_seconds: float) -> str:
+    """One client; says `answered`, `refused` or `abandoned`."""
     connection = await Connection.open(port)
     if isinstance(connection, Fate):
         return "refused"
-    answer = await connection.exchange(REQUEST, timeout_seconds=patience_seconds)
+    answer = await connection.exchange(REQUEST, timeout_seconds=give_up_seconds)
     connection.close()
     if isinstance(answer, Fate):
-        return "left" if answer is Fate.HUNG else "refused"
+        return "abandoned" if answer is Fate.HUNG else "refused"
     return "answered" if answer.status == 200 else "refused"
 
 
@@ -36,20 +36,22 @@ async def measure(
         before = served.metric("longshore_inferences_total")
         tasks = []
         for _ in range(clients):
-            tasks.append(asyncio.create_task(leave(served.port, PATIENCE_SECONDS)))
+            tasks.append(asyncio.create_task(ask(served.port, GIVE_UP_SECONDS)))
             await asyncio.sleep(seconds / clients)
         fates = await asyncio.gather(*tasks)
         await asyncio.sleep(2.0)
         executed = served.metric("longshore_inferences_total") - before
-    answered, left = fates.count("answered"), fates.count("left")
+    answered, abandoned = fates.count("answered"), fates.count("abandoned")
     return {
         "capacity, 1/s": possible,
         "clients": clients,
         "answered": answered,
-        "left after 0.3 s": left,
+        "abandoned after 0.3 s": abandoned,
         "refused": fates.count("refused"),
         "executed": executed,
-        "executed for clients who left": executed - answered,
-        "work done for clients who left, %": round(100 * (executed - answered) / max(1, left), 2),
+        "executed for abandoned requests": executed - answered,
+        "executed share of abandoned requests, %": round(
+            100 * (executed - answered) / max(1, abandoned), 2
+        ),
         "wasted share of all work, %": round(100 * (executed - answered) / max(1, executed), 2),
     }

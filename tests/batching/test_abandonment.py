@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from longshore.batching.abandonment import AbandonmentBound
+
+
+@pytest.fixture
+def bound(clock) -> AbandonmentBound:
+    return AbandonmentBound(clock)
+
+
+def test_a_few_that_give_up_do_not_bound_the_wait(bound):
+    for _ in range(100):
+        bound.note_answered(0.001)
+    for _ in range(10):
+        assert not bound.note_abandoned(0.001)
+
+    assert bound.max_wait_seconds == math.inf
+
+
+def test_many_that_give_up_bound_the_wait_to_half_of_theirs(bound):
+    lowered = [bound.note_abandoned(0.3) for _ in range(6)]
+
+    assert lowered == [False, False, False, False, True, False]
+    assert bound.max_wait_seconds == pytest.approx(0.15)
+
+
+def test_the_bound_is_never_zero(bound):
+    for _ in range(10):
+        bound.note_abandoned(0.0)
+
+    assert bound.max_wait_seconds == 0.02
+
+
+def test_the_bound_grows_again_when_nobody_gives_up(bound, clock):
+    for _ in range(5):
+        bound.note_abandoned(0.3)
+    clock.advance(1.1)
+    bound.relax()
+    assert bound.max_wait_seconds == pytest.approx(0.15)  # the window in which they gave up
+
+    for _ in range(200):
+        clock.advance(1.1)
+        bound.relax()
+    assert bound.max_wait_seconds == math.inf
+
+
+def test_clients_that_end_in_the_middle_of_a_usual_wait_say_nothing_about_it(bound):
+    for _ in range(100):
+        bound.note_answered(0.4)
+    for age in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35) * 20:
+        assert not bound.note_abandoned(age)
+
+    assert bound.max_wait_seconds == math.inf
+
+
+def test_clients_that_give_up_where_others_were_answered_sooner_count(bound):
+    for _ in range(20):
+        bound.note_answered(0.25)
+    for _ in range(6):
+        bound.note_abandoned(0.3)
+
+    assert bound.max_wait_seconds == pytest.approx(0.15)
