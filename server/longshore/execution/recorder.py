@@ -1,0 +1,64 @@
+"""What each execution tells about its model: its cost, its limits, its statistics."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from longshore.batching.cost import CostModel
+from longshore.execution.batch_execution import Execution, rows_that_fit
+from longshore.execution.statistics import ModelStatistics
+from longshore.execution.version_metrics import VersionMetrics
+
+logger = logging.getLogger(__name__)
+
+
+class ExecutionRecorder:
+    """Called on the event loop after the answers of an execution were handed out."""
+
+    def __init__(
+        self,
+        label: str,
+        cost: CostModel,
+        metrics: VersionMetrics,
+        statistics: ModelStatistics,
+        *,
+        max_rows: int,
+        limit_rows: Callable[[int], None],
+    ) -> None:
+        """`label` names the model in the log; `limit_rows` is told of a lower limit."""
+        self._label = label
+        self._cost = cost
+        self._metrics = metrics
+        self._statistics = statistics
+        self._limit_rows = limit_rows
+        self.max_rows = max_rows
+        """Of a batch; lower than planned once the device had no memory for more."""
+        self.memory_notes: tuple[str, ...] = ()
+
+    def record(self, execution: Execution) -> None:
+        waits = [execution.started - done.part.request.arrived for done in execution.results]
+        self._cost.observe(execution.rows, execution.seconds)
+        self._metrics.observe(execution, waits)
+        if execution.out_of_memory_rows:
+            self._lower_limit(execution.out_of_memory_rows)
+        statistics = self._statistics
+        statistics.execution_count += 1
+        statistics.inference_count += execution.rows
+        statistics.last_inference_milliseconds = int(time.time() * 1000)
+        statistics.compute_infer.add(execution.seconds)
+        statistics.queue.add(sum(waits), count=len(waits))
+
+    def _lower_limit(self, tight: tuple[int, ...]) -> None:
+        """The device had no memory for batches of these rows: hand out smaller ones from now on."""
+        rows = rows_that_fit(tight)
+        if rows >= self.max_rows:
+            return
+        note = f"batches have at most {rows} rows: the device had no memory for {min(tight)}"
+        logger.warning("batch limit lowered: %s %s", self._label, note)
+        self.memory_notes = (note,)
+        self.max_rows = rows
+        self._limit_rows(rows)
+        self._cost.limit_rows(rows)
+        self._metrics.show_max_rows(rows)
