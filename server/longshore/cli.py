@@ -108,8 +108,8 @@ def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         for spec in specs:
             print(f"  {kind} {spec.name}: {spec.datatype} {list(spec.shape)}")
-    for reason in backend.left_out:
-        print(f"  not served: output {reason}")
+    for part in signature.left_out:
+        print(f"  not served: {part}")
     backend.close()
     return True
 

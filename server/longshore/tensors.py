@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -101,11 +101,26 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An input or output of the artifact that is not served."""
+
+    kind: Literal["input", "output"]
+    name: str
+    reason: str
+    """Goes on from "output 'x' ...", and names the remedy."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}' {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """Everything that a model takes and gives, in the artifact's own order."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    """Parts that are in none of these two, for clients that ask for them."""
     output_names: tuple[str, ...] = field(init=False)
     input_by_name: Mapping[str, TensorSpec] = field(init=False, compare=False, repr=False)
     output_by_name: Mapping[str, TensorSpec] = field(init=False, compare=False, repr=False)
@@ -114,6 +129,13 @@ class Signature:
         object.__setattr__(self, "output_names", tuple(spec.name for spec in self.outputs))
         object.__setattr__(self, "input_by_name", {spec.name: spec for spec in self.inputs})
         object.__setattr__(self, "output_by_name", {spec.name: spec for spec in self.outputs})
+
+    def why_left_out(self, kind: Literal["input", "output"], name: str) -> str | None:
+        """The sentence for a part that is not served; `None` when the artifact has no such part."""
+        for part in self.left_out:
+            if (part.kind, part.name) == (kind, name):
+                return f"{kind} '{name}' is not served: it {part.reason}"
+        return None
 
 
 def element_count(shape: Iterable[int]) -> int:

@@ -142,6 +142,8 @@ def test_a_mask_that_no_client_sends_is_filled_while_the_model_is_measured_and_w
 
     assert loaded.plan.cost.seconds(1) == pytest.approx(0.002, rel=0.5)
     assert warm_up(loaded) > 0.0
+    why = loaded.signature.why_left_out("input", "mask")
+    assert why == "input 'mask' is not served: it is a mask, which the server fills"
 
 
 def test_a_gpu_that_is_not_there_is_a_load_failure(load_identity):

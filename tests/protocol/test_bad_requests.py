@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 
 from longshore.errors import InvalidRequest, LongshoreError, UnsupportedFeature
 from longshore.protocol import codec
-from longshore.tensors import Datatype, Signature, TensorSpec
+from longshore.tensors import Datatype, LeftOut, Signature, TensorSpec
 
 X = TensorSpec("x", Datatype.FP32, (-1, 2))
 Y = TensorSpec("y", Datatype.FP32, (-1, 2))
@@ -107,6 +108,17 @@ def test_outputs_that_cannot_be_given(outputs: Any, words: str) -> None:
     error = refusal(request(outputs=outputs))
     assert isinstance(error, InvalidRequest)
     assert words in str(error)
+
+
+def test_a_part_of_the_model_that_is_not_served_is_no_unknown_name() -> None:
+    parts = (LeftOut("output", "p", "is a map"), LeftOut("input", "m", "is a mask"))
+    signature = replace(ONE, left_out=parts)
+
+    output = refusal(request(outputs=[{"name": "p"}]), signature)
+    assert str(output) == "output 'p' is not served: it is a map; the model has 'y', 'z'"
+    given = refusal(request(entry(name="m")), signature)
+    assert str(given) == "input 'm' is not served: it is a mask; the model has 'x'"
+    assert "unknown input 'p'" in str(refusal(request(entry(name="p")), signature))
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,6 @@ class Backend(ABC):
     """Triton's platform name, as shown in the model metadata."""
 
     signature: Signature
-    left_out: tuple[str, ...] = ()
-    """Outputs that are not in the signature because they are not tensors, and why, in words."""
     device: Device
 
     @classmethod

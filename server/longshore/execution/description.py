@@ -32,7 +32,7 @@ class ModelDescription:
             "notes": [
                 *plan.notes,
                 *memory_notes,
-                *(f"not served: output {output}" for output in self._backend.left_out),
+                *(f"not served: {part}" for part in self._backend.signature.left_out),
             ],
         }
         if plan.cost is not None:

@@ -23,7 +23,7 @@ from longshore.protocol.messages import (
     every_output,
 )
 from longshore.protocol.steps import Body, is_long, join, json_pieces
-from longshore.protocol.validation import check_shape
+from longshore.protocol.validation import check_shape, unknown_name
 from longshore.tensors import Array, Datatype, Signature, TensorSpec
 
 Columns: TypeAlias = dict[str, Any]
@@ -123,7 +123,7 @@ def _by_name(value: Any, signature: Signature, what: str) -> Columns:
     if len(value) != len(names) or value.keys() != set(names):
         for name in value:
             if name not in names:
-                raise InvalidRequest(f"{what}: unknown input {shown(name)}; the model has {listed}")
+                raise InvalidRequest(f"{what}: {unknown_name('input', name, signature)}")
         missing = ", ".join(f"'{name}'" for name in names if name not in value)
         raise InvalidRequest(f"{what}: the model also needs {missing}")
     return value

@@ -6,7 +6,7 @@ Checks are by outcome, so that a valid request passes few of them; words are fou
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from longshore.errors import InvalidRequest, UnsupportedFeature
 from longshore.protocol.json_document import shown
@@ -28,7 +28,7 @@ def input_spec(entry: Any, signature: Signature) -> TensorSpec:
     name = entry.get("name")
     spec = signature.input_by_name.get(name) if type(name) is str else None
     if spec is None:
-        raise InvalidRequest(_name_error("input", name, [known.name for known in signature.inputs]))
+        raise InvalidRequest(_name_error("input", name, signature))
     found = entry.get("datatype")
     if found != spec.datatype:
         raise InvalidRequest(_datatype_error(entry, spec))
@@ -174,7 +174,7 @@ def _requested_output(entry: Any, signature: Signature, binary_default: bool) ->
         raise InvalidRequest(f"every entry of `outputs` must be an object, found {shown(entry)}")
     name = entry.get("name")
     if type(name) is not str or name not in signature.output_by_name:
-        raise InvalidRequest(_name_error("output", name, list(signature.output_names)))
+        raise InvalidRequest(_name_error("output", name, signature))
     what = f"output '{name}'"
     parameters = read_parameters(entry, what)
     if "classification" in parameters:
@@ -187,11 +187,20 @@ def _requested_output(entry: Any, signature: Signature, binary_default: bool) ->
     return RequestedOutput(name, binary)
 
 
-def _name_error(kind: str, name: Any, known: list[str]) -> str:
-    names = ", ".join(f"'{name}'" for name in known)
+def unknown_name(kind: Literal["input", "output"], name: str, signature: Signature) -> str:
+    """The end of an error about a name that the signature has not."""
+    specs = signature.inputs if kind == "input" else signature.outputs
+    names = ", ".join(f"'{spec.name}'" for spec in specs)
+    why = signature.why_left_out(kind, name) or f"unknown {kind} {shown(name)}"
+    return f"{why}; the model has {names}"
+
+
+def _name_error(kind: Literal["input", "output"], name: Any, signature: Signature) -> str:
+    specs = signature.inputs if kind == "input" else signature.outputs
     if type(name) is not str:
+        names = ", ".join(f"'{spec.name}'" for spec in specs)
         return f"every {kind} must have a `name`, one of {names}; found {shown(name)}"
-    return f"unknown {kind} {shown(name)}; the model has {names}"
+    return unknown_name(kind, name, signature)
 
 
 def _datatype_error(entry: dict[str, Any], spec: TensorSpec) -> str:

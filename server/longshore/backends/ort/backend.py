@@ -21,7 +21,7 @@ from longshore.errors import InvalidRequest, ModelLoadError
 from longshore.repository.integrity import open_verified
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
-from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
+from longshore.tensors import Array, Datatype, LeftOut, Signature, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     from longshore.backends.ort.device import OnnxCuda
@@ -43,14 +43,14 @@ class OnnxRuntimeBackend(FrameworkBackend):
         self, session: Any, *, path: Path, device: Device, threads: int, cuda: OnnxCuda | None
     ) -> None:
         self.device = device
-        self.signature, self.left_out = _read_signature(session, path)
+        self.signature = _read_signature(session, path)
         self._run = session.run
         self._cuda = cuda
         self._shares_instances = device.kind == "cpu" and threads == 1
         self._bytes_inputs = _bytes_names(self.signature.inputs)
         self._bytes_outputs = _bytes_names(self.signature.outputs)
-        for reason in self.left_out:
-            logger.warning("%s: not served: output %s", path, reason)
+        for part in self.signature.left_out:
+            logger.warning("%s: not served: %s", path, part)
         # Texts are not for a device: onnxruntime itself takes such a model's tensors to and fro.
         if cuda is not None and not self._bytes_inputs and not self._bytes_outputs:
             self.use(cuda.open_runner(session, self.signature))
@@ -173,21 +173,23 @@ def _options(threads: int) -> Any:
     return options
 
 
-def _read_signature(session: Any, path: Path) -> tuple[Signature, tuple[str, ...]]:
-    try:
-        inputs = tuple(tensor_spec(node) for node in session.get_inputs())
-    except UnservableTensor as error:
-        raise ModelLoadError(f"{path}: input {error}") from error
+def _read_signature(session: Any, path: Path) -> Signature:
+    inputs: list[TensorSpec] = []
+    for node in session.get_inputs():
+        try:
+            inputs.append(tensor_spec(node))
+        except UnservableTensor as error:
+            raise ModelLoadError(f"{path}: input '{node.name}' {error}") from error
     outputs: list[TensorSpec] = []
-    left_out: list[str] = []
+    left_out: list[LeftOut] = []
     for node in session.get_outputs():
         try:
             outputs.append(tensor_spec(node))
         except UnservableTensor as error:
-            left_out.append(str(error))
+            left_out.append(LeftOut("output", node.name, str(error)))
     if not outputs:
-        raise ModelLoadError(f"{path}: no output can be served: {'; '.join(left_out)}")
-    return Signature(inputs, tuple(outputs)), tuple(left_out)
+        raise ModelLoadError(f"{path}: no output can be served: {'; '.join(map(str, left_out))}")
+    return Signature(tuple(inputs), tuple(outputs), tuple(left_out))
 
 
 def _bytes_names(specs: tuple[TensorSpec, ...]) -> frozenset[str]:

@@ -25,7 +25,9 @@ _DATATYPES = {
 
 
 class UnservableTensor(ValueError):
-    """An input or output without a form in the Open Inference Protocol; the message says why."""
+    """An input or output without a form in the Open Inference Protocol; the message goes on
+    from its name and says why.
+    """
 
 
 def tensor_spec(node: Any) -> TensorSpec:
@@ -36,7 +38,7 @@ def tensor_spec(node: Any) -> TensorSpec:
     """
     datatype = _DATATYPES.get(node.type)
     if datatype is None:
-        raise UnservableTensor(f"'{node.name}' is {node.type}: {_reason(node.type)}")
+        raise UnservableTensor(f"is {node.type}: {_reason(node.type)}")
     return TensorSpec(node.name, datatype, _shape(node.shape))
 
 

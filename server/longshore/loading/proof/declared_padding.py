@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from longshore.batching.padding import Axis, PaddingPlan
 from longshore.errors import ModelConfigError
 from longshore.loading.proof.declared_signature import batch_axes
 from longshore.repository.model_config import ModelConfig, Padding
-from longshore.tensors import Signature, TensorSpec
+from longshore.tensors import LeftOut, Signature, TensorSpec
 
 
 def declared_padding(config: ModelConfig, signature: Signature) -> PaddingPlan | None:
@@ -44,5 +46,14 @@ def client_signature(signature: Signature, plan: PaddingPlan | None) -> Signatur
     if plan is None or not plan.masks:
         return signature
     masks = {spec.name for spec in plan.masks.values()}
-    inputs = tuple(spec for spec in signature.inputs if spec.name not in masks)
-    return Signature(inputs, signature.outputs)
+    return replace(
+        signature,
+        inputs=tuple(spec for spec in signature.inputs if spec.name not in masks),
+        left_out=(
+            *signature.left_out,
+            *(
+                LeftOut("input", name, "is a mask, which the server fills")
+                for name in sorted(masks)
+            ),
+        ),
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from longshore.backends.base import Device
 from longshore.errors import ModelConfigError
@@ -23,9 +24,10 @@ def declared_signature(config: ModelConfig, signature: Signature) -> Signature:
     Raises:
         ModelConfigError: a tensor that the artifact has not, or another type or size of it.
     """
-    return Signature(
-        _declared(config, "input", config.input, signature.inputs),
-        _declared(config, "output", config.output, signature.outputs),
+    return replace(
+        signature,
+        inputs=_declared(config, "input", config.input, signature),
+        outputs=_declared(config, "output", config.output, signature),
     )
 
 
@@ -77,15 +79,18 @@ def check_outputs(config: ModelConfig, signature: Signature, outputs: Tensors) -
 
 def _declared(
     config: ModelConfig,
-    kind: str,
+    kind: Literal["input", "output"],
     tensors: Sequence[ModelInput | ModelOutput],
-    specs: tuple[TensorSpec, ...],
+    signature: Signature,
 ) -> tuple[TensorSpec, ...]:
+    specs = signature.inputs if kind == "input" else signature.outputs
     known = {spec.name: spec for spec in specs}
     for index, tensor in enumerate(tensors):
         key = f"{config.file}: {kind}[{index}]"
         spec = known.get(tensor.name)
         if spec is None:
+            if why := signature.why_left_out(kind, tensor.name):
+                raise ModelConfigError(f"{key}.name: {why}")
             raise _mismatch(f"{key}.name", repr(tensor.name), ", ".join(known))
         if tensor.data_type is not spec.datatype:
             raise _mismatch(f"{key}.data_type", tensor.data_type, spec.datatype)
