@@ -145,7 +145,10 @@ class ServerMetrics:
             by_version,
         )
         self.model_load_failures = counter(
-            "longshore_model_load_failures_total", "Versions that could not be loaded.", by_model
+            "longshore_model_load_failures_total",
+            "Versions that were refused, by their layout, config, digests, load or warm-up; each "
+            "once for each state of its files.",
+            by_model,
         )
         # The GPU, from when a model on one is served; what it does not tell has no series.
         by_device = ("device",)

@@ -23,7 +23,8 @@ from longshore import __version__
 from longshore.autoscaling import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.lifecycle.drain import DrainController
-from longshore.lifecycle.manager import ModelManager, ServingOptions
+from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.loading.cpu_quota import available_cpus
 from longshore.loading.load_options import LoadOptions
@@ -95,15 +96,15 @@ class Server:
         finally:
             is_clean = await self._shutdown()
         code = CLEAN if is_clean else WORK_UNDONE
-        if self._manager.device_fault is not None:
+        if self._manager.served.device_fault is not None:
             code = DEVICE_LOST
-        if self._manager.running_loads:
+        if self._manager.workers.running:
             self._leave_at_once(code)
         return code
 
     def _leave_at_once(self, code: int) -> None:
-        """A load cannot be interrupted, and the interpreter would wait for its thread."""
-        logger.info("stopped while a model was being loaded")
+        """A thread cannot be interrupted, and the interpreter would wait for it."""
+        logger.info("stopped while a model was being loaded or looked for")
         logging.shutdown()
         os._exit(code)
 
@@ -115,9 +116,9 @@ class Server:
             delay_seconds=settings.lifecycle.drain_delay_seconds,
             timeout_seconds=settings.lifecycle.drain_timeout_seconds,
         )
-        self._metrics.create_model(self._manager.name)
-        self._signal = ScalingSignal(self._metrics, self._manager.name)
-        health = Health(self._manager, self._drain, self._heartbeat)
+        self._metrics.create_model(self._manager.served.name)
+        self._signal = ScalingSignal(self._metrics, self._manager.served.name)
+        health = Health(self._manager.served, self._drain, self._heartbeat)
         self._http = HttpServer(self._http_config(self._inference_app(health)))
         self._listener = listen(settings.http.host, settings.http.port)
         self._http_task = asyncio.create_task(self._http.serve([self._listener]))
@@ -128,12 +129,12 @@ class Server:
         self._management.start()
         _tune_interpreter()
         self._metrics.build_info.labels(__version__).set(1)
-        manager = self._manager
-        self._metrics.device_lost.set_function(lambda: float(manager.device_fault is not None))
+        served = self._manager.served
+        self._metrics.device_lost.set_function(lambda: float(served.device_fault is not None))
         if settings.model.device != "cpu":
             from longshore.lifecycle.device_sampler import DeviceSampler
 
-            DeviceSampler(manager, self._metrics).start()
+            DeviceSampler(served, self._metrics).start()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, self._drain.request)
 
@@ -176,7 +177,7 @@ class Server:
             waited_seconds,
             self._signal.inflight,
             len(state.connections),
-            self._manager.describe_work(),
+            self._manager.served.describe_work(),
         )
         for task in list(state.tasks):
             task.cancel()
@@ -195,20 +196,20 @@ class Server:
 
     def _give_up_a_lost_device(self) -> None:
         """Only a new process gets a working device: drain, and let the kubelet start one."""
-        if self._manager.device_fault is not None and not self._drain.is_draining:
+        if self._manager.served.device_fault is not None and not self._drain.is_draining:
             self._drain.request()
 
     def _inference_app(self, health: Health) -> ASGIApp:
         http = self._settings.http
         inference = InferenceEndpoint(
-            self._manager,
+            self._manager.served,
             self._signal,
             BodyReader(max_bytes=http.max_body_bytes, timeout_seconds=http.body_timeout_seconds),
             default_timeout_seconds=self._settings.batching.request_timeout_seconds,
         )
         has_repository = self._settings.lifecycle.repository_api
         endpoints = Endpoints(
-            self._manager, shows_version=http.show_version, has_repository=has_repository
+            self._manager.served, shows_version=http.show_version, has_repository=has_repository
         )
         loop = asyncio.get_running_loop()
 

@@ -133,7 +133,7 @@ def test_a_broken_version_disturbs_nobody_and_is_reported(tmp_path):
         assert "version 2" in server.health()["problems"][0]
         assert server.metric("longshore_model_load_failures_total") == 1
         assert ask(server)[2]["model_version"] == "1"
-        assert "model not loaded" in server.log
+        assert "not served: name=echo version=2" in server.log
 
 
 def test_a_swap_of_kubernetes_data_link_is_followed(tmp_path):

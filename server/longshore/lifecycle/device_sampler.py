@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from longshore.backends.base import Backend
 from longshore.backends.devices.monitor import THROTTLE_REASONS, DeviceMonitor, open_monitor
-from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.served_versions import ServedVersions
 from longshore.metrics import ServerMetrics
 
 logger = logging.getLogger(__name__)
@@ -21,12 +21,12 @@ class DeviceSampler:
 
     def __init__(
         self,
-        manager: ModelManager,
+        served: ServedVersions,
         metrics: ServerMetrics,
         *,
         open_monitor: Callable[[str], DeviceMonitor | None] = open_monitor,
     ) -> None:
-        self._manager = manager
+        self._served = served
         self._metrics = metrics
         self._open_monitor = open_monitor
         self._monitor: DeviceMonitor | None = None
@@ -41,8 +41,8 @@ class DeviceSampler:
 
     def sample(self) -> None:
         """Read once what is served from a GPU; a device that is lost is left alone."""
-        backend = self._manager.backend
-        if backend is None or backend.device.kind == "cpu" or self._manager.device_fault:
+        backend = self._served.backend
+        if backend is None or backend.device.kind == "cpu" or self._served.device_fault:
             return
         device = str(backend.device)
         memory = backend.device_memory()

@@ -11,11 +11,10 @@ from longshore.repository.layout import Artifact
 
 @dataclass(slots=True)
 class ServedVersion:
-    """A version that the server knows, serving or not; `reason` says why it is not."""
+    """A version that is being loaded, serves or has served."""
 
     artifact: Artifact
     state: ModelState = ModelState.LOADING
-    reason: str = ""
     model: Model | None = None
 
     @property
@@ -27,13 +26,10 @@ class ServedVersion:
         return self.state is ModelState.READY and self.model is not None and not self.model.fault
 
     @property
-    def problem(self) -> str | None:
-        """Why it does not answer, or is not what lies on the volume, as a sentence."""
-        fault = self.model.fault if self.model is not None else None
-        reason = fault or self.reason
-        return f"version {self.version} {self.state}: {reason}" if reason else None
+    def fault(self) -> str:
+        """Why it cannot answer any more, as a sentence; empty when it can."""
+        return "" if self.model is None else self.model.fault or ""
 
-    def move(self, state: ModelState, reason: str = "") -> None:
+    def move(self, state: ModelState) -> None:
         """Enter `state`; a fault in the order raises `InvalidTransition`."""
         self.state = next_state(self.state, state)
-        self.reason = reason

@@ -13,15 +13,18 @@ class ModelState(StrEnum):
     DRAINING = "DRAINING"
     UNLOADED = "UNLOADED"
     FAILED = "FAILED"
+    HELD = "HELD"
+    """It loads, nothing has shown that it can answer, and another version serves."""
 
 
 TRANSITIONS: Mapping[ModelState, frozenset[ModelState]] = {
     ModelState.LOADING: frozenset({ModelState.WARMING, ModelState.FAILED}),
-    ModelState.WARMING: frozenset({ModelState.READY, ModelState.FAILED}),
+    ModelState.WARMING: frozenset({ModelState.READY, ModelState.FAILED, ModelState.HELD}),
     ModelState.READY: frozenset({ModelState.DRAINING}),
     ModelState.DRAINING: frozenset({ModelState.UNLOADED}),
     ModelState.UNLOADED: frozenset(),
     ModelState.FAILED: frozenset(),
+    ModelState.HELD: frozenset(),
 }
 """A version that is loaded again starts over as a new one."""
 

@@ -25,7 +25,7 @@ MAX_WATCHES = 1000
 
 
 class VolumeEvents:
-    """Watches directories; lives on the event loop, and is closed with `close`."""
+    """Watches directories; lives on the event loop, `watch` apart, and is closed with `close`."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -36,7 +36,8 @@ class VolumeEvents:
 
     def watch(self, root: Path) -> None:
         """Watch `root` and the directories in it, those behind links too; again after each look,
-        for new ones. A directory that is watched already stays so.
+        for new ones. A directory that is watched already stays so. Takes as long as the volume
+        does to answer: called on a worker thread.
         """
         if self._descriptor < 0:
             return

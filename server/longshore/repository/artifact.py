@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -59,3 +59,10 @@ class Artifact:
     manifest: ManifestPolicy = "optional"
     fingerprint: str = ""
     """Changes when a file of the version is replaced or written to."""
+    manifest_fingerprint: str = field(default="", compare=False)
+    """That of the manifest; a version that serves is the same with another."""
+
+    @property
+    def state(self) -> str:
+        """Changes when it is worth to try the version again, once it was refused."""
+        return f"{self.fingerprint} {self.manifest_fingerprint}"

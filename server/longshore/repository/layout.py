@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from longshore.errors import ModelConfigError, ModelLoadError
@@ -47,6 +47,8 @@ class VersionProblem:
     message: str
     is_temporary: bool = False
     """Half-copied or just changed: it may be fine in a moment, and what serves should stay."""
+    files: str = ""
+    """Fingerprint of the files that are meant; empty when they could not be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,13 @@ class Scan:
     """The versions to serve, oldest first, each complete and still."""
     problems: tuple[VersionProblem, ...]
     passed_over: tuple[str, ...] = ()
-    """Versions that would be served, had they not been given up."""
+    """Versions that would be served, had they not left their place."""
+    config: ModelConfig = field(default_factory=ModelConfig)
+    """`config.yaml` as it was."""
+
+
+Leaves = Callable[[Artifact, ModelConfig], bool]
+"""Whether a version was tried as it is and leaves its place to the next."""
 
 
 class ModelRepository:
@@ -79,6 +87,7 @@ class ModelRepository:
     ) -> None:
         self.root = root
         self._name = name
+        self._fixed_name: str | None = None
         self._stillness = Stillness(settle_seconds, clock=clock)
         self._reader = VersionReader(
             manifest=manifest, max_artifact_bytes=max_artifact_bytes, stillness=self._stillness
@@ -99,12 +108,17 @@ class ModelRepository:
         return load_model_config(path, inside=self.root.resolve())
 
     def model_name(self) -> str:
-        """The name given, else the one in the config, else that of the directory or file.
+        """The name given, else the one in the config, else that of the directory or file; it stays
+        what it was at first. A config with a mistake, which `scan` reports, names nothing.
 
         Raises:
             ModelConfigError: it would not fit into a URL as it is.
         """
-        return self._model_name(self.config())
+        try:
+            config = self.config()
+        except ModelConfigError:
+            config = ModelConfig()
+        return self._model_name(config)
 
     def directories(self) -> tuple[Path, ...]:
         """The version directories, oldest first, or the one directory of a lone file: those that
@@ -122,8 +136,8 @@ class ModelRepository:
         ordered = tuple(self.root / version for version in sorted(versions, key=int))
         return ordered or (self.root,)
 
-    def scan(self, given_up: Collection[Artifact] = ()) -> Scan:
-        """Look at the volume; those of `given_up` leave their place to the next versions.
+    def scan(self, leaves: Leaves = lambda artifact, config: False) -> Scan:
+        """Look at the volume; a version that `leaves` its place makes room for the next.
 
         A version that was in the last answer and is being changed now stays in this one as it was,
         beside the problem: its bytes are loaded already.
@@ -133,7 +147,9 @@ class ModelRepository:
             ModelConfigError: a mistake in `config.yaml`, or a name that is not allowed.
         """
         try:
-            scan = self._scan_file() if self.root.is_file() else self._scan_root(given_up)
+            scan = self._scan_file() if self.root.is_file() else self._scan_root(leaves)
+        except IrregularFile as error:
+            raise ModelLoadError(f"{self.root}: {error}") from error
         except OSError as error:
             raise ModelLoadError(f"{self.root}: {error.strerror}") from error
         if not scan.artifacts and not scan.problems and not scan.passed_over:
@@ -144,7 +160,7 @@ class ModelRepository:
         self._listed = {artifact.version: artifact for artifact in scan.artifacts}
         return scan
 
-    def _scan_root(self, given_up: Collection[Artifact]) -> Scan:
+    def _scan_root(self, leaves: Leaves) -> Scan:
         if not self.root.is_dir():
             kind = describe_mode(self.root.stat().st_mode)
             raise ModelLoadError(f"{self.root}: {kind} is not a model directory or model file")
@@ -158,7 +174,7 @@ class ModelRepository:
         ]
         self._stillness.forget_all_but({*versions, "1"})
         if versions:
-            return self._scan_versions(versions, config, problems, given_up)
+            return self._scan_versions(versions, config, problems, leaves)
         return self._scan_lone(config, problems)
 
     def _entries(self) -> list[str]:
@@ -169,7 +185,7 @@ class ModelRepository:
         versions: list[str],
         config: ModelConfig,
         problems: list[VersionProblem],
-        given_up: Collection[Artifact],
+        leaves: Leaves,
     ) -> Scan:
         policy = config.version_policy
         for version in version_policy.missing(policy, versions):
@@ -184,19 +200,19 @@ class ModelRepository:
             if len(artifacts) == version_policy.limit(policy):
                 break
             artifact, problem = self._look(version, self.root / version, config)
-            if artifact in given_up:
+            if artifact is not None and leaves(artifact, config):
                 passed_over.append(version)
             elif artifact is not None:
                 artifacts.append(artifact)
             problems += [problem] if problem is not None else []
-        return Scan(tuple(reversed(artifacts)), tuple(problems), tuple(passed_over))
+        return Scan(tuple(reversed(artifacts)), tuple(problems), tuple(passed_over), config)
 
     def _scan_lone(self, config: ModelConfig, problems: list[VersionProblem]) -> Scan:
         if not present(content_directory(self.root, self.root.resolve()), FORMATS):
-            return Scan((), tuple(problems))
+            return Scan((), tuple(problems), config=config)
         artifact, problem = self._look("1", self.root, config)
         problems += [problem] if problem is not None else []
-        return Scan((artifact,) if artifact is not None else (), tuple(problems))
+        return Scan((artifact,) if artifact is not None else (), tuple(problems), config=config)
 
     def _scan_file(self) -> Scan:
         artifact, problem = self._look("1", self.root, ModelConfig())
@@ -229,9 +245,20 @@ class ModelRepository:
             problem = VersionProblem(version, f"{path}: {error}")
         else:
             return artifact, None
+        problem = replace(problem, files=self._stillness.last_seen(version))
         return self._listed.get(version) if problem.is_temporary else None, problem
 
     def _model_name(self, config: ModelConfig) -> str:
+        if self._fixed_name is None:
+            self._fixed_name = self._first_name(config)
+        if self._name is None and config.name not in (None, self._fixed_name):
+            raise ModelConfigError(
+                f"{config.file}: name: found {config.name!r}, allowed: {self._fixed_name}, "
+                f"the name since the start; restart the server to rename it"
+            )
+        return self._fixed_name
+
+    def _first_name(self, config: ModelConfig) -> str:
         name = self._name or config.name
         if name is None:
             name = self.root.stem if self.root.is_file() else self.root.absolute().name

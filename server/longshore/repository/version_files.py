@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from longshore.repository.manifest import MAX_FILES, is_manifest_file
+from longshore.repository.manifest import FILE_NAME, MAX_FILES, is_manifest_file
 from longshore.repository.regular_file import IrregularFile, regular_status, resolve_inside
 
 _NOT_OURS = "lost+found"
@@ -55,9 +55,20 @@ def list_version_files(
         if len(sizes) >= MAX_FILES:
             raise IrregularFile(f"{directory.name} holds more than {MAX_FILES} files")
         sizes[name] = status.st_size
-        facts = (name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        fingerprint.update(repr(facts).encode())
+        fingerprint.update(_facts(name, status).encode())
     return VersionFiles(dict(sorted(sizes.items())), changed_at, fingerprint.hexdigest())
+
+
+def manifest_fingerprint(directory: Path) -> str:
+    """Changes when the manifest is replaced or written to; empty where there is none."""
+    try:
+        return _facts(FILE_NAME, os.lstat(directory / FILE_NAME))
+    except FileNotFoundError:
+        return ""
+
+
+def _facts(name: str, status: os.stat_result) -> str:
+    return repr((name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
 
 
 def _walk(
@@ -107,6 +118,10 @@ class Stillness:
         self._settle_seconds = settle_seconds
         self._clock = clock
         self._seen: dict[str, tuple[str, float]] = {}
+
+    def last_seen(self, version: str) -> str:
+        """The fingerprint of its last look; empty when there was none."""
+        return self._seen.get(version, ("", 0.0))[0]
 
     def is_still(self, version: str, files: VersionFiles) -> bool:
         now = self._clock()

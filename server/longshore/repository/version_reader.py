@@ -9,7 +9,12 @@ from longshore.errors import ModelLoadError
 from longshore.repository.artifact import FORMATS, Artifact, ArtifactFormat
 from longshore.repository.manifest import FILE_NAME, Manifest, ManifestPolicy, read_manifest
 from longshore.repository.regular_file import IrregularFile, regular_status, resolve_inside
-from longshore.repository.version_files import Stillness, VersionFiles, list_version_files
+from longshore.repository.version_files import (
+    Stillness,
+    VersionFiles,
+    list_version_files,
+    manifest_fingerprint,
+)
 
 _KUBERNETES_LINK = "..data"
 """ConfigMap and projected volumes keep their files behind this link and swap it in one step."""
@@ -110,12 +115,16 @@ class VersionReader:
             is_lone=is_lone,
             manifest=self._manifest,
             fingerprint=files.fingerprint,
+            manifest_fingerprint=self._manifest_fingerprint(directory),
         )
 
     def _read_manifest(self, directory: Path, root: Path) -> Manifest | None:
         if self._manifest == "ignored":
             return None
         return read_manifest(directory, inside=root)
+
+    def _manifest_fingerprint(self, directory: Path) -> str:
+        return "" if self._manifest == "ignored" else manifest_fingerprint(directory)
 
     def _check(self, files: VersionFiles, manifest: Manifest | None, *, is_still: bool) -> None:
         self._check_size(files)

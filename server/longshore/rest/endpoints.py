@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from longshore.execution.model import Model
-from longshore.lifecycle.manager import ModelManager
-from longshore.lifecycle.served_version import ServedVersion
+from longshore.lifecycle.served_versions import ServedVersions, VersionStatus
 from longshore.protocol import metadata
 from longshore.rest.responses import Answer, json_answer
 
@@ -16,8 +15,10 @@ Params = dict[str, Any]
 class Endpoints:
     """The metadata endpoints of the one model of this server."""
 
-    def __init__(self, manager: ModelManager, *, shows_version: bool, has_repository: bool) -> None:
-        self._manager = manager
+    def __init__(
+        self, served: ServedVersions, *, shows_version: bool, has_repository: bool
+    ) -> None:
+        self._served = served
         self._shows_version = shows_version
         self._has_repository = has_repository
         """Whether Triton's repository extension is served."""
@@ -34,7 +35,7 @@ class Endpoints:
         return json_answer(
             metadata.model_metadata(
                 name=model.name,
-                versions=self._manager.ready_versions,
+                versions=self._served.ready,
                 platform=model.platform,
                 signature=model.signature,
                 parameters=model.describe(),
@@ -66,43 +67,41 @@ class Endpoints:
         if "name" in params:
             models = [self._model(params)]
         else:
-            name = self._manager.name
-            models = [self._manager.get_ready(name, v) for v in self._manager.ready_versions]
+            name = self._served.name
+            models = [self._served.get_ready(name, v) for v in self._served.ready]
         return json_answer(metadata.model_statistics([_statistics(model) for model in models]))
 
     async def v1_models(self, params: Params) -> Answer:
-        return json_answer({"models": [self._manager.name]})
+        return json_answer({"models": [self._served.name]})
 
     async def v1_model(self, params: Params) -> Answer:
         """KServe's `ready` beside TensorFlow Serving's `model_version_status`."""
         name, version = params["name"], params.get("version")
-        versions = self._manager.versions
-        if name != self._manager.name or (version is not None and version not in versions):
+        rows = [row for row in self._served.statuses() if version in (None, row.version)]
+        if name != self._served.name or (version is not None and not rows):
             self._model(params)  # says what is unknown, and what is there
-        states = [
-            _v1_status(served) for number, served in versions.items() if version in (None, number)
-        ]
-        ready = self._manager.is_ready if version is None else versions[version].is_ready
+        ready = self._served.is_ready if version is None else rows[0].is_ready
+        states = [_v1_status(row) for row in rows]
         content = {"name": name, "ready": ready, "model_version_status": states}
         return json_answer(content, 200 if ready else 503)
 
     async def openapi(self, params: Params) -> Answer:
         from longshore.rest.openapi import openapi_document  # few ask for it
 
-        model = self._manager.get_ready(self._manager.name)
+        model = self._served.get_ready(self._served.name)
         return json_answer(openapi_document(model, has_repository=self._has_repository))
 
     def _model(self, params: Params) -> Model:
-        return self._manager.get_ready(params["name"], params.get("version"))
+        return self._served.get_ready(params["name"], params.get("version"))
 
 
-def _v1_status(served: ServedVersion) -> dict[str, Any]:
+def _v1_status(row: VersionStatus) -> dict[str, Any]:
     """https://www.tensorflow.org/tfx/serving/api_rest#model_status_api"""
-    code = "UNKNOWN" if served.reason else "OK"
+    code = "UNKNOWN" if row.reason else "OK"
     return {
-        "version": served.version,
-        "state": "AVAILABLE" if served.is_ready else "UNAVAILABLE",
-        "status": {"error_code": code, "error_message": served.reason},
+        "version": row.version,
+        "state": "AVAILABLE" if row.is_ready else "UNAVAILABLE",
+        "status": {"error_code": code, "error_message": row.reason},
     }
 
 

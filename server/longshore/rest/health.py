@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from longshore.lifecycle.drain import DrainController
-from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.served_versions import ServedVersions
 from longshore.rest.responses import Answer, json_answer
 from longshore.rest.routes import answer_route
 
@@ -36,8 +36,10 @@ class Heartbeat:
 class Health:
     """What the probes read; safe to ask from any thread."""
 
-    def __init__(self, manager: ModelManager, drain: DrainController, heartbeat: Heartbeat) -> None:
-        self._manager = manager
+    def __init__(
+        self, served: ServedVersions, drain: DrainController, heartbeat: Heartbeat
+    ) -> None:
+        self._served = served
         self._drain = drain
         self._heartbeat = heartbeat
 
@@ -50,12 +52,12 @@ class Health:
         """What only a new process cures."""
         if self._heartbeat.is_stuck:
             return f"the event loop has not turned for {STUCK_AFTER_SECONDS:g} s"
-        fault = self._manager.device_fault
+        fault = self._served.device_fault
         return None if fault is None else f"the device is lost: {fault}"
 
     @property
     def is_ready(self) -> bool:
-        return self.is_live and not self._drain.is_draining and self._manager.is_ready
+        return self.is_live and not self._drain.is_draining and self._served.is_ready
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -74,11 +76,14 @@ class Health:
         detail: dict[str, Any] = {
             "ready": self.is_ready,
             "state": self.state,
-            "versions": {v: str(s.state) for v, s in list(self._manager.versions.items())},
+            "versions": {row.version: str(row.state) for row in self._served.statuses()},
         }
-        problems = self._manager.describe_problems()
+        problems = self._served.describe_problems()
         if problems:
             detail["problems"] = problems
+        progress = self._served.describe_progress()
+        if progress:
+            detail["progress"] = progress
         return json_answer(detail, 200 if self.is_ready else 503)
 
     @property
@@ -86,6 +91,6 @@ class Health:
         """The server's state in one word."""
         if self._drain.is_draining:
             return "DRAINING"
-        if self._manager.is_ready:
+        if self._served.is_ready:
             return "READY"
-        return "LOADING" if self._manager.is_loading else "FAILED"
+        return "LOADING" if self._served.is_loading else "FAILED"

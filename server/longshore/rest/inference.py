@@ -23,7 +23,7 @@ from longshore.errors import (
     ServerDraining,
 )
 from longshore.execution.model import Model
-from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.served_versions import ServedVersions
 from longshore.protocol.large_json import LARGE_BODY_BYTES
 from longshore.protocol.messages import InferenceRequest, InferenceResponse
 from longshore.rest.body import BodyReader, compress
@@ -52,14 +52,14 @@ class InferenceEndpoint:
 
     def __init__(
         self,
-        manager: ModelManager,
+        served: ServedVersions,
         signal: ScalingSignal,
         body_reader: BodyReader,
         *,
         default_timeout_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._manager = manager
+        self._served = served
         self._signal = signal
         self._body_reader = body_reader
         self._default_timeout_seconds = default_timeout_seconds
@@ -77,7 +77,7 @@ class InferenceEndpoint:
         arrived = self._clock()
         headers: dict[bytes, bytes] = scope["header_map"]
         try:
-            model = self._manager.get_ready(name, version)
+            model = self._served.get_ready(name, version)
         except LongshoreError as error:
             await send_answer(scope, send, self._refuse_unserved(error, wire, headers, name))
             return
@@ -113,8 +113,8 @@ class InferenceEndpoint:
         self, error: LongshoreError, wire: Wire, headers: dict[bytes, bytes], name: str
     ) -> Answer:
         """A request that no ready version could take; those for our model still ask for it."""
-        if name == self._manager.name:
-            version = self._manager.newest_version
+        if name == self._served.name:
+            version = self._served.newest
             self._signal.arrive(version, wire.label(headers))
             self._signal.depart(version, error.outcome, 0.0)
         return error_answer(error)

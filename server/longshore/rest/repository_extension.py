@@ -23,6 +23,7 @@ INDEX_STATES = {
     ModelState.DRAINING: "UNLOADING",
     ModelState.UNLOADED: "UNAVAILABLE",
     ModelState.FAILED: "UNAVAILABLE",
+    ModelState.HELD: "UNAVAILABLE",
 }
 
 
@@ -41,14 +42,15 @@ class RepositoryExtension:
         ]
 
     async def repository_index(self, params: dict[str, Any]) -> Answer:
+        served = self._manager.served
         versions = [
             {
-                "name": self._manager.name,
-                "version": version,
-                "state": INDEX_STATES[served.state],
-                "reason": served.reason,
+                "name": served.name,
+                "version": row.version,
+                "state": INDEX_STATES[row.state],
+                "reason": row.reason,
             }
-            for version, served in self._manager.versions.items()
+            for row in served.statuses()
         ]
         return json_answer(versions)
 
@@ -56,7 +58,7 @@ class RepositoryExtension:
         """Look at the volume now; also ends an `unload`."""
         self._check(params)
         await self._manager.load()
-        self._manager.get_ready(self._manager.name)
+        self._manager.served.get_ready(self._manager.served.name)
         return json_answer({})
 
     async def repository_model_unload(self, params: dict[str, Any]) -> Answer:
@@ -66,7 +68,6 @@ class RepositoryExtension:
         return json_answer({})
 
     def _check(self, params: dict[str, Any]) -> None:
-        if params["name"] != self._manager.name:
-            raise ModelNotFound(
-                f"unknown model '{params['name']}'; this server serves '{self._manager.name}'"
-            )
+        name = self._manager.served.name
+        if params["name"] != name:
+            raise ModelNotFound(f"unknown model '{params['name']}'; this server serves '{name}'")

@@ -1,0 +1,118 @@
+"""From an artifact to a version that answers: loaded, proven, measured, warmed up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from longshore.execution.model import Model
+from longshore.lifecycle.memory import give_back_memory
+from longshore.lifecycle.served_version import ServedVersion
+from longshore.lifecycle.state import ModelState
+from longshore.lifecycle.warmup import warm_up
+from longshore.lifecycle.worker_threads import WorkerThreads
+from longshore.loading.load_options import LoadOptions
+from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.metrics import ServerMetrics
+from longshore.repository.model_config import ModelConfig
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServingOptions:
+    """The settings that serving a loaded version obeys."""
+
+    max_queue_seconds: float
+    max_queue_delay_seconds: float | None
+    unload_timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version that could serve."""
+
+    served: ServedVersion
+    loaded: LoadedModel
+    warmup_seconds: float
+
+
+class VersionLoader:
+    """Works on threads; begun and ended on the event loop."""
+
+    def __init__(
+        self,
+        metrics: ServerMetrics,
+        workers: WorkerThreads,
+        *,
+        load_options: LoadOptions,
+        serving_options: ServingOptions,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._metrics = metrics
+        self._workers = workers
+        self._load_options = load_options
+        self._serving_options = serving_options
+        self._clock = clock
+
+    async def load(self, served: ServedVersion, config: ModelConfig) -> Candidate:
+        """Raises:
+        ModelLoadError, ModelConfigError: it cannot be served, as `load_model` and `warm_up`.
+        """
+        artifact = served.artifact
+        logger.info("loading model: name=%s version=%s", artifact.model_name, artifact.version)
+        loaded = await self._workers.run(load_model, artifact, config, self._load_options)
+        served.move(ModelState.WARMING)
+        try:
+            warmup_seconds = await self._workers.run(warm_up, loaded)
+        except Exception:
+            await self._workers.run(loaded.close)
+            raise
+        await self._workers.run(give_back_memory)
+        return Candidate(served, loaded, warmup_seconds)
+
+    def serve(self, candidate: Candidate) -> None:
+        """From now on it answers."""
+        served, loaded = candidate.served, candidate.loaded
+        options = self._serving_options
+        served.model = Model(
+            loaded,
+            self._metrics,
+            max_queue_seconds=options.max_queue_seconds,
+            max_queue_delay_seconds=options.max_queue_delay_seconds,
+            clock=self._clock,
+        )
+        served.model.start()
+        served.move(ModelState.READY)
+        self._tell(candidate)
+
+    async def discard(self, candidate: Candidate) -> None:
+        await self._workers.run(candidate.loaded.close)
+        await self._workers.run(give_back_memory)
+
+    def _tell(self, candidate: Candidate) -> None:
+        loaded, metrics = candidate.loaded, self._metrics
+        labels = (loaded.artifact.model_name, loaded.artifact.version)
+        metrics.model_load_duration_seconds.labels(*labels).set(loaded.load_seconds)
+        metrics.model_calibration_duration_seconds.labels(*labels).set(loaded.calibration_seconds)
+        metrics.model_warmup_duration_seconds.labels(*labels).set(candidate.warmup_seconds)
+        logger.info(
+            "model ready: name=%s version=%s load_s=%.3f calibration_s=%.3f warmup_s=%.3f %s",
+            *labels,
+            loaded.load_seconds,
+            loaded.calibration_seconds,
+            candidate.warmup_seconds,
+            _plan_facts(loaded),
+        )
+
+
+def _plan_facts(loaded: LoadedModel) -> str:
+    plan = loaded.plan
+    facts = (
+        f"max_batch_size={plan.max_batch_size if plan.is_batched else 0} "
+        f"instances={plan.instances} threads={plan.threads} inline={plan.is_inline} "
+        f"calibration={plan.source}"
+    )
+    return facts + "".join(f"; {note}" for note in plan.notes)
