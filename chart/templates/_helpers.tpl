@@ -4,14 +4,22 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 46 characters: Kubernetes adds a hash of ten and cuts at 58 what stands before a pod's last five. Queries name pods by it. */}}
+{{/*
+The name of every object: a DNS label that begins with a letter, as a Service needs it, of at most 46 characters. To a pod's
+name Kubernetes adds 17 and cuts at 63, and queries find the pods by the whole name. A name that does not fit is changed and
+ends in a hash of what it was, so that no two releases share it. Neither may it be a word that YAML reads as something else.
+*/}}
 {{- define "longshore.fullname" -}}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
-{{- else if contains (include "longshore.name" .) .Release.Name }}
-{{- .Release.Name | trunc 46 | trimSuffix "-" }}
+{{- $name := include "longshore.name" . }}
+{{- $derived := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- $whole := default $derived .Values.fullnameOverride }}
+{{- $isLabel := regexMatch "^[a-z]([-a-z0-9]{0,44}[a-z0-9])?$" $whole }}
+{{- if and $isLabel (not (has $whole (list "y" "n" "yes" "no" "on" "off" "true" "false" "null"))) }}
+{{- $whole }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "longshore.name" .) | trunc 46 | trimSuffix "-" }}
+{{- $readable := lower $whole | replace "." "-" | replace "_" "-" }}
+{{- if not (regexMatch "^[a-z]" $readable) }}{{ $readable = printf "r-%s" $readable }}{{ end }}
+{{- printf "%s-%s" (trunc 37 $readable | trimSuffix "-") (sha256sum $whole | trunc 8) }}
 {{- end }}
 {{- end }}
 

@@ -1,7 +1,7 @@
 {{/* What a schema cannot say: each fault in one sentence, with the way out; all of them at once. */}}
 {{- define "longshore.validate" -}}
 {{- $faults := list }}
-{{- range list "renamed" "image" "volume" "resource" "scaling" "drain" "metrics" "override" }}
+{{- range list "renamed" "name" "image" "volume" "resource" "scaling" "drain" "metrics" "override" }}
 {{- $faults = concat $faults (include (printf "longshore.%sFaults" .) $ | fromYamlArray) }}
 {{- end }}
 {{- if $faults }}{{ printf "\n- %s" (join "\n- " $faults) | fail }}{{ end }}
@@ -28,6 +28,15 @@
 }}
 {{- if hasKey $.Values.autoscaling $key }}
 - {{ printf "autoscaling.%s: the key is %s" $key $ours | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "longshore.nameFaults" -}}
+{{- range $key, $first := dict "nameOverride" "a-z0-9" "fullnameOverride" "a-z" }}
+{{- $given := get $.Values $key }}
+{{- if and $given (not (regexMatch (printf "^[%s]([-a-z0-9]*[a-z0-9])?$" $first) $given)) }}
+- {{ printf "%s: %s is no name for a Service: use lower-case letters, digits and hyphens, with a letter first and no hyphen last" $key $given | quote }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -45,13 +45,6 @@ def test_two_releases_in_one_namespace_share_no_name_and_no_pod():
     assert selector(first) != selector(second)
 
 
-@pytest.mark.parametrize("name", ["2024", "1e3", "true"])
-def test_a_release_may_be_called_like_a_number(name: str):
-    labels = [entry["metadata"]["labels"] for entry in render({}, name=name)]
-
-    assert {found["app.kubernetes.io/instance"] for found in labels} == {name}
-
-
 def test_a_release_brings_no_adapter_and_no_definitions_of_its_own():
     everything = rendering.ci_values(CHART / "ci/everything-values.yaml")
 

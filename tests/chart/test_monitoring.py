@@ -130,25 +130,6 @@ def test_the_windows_hold_four_scrapes():
         assert seconds(endpoint["scrapeTimeout"]) <= seconds(endpoint["interval"])
 
 
-@pytest.mark.parametrize("release", ["a", "release-" * 6 + "12345"])
-def test_queries_name_the_pods_of_their_release_and_no_others(release: str):
-    metrics = {"prometheusRule": {"enabled": True}}
-    rendered = rendering.render({"metrics": metrics}, name=release)
-    (rule,) = [entry for entry in rendered if entry["kind"] == "PrometheusRule"]
-    (deployment,) = [entry for entry in rendered if entry["kind"] == "Deployment"]
-    name = deployment["metadata"]["name"]
-    matcher = re.search(r'pod=~"([^"]+)"', yaml.safe_dump(rule, width=10_000).replace("\\", ""))
-    assert matcher is not None
-
-    def pod_of(deployment: str) -> str:
-        """As Kubernetes makes it: a hash of ten, five at random, 63 characters at most."""
-        return f"{deployment}-6c7d8f9b5x-"[:58] + "bcdfg"
-
-    assert re.fullmatch(matcher[1], pod_of(name))
-    assert not re.fullmatch(matcher[1], pod_of(f"{name}-b"))
-    assert not re.fullmatch(matcher[1], pod_of(f"b-{name}"))
-
-
 def test_alerts_and_dashboard_are_opt_in():
     assert "PrometheusRule" not in rendering.kinds({})
     assert [o for o in rendering.render({}) if "dashboard" in o["metadata"]["name"]] == []

@@ -185,13 +185,6 @@ def test_a_change_of_settings_rolls_the_pods():
     assert checksum({}) != checksum({"config": {"log_level": "debug"}})
 
 
-def test_names_are_cut_to_what_kubernetes_allows():
-    long = "r" * 53
-    names = [entry["metadata"]["name"] for entry in rendering.render({}, name=long)]
-
-    assert max(len(name) for name in names) <= 63
-
-
 def test_the_image_is_named_by_digest_before_tag():
     digest = "sha256:" + "0" * 64
     image = {"repository": "registry.example/longshore", "tag": "9", "digest": digest}
