@@ -91,7 +91,9 @@ class HttpSettings:
         10.0, "Longest time that a client may take to send the head of a request.", minimum=0.01
     )
     write_timeout_seconds: float = option(
-        30.0, "A client that does not read its answer for this long is cut off.", minimum=0.01
+        30.0,
+        "A client that takes nothing of its answers for this long is cut off; a slow one is not.",
+        minimum=0.01,
     )
     max_connections: int = option(
         16384, "Connections at once; more are answered 503 and closed.", minimum=1

@@ -19,6 +19,7 @@ SCENARIOS = {
     "malformed": "malformed",
     "swaps": "swaps",
     "slow_clients": "slow_clients",
+    "slow_readers": "slow_readers",
     "fuzz": "fuzz",
     "soak": "soak",
 }

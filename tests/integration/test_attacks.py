@@ -16,6 +16,7 @@ from tests.attacks import (
     malformed,
     overload,
     slow_clients,
+    slow_readers,
     soak,
     swaps,
 )
@@ -102,6 +103,13 @@ def test_clients_that_hold_what_they_get_disturb_nobody(tmp_path, monkeypatch, n
     assert_answered(figures["others"])
     assert figures["memory at its peak, MiB"] < figures["memory before, MiB"] + 100
     assert figures["ready after"]
+
+
+def test_a_slow_reader_is_served_and_one_that_never_reads_is_cut_off(tmp_path):
+    figures = asyncio.run(slow_readers.measure(tmp_path, size=6_000_000, write_timeout_seconds=1))
+
+    assert figures["steady reader"]["is whole"], figures
+    assert figures["never reads, cut off after, s"] is not None
 
 
 @pytest.mark.soak

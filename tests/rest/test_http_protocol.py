@@ -4,120 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
-from longshore.errors import LongshoreError
-from longshore.rest.body import BodyReader
-from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
-
-IDLE_SECONDS = 5
-MAX_BODY_BYTES = 300_000
-REQUEST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n%b"
-
-
-class Transport(asyncio.Transport):
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.is_closed = False
-        self.pauses = 0
-
-    def write(self, data) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.is_closed
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def pause_reading(self) -> None:
-        self.pauses += 1
-
-    def resume_reading(self) -> None:
-        pass
-
-
-class Timers:
-    """The running loop, whose timers fire only when `pass_seconds` has come to them."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.waiting: list[list] = []
-        self.create_task = asyncio.get_running_loop().create_task
-
-    def time(self) -> float:
-        return self.now
-
-    def call_later(self, seconds, callback):
-        timer = [self.now + seconds, callback]
-        self.waiting.append(timer)
-        return _Handle(self, timer)
-
-    def pass_seconds(self, seconds) -> None:
-        self.now += seconds
-        for timer in [timer for timer in self.waiting if timer[0] <= self.now]:
-            self.waiting.remove(timer)
-            timer[1]()
-
-
-class _Handle:
-    def __init__(self, timers, timer) -> None:
-        self._timers, self._timer = timers, timer
-
-    def cancel(self) -> None:
-        if self._timer in self._timers.waiting:
-            self._timers.waiting.remove(self._timer)
-
-
-class Echo:
-    """Answers what it is sent; remembers the errors that reading met."""
-
-    def __init__(self) -> None:
-        self.reader = BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=60.0)
-        self.errors: list[str] = []
-
-    async def __call__(self, scope, receive, send) -> None:
-        status = 200
-        try:
-            body = self.reader.take_whole(scope)
-            if body is None:
-                body = await self.reader.read(scope, receive)
-        except LongshoreError as error:
-            status, body = error.status, b""
-            self.errors.append(type(error).__name__)
-        length = b"%d" % len(body)
-        headers = b"content-length: %b\r\n" % length
-        if scope["connection"].respond(scope, status, headers, body):
-            return
-        start = {"type": "http.response.start", "status": status}
-        await send({**start, "headers": [(b"content-length", length)]})
-        await send({"type": "http.response.body", "body": body})
+from tests.rest.connection import (
+    IDLE_SECONDS,
+    MAX_BODY_BYTES,
+    REQUEST,
+    WRITE_SECONDS,
+    Echo,
+    Timers,
+    Transport,
+    exchange,
+    make_protocol,
+)
 
 
 @pytest.fixture
 async def connection():
-    config = uvicorn.Config(
-        Echo(), http="httptools", ws="none", lifespan="off", log_config=None,
-        access_log=False, timeout_keep_alive=IDLE_SECONDS,
-    )  # fmt: skip
-    limits = ConnectionLimits(
-        max_connections=10, max_header_bytes=65536, header_timeout_seconds=60.0,
-        write_timeout_seconds=60.0, max_age_seconds=0.0,
-    )  # fmt: skip
     timers, transport = Timers(), Transport()
-    protocol = limited_protocol(limits)(config, ServerState(), {}, _loop=timers)
+    protocol = make_protocol(Echo(), timers)
     protocol.connection_made(transport)
     return protocol, transport, timers
-
-
-async def exchange(protocol, data) -> None:
-    protocol.data_received(data)
-    for _ in range(6):
-        await asyncio.sleep(0)
 
 
 async def test_a_connection_is_closed_once_idle_since_its_last_answer(connection):
@@ -130,10 +39,12 @@ async def test_a_connection_is_closed_once_idle_since_its_last_answer(connection
     assert transport.is_closed
 
 
-async def test_answers_share_one_timer(connection):
+async def test_answers_share_two_timers(connection):
     protocol, _, timers = connection
     for _ in range(10):
         await exchange(protocol, REQUEST % b"ab")
+    assert len(timers.waiting) == 2
+    timers.pass_seconds(WRITE_SECONDS / 2)
     assert len(timers.waiting) == 1
 
 
@@ -161,7 +72,7 @@ def in_pieces(body, size=100_000):
     return [head, *(body[begin : begin + size] for begin in range(0, len(body), size))]
 
 
-async def test_a_long_body_piles_up_without_a_stop(connection):
+async def test_a_long_body_is_collected_without_a_pause(connection):
     protocol, transport, _ = connection
     body = bytes(range(250)) * 1000
     for piece in in_pieces(body):
@@ -170,7 +81,7 @@ async def test_a_long_body_piles_up_without_a_stop(connection):
     assert transport.pauses == 0
 
 
-async def test_the_rest_of_a_huge_body_comes_in_stops_so_that_others_have_a_turn(
+async def test_the_rest_of_a_huge_body_is_read_with_pauses_so_that_others_have_a_turn(
     connection, monkeypatch
 ):
     monkeypatch.setattr("longshore.rest.body.PILED_BYTES", 150_000)
@@ -214,7 +125,7 @@ async def test_a_client_that_asks_first_is_told_to_go_on(connection):
     assert b"HTTP/1.1 200 OK" in transport.written
 
 
-async def test_a_client_that_leaves_amid_its_body_ends_the_reading(connection):
+async def test_a_client_that_disconnects_amid_its_body_ends_the_reading(connection):
     protocol, transport, _ = connection
     head, piece, *_ = in_pieces(b"x" * 200_000)
     await exchange(protocol, head)
@@ -237,3 +148,41 @@ async def test_nothing_of_a_request_is_left_to_the_garbage_collector(connection)
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+async def test_nothing_of_a_closed_connection_is_left_to_the_garbage_collector():
+    protocol = make_protocol(Echo(), Timers())
+    protocol.connection_made(Transport())
+    await exchange(protocol, REQUEST % b"ab")
+    seen = weakref.ref(protocol)
+    gc.disable()
+    try:
+        protocol.connection_lost(None)
+        del protocol
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+UPGRADE = b"Host: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+BODIES = {
+    "none": (b"", b"", b""),
+    "of no bytes": (b"Content-Length: 0\r\n", b"", b""),
+    "of two bytes": (b"Content-Length: 2\r\n", b"ab", b"ab"),
+    "chunked, empty": (b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b""),
+    "chunked": (b"Transfer-Encoding: chunked\r\n", b"2\r\nab\r\n0\r\n\r\n", b"ab"),
+}
+
+
+@pytest.mark.parametrize("in_one_piece", [True, False], ids=["one piece", "pieces"])
+@pytest.mark.parametrize("body", BODIES)
+async def test_an_upgrade_that_is_offered_changes_nothing(connection, body, in_one_piece):
+    protocol, transport, timers = connection
+    framing, sent, echoed = BODIES[body]
+    pieces = [b"POST /x HTTP/1.1\r\n" + UPGRADE + framing + b"\r\n", sent, REQUEST % b"cd"]
+    for piece in [b"".join(pieces)] if in_one_piece else filter(None, pieces):
+        await exchange(protocol, piece)
+    answers = transport.written.split(b"HTTP/1.1 200 OK")[1:]
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [echoed, b"cd"]
+    timers.pass_seconds(IDLE_SECONDS - 1)
+    assert not transport.is_closed

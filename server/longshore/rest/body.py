@@ -110,7 +110,7 @@ class BodyReader:
             return arrived <= min(self._max_bytes, PILED_BYTES) and not self._is_flooded()
 
         try:
-            await connection.pile_up_body(scope, admit)
+            await connection.collect_body(scope, admit)
             body: bytearray | None = connection.take_body(scope)
             if body is not None:
                 self._check_size(body)

@@ -1,16 +1,14 @@
 """HTTP/1.1 on a connection: uvicorn's httptools protocol, with the limits that it leaves to others.
 
 - A head that takes too long or grows too large ends the connection (slow-loris, huge headers).
-- A client that does not read its answers gets no further ones, and is cut off.
+- A client that does not read its answers gets no further ones, and is cut off (`rest.write_watch`).
 - A connection that the server ends while idle lingers: its next request may be on its way.
 - Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
-- `scope["connection"]` is the protocol itself: a body piles up in one place and is taken as it is
+- `scope["connection"]` is the protocol itself: a body is collected in one place and taken as it is
   (`rest.body`), and a whole answer leaves in one write (`rest.responses`), without ASGI's messages.
-  It is no callable made for the request: one that knows its cycle is a circle, for the collector to
-  find.
-- One timer watches how long a connection is idle, where uvicorn makes one for each answer.
-- A request that offers `Upgrade` keeps its body: httptools stops at the end of the head and
-  uvicorn drops the rest (Kludex/uvicorn#2722), yet HTTP clients of Java offer h2c by default.
+  It is no callable made for the request: one that knows its cycle would be a reference cycle, for
+  the garbage collector to find.
+- A request that offers `Upgrade` keeps its body (`rest.upgrade`).
 """
 
 from __future__ import annotations
@@ -26,13 +24,15 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from longshore.protocol.steps import Body
-from longshore.rest.responses import SECURITY_HEADERS
+from longshore.rest.connection_timers import HeadTimer, IdleTimer
+from longshore.rest.responses import refusal
+from longshore.rest.upgrade import has_body, parser_behind
+from longshore.rest.write_watch import WriteWatch
 
 Admit = Callable[[int], bool]
 """Told the size of a piece of a body; whether more may be read."""
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
-SECURITY_LINES = b"".join([b"%b: %b\r\n" % header for header in SECURITY_HEADERS])
 SEPARATE_BYTES = 256 * 1024
 """A body of this size is written on its own: a second call costs less than copying it."""
 LINGER_SECONDS = 0.5
@@ -60,29 +60,31 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._closes_at = float("inf")
-        self._idle_since = 0.0
         self._head_bytes = 0
         self._is_in_head = False
         self._dates: tuple[object, bytes] = (None, b"")
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
         self._admit: Admit | None = None
+        self._head_timer = HeadTimer(self.loop, self.limits.header_timeout_seconds)
+        self._idle_timer = IdleTimer(self.loop, self.timeout_keep_alive)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         limits = self.limits
+        self._writes = WriteWatch(transport, self.loop, limits.write_timeout_seconds)
         if len(self.connections) > limits.max_connections:
             self._refuse(503, f"more than {limits.max_connections} connections")
             return
         if limits.max_age_seconds:
             jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)
             self._closes_at = self.loop.time() + limits.max_age_seconds * jitter
-        self._expect_head()
+        self._head_timer.start(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel_head_timer()
-        self._cancel_write_timer()
+        self._head_timer.stop()
+        self._idle_timer.stop()
+        self._writes.stop()
         super().connection_lost(exc)
+        self._forget_requests()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -104,13 +106,13 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        if self._head_timer is not None:
-            self._cancel_head_timer()
+        if self._head_timer.handle is not None:
+            self._head_timer.stop()
         header_map = dict(self.headers)
-        refusal = self._check_whole_head(header_map)
+        fault = self._check_whole_head(header_map)
         self._head_bytes = 0
-        if refusal is not None:
-            self._refuse(*refusal)
+        if fault is not None:
+            self._refuse(*fault)
             return
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope["header_map"] = header_map
@@ -131,52 +133,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self._admit = None
         super().on_message_complete()
 
-    def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-            return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._watch_idle(self.timeout_keep_alive)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close when nothing came since the last answer; what came meanwhile moves the time on."""
-        self.timeout_keep_alive_task = None
-        if self._is_in_head or not self.cycle.response_complete:
-            return  # the answer arms it again
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._watch_idle(left)
-        else:
-            super().timeout_keep_alive_handler()
-
-    def _watch_idle(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            seconds, self.timeout_keep_alive_handler
-        )
-
-    def shutdown(self) -> None:
-        """The listener has closed: end the connection after its answer, or when it stays idle."""
-        if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(LINGER_SECONDS, self._close_idle)
-        else:
-            self.cycle.keep_alive = False
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._cancel_write_timer()
-        self._write_timer = self.loop.call_later(
-            self.limits.write_timeout_seconds, self.transport.abort
-        )
-
-    def resume_writing(self) -> None:
-        self._cancel_write_timer()
-        super().resume_writing()
-
     def take_body(self, scope: Scope) -> bytearray | None:
         """The body of the request of `scope`, once and without a copy, when all of it is there;
         what `cycle.receive` does for its first message."""
@@ -188,12 +144,12 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle.message_event.clear()
         return body
 
-    async def pile_up_body(self, scope: Scope, admit: Admit) -> None:
+    async def collect_body(self, scope: Scope, admit: Admit) -> None:
         """Read on until `take_body` gives the body of the request of `scope`, `admit` says no, or
-        the client leaves.
+        the client disconnects.
 
-        uvicorn would stop reading at every 64 KiB until the application has fetched them, send it a
-        message for each piece, and copy each twice.
+        uvicorn would pause reading at every 64 KiB until the application has fetched them, send it
+        a message for each piece, and copy each twice.
         """
         cycle = self.cycle
         if cycle.scope is not scope or not cycle.more_body or cycle.disconnected:
@@ -210,6 +166,19 @@ class LimitedProtocol(HttpToolsProtocol):
             await cycle.message_event.wait()
         finally:
             self._admit = None
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Go on as if no upgrade had been offered: `rest` is the body, or the next request."""
+        if has_body(self.headers):
+            self.cycle.more_body = True
+            self.cycle.message_event.clear()
+        self.parser = parser_behind(self.headers, self)
+        if rest:
+            self.data_received(rest)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writes()
 
     def respond(self, scope: Scope, status: int, headers: bytes, body: Body) -> bool:
         """Send a whole answer; does what `cycle.send` does for its start and its only body.
@@ -239,17 +208,44 @@ class LimitedProtocol(HttpToolsProtocol):
         self.on_response_complete()
         return True
 
-    def _date_lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """uvicorn's own headers as lines; it makes a new list of them once a second."""
-        if self._dates[0] is not headers:
-            self._dates = (headers, b"".join([b"%b: %b\r\n" % header for header in headers]))
-        return self._dates[1]
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self._writes.timer is None:
+            self._writes.start()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        if self._idle_timer.handle is None:
+            self._idle_timer.start(self)
+        else:
+            self._idle_timer.since = self.loop.time()
+
+    @property
+    def is_idle(self) -> bool:
+        """No request is being received or answered."""
+        return not self._is_in_head and (self.cycle is None or self.cycle.response_complete)
+
+    def head_timed_out(self) -> None:
+        if self._is_in_head:
+            self._refuse(408, "the head of the request took too long")
+        elif self.cycle is None:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """The listener has closed: end the connection after its answer, or when it stays idle."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LINGER_SECONDS, self._close_idle)
+        else:
+            self.cycle.keep_alive = False
 
     def _close_idle(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-        elif not self._is_in_head:
+        if self.is_idle:
             self.transport.close()
+        elif not self._is_in_head:
+            self.cycle.keep_alive = False
 
     def _check_whole_head(self, header_map: dict[bytes, bytes]) -> tuple[int, str] | None:
         """Why a head that arrived whole is refused (RFC 9112, section 3.2: `Host`), or `None`."""
@@ -265,74 +261,32 @@ class LimitedProtocol(HttpToolsProtocol):
     def _check_head(self) -> None:
         if self._head_bytes > self.limits.max_header_bytes:
             self._refuse(431, f"the head exceeds {self.limits.max_header_bytes} bytes")
-        elif self._head_timer is None:
-            self._expect_head()
+        elif self._head_timer.handle is None:
+            self._head_timer.start(self)
 
-    def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(
-            self.limits.header_timeout_seconds, self._head_timed_out
-        )
+    def _forget_requests(self) -> None:
+        """Their scopes know this connection, which would wait for the garbage collector."""
+        cycles = [cycle for cycle, _ in self.pipeline]
+        for cycle in cycles if self.cycle is None else [self.cycle, *cycles]:
+            cycle.scope.pop("connection", None)  # type: ignore[typeddict-item]
+        self.pipeline.clear()
 
-    def _head_timed_out(self) -> None:
-        self._head_timer = None
-        if self._is_in_head:
-            self._refuse(408, "the head of the request took too long")
-        elif self.cycle is None:
-            self.transport.close()
+    def _watch_writes(self) -> None:
+        if self._writes.timer is None:
+            self._writes.start()
 
-    def _cancel_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _cancel_write_timer(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+    def _date_lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """uvicorn's own headers as lines; it makes a new list of them once a second."""
+        if self._dates[0] is not headers:
+            self._dates = (headers, b"".join([b"%b: %b\r\n" % header for header in headers]))
+        return self._dates[1]
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer before any endpoint is reached, and close."""
         self._is_in_head = False
-        body = b'{"error":"%s"}' % message.replace('"', "'").encode()
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n"
-        lines = (STATUS_LINE[status], head % len(body), SECURITY_LINES, b"\r\n", body)
-        self.transport.write(b"".join(lines))
+        self.transport.write(STATUS_LINE[status] + refusal(message))
+        self._watch_writes()
         self.transport.close()
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Go on as if no upgrade had been offered: `rest` is the body, or the next request."""
-        framing = [
-            name + b": " + value
-            for name, value in self.headers
-            if name in (b"content-length", b"transfer-encoding")
-        ]
-        callbacks = _LateCallbacks(self)
-        self.parser = httptools.HttpRequestParser(callbacks)
-        if framing:
-            self.cycle.more_body = True
-            self.cycle.message_event.clear()
-            self.parser.feed_data(b"\r\n".join([b"POST / HTTP/1.1", *framing, b"", b""]))
-        callbacks.are_heard = True
-        if rest:
-            self.data_received(rest)
-
-
-class _LateCallbacks:
-    """The parser's callbacks of `protocol`, unheard while the parser is told how a body is framed
-    whose head was parsed before."""
-
-    def __init__(self, protocol: LimitedProtocol) -> None:
-        self._protocol = protocol
-        self.are_heard = False
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        callback = getattr(self._protocol, name)
-
-        def late(*arguments: bytes) -> None:
-            if self.are_heard:
-                callback(*arguments)
-
-        return late
 
 
 def limited_protocol(limits: ConnectionLimits) -> type[LimitedProtocol]:

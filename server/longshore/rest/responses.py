@@ -52,6 +52,13 @@ def error_answer(error: LongshoreError) -> Answer:
     return Answer(orjson.dumps({"error": str(error)}), error.status, tuple(headers))
 
 
+def refusal(message: str) -> bytes:
+    """An error's headers and body, without the status line, for a connection that is closed."""
+    body = b'{"error":"%s"}' % message.replace('"', "'").encode()
+    head = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+    return _lines((JSON_CONTENT,)) + head + body
+
+
 def request_context(scope: Scope) -> dict[str, str]:
     """What a log line about a request says of it, as `extra`."""
     return {"request_id": scope["request_id"].decode("ascii")}

@@ -1,0 +1,128 @@
+"""The protocol of a connection on timers of the test's own, with an application that echoes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from longshore.errors import LongshoreError
+from longshore.rest.body import BodyReader
+from longshore.rest.http_protocol import ConnectionLimits, LimitedProtocol, limited_protocol
+
+IDLE_SECONDS = 75
+WRITE_SECONDS = 30
+MAX_BODY_BYTES = 300_000
+REQUEST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n%b"
+
+
+class Transport(asyncio.Transport):
+    """Takes all that is written, at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_closed = False
+        self.pauses = 0
+
+    def write(self, data) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def pause_reading(self) -> None:
+        self.pauses += 1
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class Timers:
+    """The running loop, whose timers fire only when `pass_seconds` has come to them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waiting: list[_Timer] = []
+        self.create_task = asyncio.get_running_loop().create_task
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, callback: Callable[..., None], *args: object) -> _Timer:
+        timer = _Timer(self, self.now + seconds, callback, args)
+        self.waiting.append(timer)
+        return timer
+
+    def pass_seconds(self, seconds: float) -> None:
+        until = self.now + seconds
+        while due := [timer for timer in self.waiting if timer.due <= until]:
+            timer = min(due, key=lambda timer: timer.due)
+            self.now = max(self.now, timer.due)
+            timer.cancel()
+            timer.callback(*timer.args)
+        self.now = until
+
+
+class _Timer:
+    def __init__(self, timers: Timers, due: float, callback, args) -> None:
+        self.due, self.callback, self.args = due, callback, args
+        self._timers = timers
+
+    def cancel(self) -> None:
+        if self in self._timers.waiting:
+            self._timers.waiting.remove(self)
+
+
+class Echo:
+    """Answers what it is sent, `repeat` times; remembers the errors that reading met."""
+
+    def __init__(self, repeat: int = 1) -> None:
+        self.reader = BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=60.0)
+        self.repeat = repeat
+        self.errors: list[str] = []
+
+    async def __call__(self, scope, receive, send) -> None:
+        status = 200
+        try:
+            body = self.reader.take_whole(scope)
+            if body is None:
+                body = await self.reader.read(scope, receive)
+        except LongshoreError as error:
+            status, body = error.status, b""
+            self.errors.append(type(error).__name__)
+        body *= self.repeat
+        length = b"%d" % len(body)
+        headers = b"content-length: %b\r\n" % length
+        if scope["connection"].respond(scope, status, headers, body):
+            return
+        start = {"type": "http.response.start", "status": status}
+        await send({**start, "headers": [(b"content-length", length)]})
+        await send({"type": "http.response.body", "body": body})
+
+
+def make_protocol(app: Echo, timers: Timers) -> LimitedProtocol:
+    config = uvicorn.Config(
+        app, http="httptools", ws="none", lifespan="off", log_config=None,
+        access_log=False, timeout_keep_alive=IDLE_SECONDS,
+    )  # fmt: skip
+    limits = ConnectionLimits(
+        max_connections=10, max_header_bytes=65536, header_timeout_seconds=60.0,
+        write_timeout_seconds=WRITE_SECONDS, max_age_seconds=0.0,
+    )  # fmt: skip
+    return limited_protocol(limits)(config, ServerState(), {}, _loop=timers)  # type: ignore[arg-type]
+
+
+async def exchange(protocol: LimitedProtocol, data: bytes) -> None:
+    """Let `data` arrive, and whatever follows from it."""
+    protocol.data_received(data)
+    for _ in range(6):
+        await asyncio.sleep(0)
