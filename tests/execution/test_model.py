@@ -80,6 +80,40 @@ async def test_a_request_larger_than_a_batch_is_split_and_joined(serve):
     assert model.statistics.execution_count == 3
 
 
+async def test_two_batches_of_one_request_are_computed_at_once(serve, monkeypatch):
+    model = serve(SLOW, instances=2, max_batch_size=4)
+    backend = type(model.backend)
+    execute, both = backend.execute, threading.Barrier(2)
+
+    def execute_together(self, inputs, output_names):
+        both.wait(timeout=5)
+        return execute(self, inputs, output_names)
+
+    monkeypatch.setattr(backend, "execute", execute_together)
+    array = np.arange(16).reshape(8, 2)
+
+    assert np.array_equal((await infer(model, array))["OUTPUT0"], array)
+
+
+async def test_what_was_abandoned_is_dropped_while_the_instance_is_busy(serve, monkeypatch):
+    model = serve(SLOW, instances=1, max_batch_size=1)
+    execute, release = model.backend.execute, threading.Event()
+
+    def execute_late(inputs, output_names):
+        release.wait(5)
+        return execute(inputs, output_names)
+
+    monkeypatch.setattr(model.backend, "execute", execute_late)
+    busy, abandoned = submit(model, [[0]]), submit(model, [[1]])
+    abandoned.abandon()
+    while model.queued_requests:
+        await asyncio.sleep(0.01)
+
+    assert not busy.future.done()
+    release.set()
+    await busy.future
+
+
 async def test_requests_of_different_width_are_answered_apart(serve):
     model = serve(SLOW)
 

@@ -43,12 +43,13 @@ class RequestQueue:
         self._changed = threading.Condition(self._lock)
         self._waiting_instances = 0
         self._is_closed = False
+        self._length = 0
         self.pending_rows = 0
         """Rows that wait, those of requests nobody waits for any more included until dropped."""
 
     def __len__(self) -> int:
-        """Requests that wait for an instance."""
-        return sum(len(group) for group in self._groups.values())
+        """Requests that wait for an instance; asked for from any thread, without the lock."""
+        return self._length
 
     def put(self, request: PendingRequest) -> None:
         with self._lock:
@@ -57,6 +58,7 @@ class RequestQueue:
                 group = self._groups[request.group] = deque()
             group.append(request)
             self.pending_rows += request.rows
+            self._length += 1
             if self._waiting_instances:
                 self._changed.notify()
 
@@ -87,14 +89,14 @@ class RequestQueue:
         growing while the device is busy than from being begun early.
         """
         with self._lock:
-            now = self._clock()
-            group = self._oldest_group(now)
-            if group is None:
-                return None
-            rows = sum(request.rows_left for request in group)
-            if self.policy.is_batched and rows < self.policy.max_rows:
-                return None
-            return self._take_from(group, now)
+            while True:
+                now = self._clock()
+                group, _ = self._due_group(now)
+                if group is None or not self._is_full(group, now):
+                    return None
+                batch = self._take_from(group, now)
+                if batch is not None:
+                    return batch
 
     def limit_rows(self, rows: int) -> None:
         """Hand out at most `rows` rows from now on; more that a request has is cut."""
@@ -112,7 +114,7 @@ class RequestQueue:
         with self._lock:
             return [r for group in self._groups.values() for r in group if r.started is None]
 
-    def drop_abandoned(self) -> int:
+    def drop_unwanted(self) -> int:
         """Forget requests that nobody waits for; returns how many.
 
         They are skipped anyway when their turn comes: this frees their tensors, and keeps the
@@ -120,10 +122,15 @@ class RequestQueue:
         """
         dropped = 0
         with self._lock:
+            now = self._clock()
             for key, group in list(self._groups.items()):
-                kept = deque(request for request in group if not request.is_abandoned)
-                dropped += len(group) - len(kept)
-                self.pending_rows -= sum(r.rows_left for r in group if r.is_abandoned)
+                kept: deque[PendingRequest] = deque()
+                for request in group:
+                    if request.is_wanted(now):
+                        kept.append(request)
+                    else:
+                        self._drop(request)
+                        dropped += 1
                 if kept:
                     self._groups[key] = kept
                 else:
@@ -132,51 +139,80 @@ class RequestQueue:
 
     def _next_batch(self, *, may_wait: bool = True) -> tuple[Batch | None, float | None]:
         """A batch, or how long to wait for one (`None`: until something is put)."""
-        now = self._clock()
-        group = self._oldest_group(now)
-        if group is None:
-            return None, None
-        if may_wait and not self._is_closed:
-            wait_seconds = self._delay_left(group, now)
-            if wait_seconds > 0:
+        while True:
+            now = self._clock()
+            group, wait_seconds = self._due_group(now, may_wait=may_wait)
+            if group is None:
                 return None, wait_seconds
-        return self._take_from(group, now), None
+            batch = self._take_from(group, now)
+            if batch is not None:
+                return batch, None
 
-    def _oldest_group(self, now: float) -> deque[PendingRequest] | None:
-        """The group whose first request came earliest, after dropping those nobody waits for."""
-        oldest: deque[PendingRequest] | None = None
+    def _due_group(
+        self, now: float, *, may_wait: bool = True
+    ) -> tuple[deque[PendingRequest] | None, float | None]:
+        """Of the groups that need not wait for more rows, the one whose first request came
+        earliest; without any, the seconds until the first need not. Drops what nobody waits for.
+        """
+        policy = self.policy
+        is_delayed = may_wait and policy.max_delay_seconds > 0 and policy.is_batched
+        due: deque[PendingRequest] | None = None
+        wait_seconds: float | None = None
         for key, group in list(self._groups.items()):
             while group and not group[0].is_wanted(now):
-                self._drop_first(group)
+                self._drop(group.popleft())
             if not group:
                 del self._groups[key]
-            elif oldest is None or group[0].arrived < oldest[0].arrived:
-                oldest = group
-        return oldest
+                continue
+            if is_delayed and not self._is_closed:
+                delay_left = self._delay_left(group, now)
+                if delay_left > 0:
+                    if wait_seconds is None or delay_left < wait_seconds:
+                        wait_seconds = delay_left
+                    continue
+            if due is None or group[0].arrived < due[0].arrived:
+                due = group
+        return due, wait_seconds
 
-    def _drop_first(self, group: deque[PendingRequest]) -> None:
-        request = group.popleft()
+    def _drop(self, request: PendingRequest) -> None:
+        """Forget a request that was taken out of its group because it is not wanted."""
+        self._length -= 1
         self.pending_rows -= request.rows_left
         if request.timer is None and not request.is_abandoned:
             request.expire()  # taken on the event loop: nothing else would answer it
 
     def _delay_left(self, group: deque[PendingRequest], now: float) -> float:
-        policy = self.policy
-        if not policy.is_batched or policy.max_delay_seconds <= 0:
-            return 0.0
-        rows = sum(request.rows_left for request in group)
-        if rows >= policy.max_rows or rows in policy.preferred_rows:
-            return 0.0
-        return group[0].arrived + policy.max_delay_seconds - now
+        """Seconds for which an idle instance waits for more rows; 0 or less when it need not."""
+        seconds = group[0].arrived + self.policy.max_delay_seconds - now
+        if seconds > 0:
+            rows = self._wanted_rows(group, now)
+            if rows >= self.policy.max_rows or rows in self.policy.preferred_rows:
+                return 0.0
+        return seconds
 
-    def _take_from(self, group: deque[PendingRequest], now: float) -> Batch:
+    def _is_full(self, group: deque[PendingRequest], now: float) -> bool:
+        return not self.policy.is_batched or self._wanted_rows(group, now) >= self.policy.max_rows
+
+    def _wanted_rows(self, group: deque[PendingRequest], now: float) -> int:
+        """Rows that somebody waits for, counted until they fill a batch."""
+        rows = 0
+        for request in group:
+            if rows >= self.policy.max_rows:
+                break
+            if request.is_wanted(now):
+                rows += request.rows_left
+        return rows
+
+    def _take_from(self, group: deque[PendingRequest], now: float) -> Batch | None:
+        """`None` when every client of the group gave up since it was chosen."""
         policy = self.policy
+        key = group[0].group
         parts: list[BatchPart] = []
         room = policy.max_rows
         while group and room > 0:
             request = group[0]
             if not request.is_wanted(now):
-                self._drop_first(group)
+                self._drop(group.popleft())
                 continue
             start = request.rows_taken
             stop = min(request.rows, start + room)
@@ -187,8 +223,11 @@ class RequestQueue:
             self.pending_rows -= stop - start
             if stop == request.rows:
                 group.popleft()
+                self._length -= 1
             if not policy.is_batched:
                 break
         if not group:
-            self._groups.pop(parts[0].request.group, None)
-        return Batch(parts, policy.padding)
+            del self._groups[key]
+        if self._waiting_instances and self._groups:
+            self._changed.notify()  # what is left is another instance's
+        return Batch(parts, policy.padding) if parts else None

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
+
+logger = logging.getLogger(__name__)
+
+Task = Callable[[], object]
 
 INTERVAL_SECONDS = 0.1
 
 
 class Housekeeping:
-    """Runs its tasks one after the other on the event loop until it is stopped."""
+    """Runs its tasks one after the other on the event loop until it is stopped.
 
-    def __init__(self, tasks: Sequence[Callable[[], object]]) -> None:
+    A task that raises holds up neither the others nor its own next run; each kind of error is
+    logged once.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], *, interval_seconds: float = INTERVAL_SECONDS
+    ) -> None:
         self._tasks = tasks
+        self._interval_seconds = interval_seconds
         self._timer: asyncio.TimerHandle | None = None
+        self._logged: set[tuple[Task, type[Exception]]] = set()
 
     def start(self) -> None:
         self._run()
@@ -23,7 +36,17 @@ class Housekeeping:
             self._timer.cancel()
 
     def _run(self) -> None:
-        for task in self._tasks:
-            task()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(INTERVAL_SECONDS, self._run)
+        self._timer = loop.call_later(self._interval_seconds, self._run)
+        for task in self._tasks:
+            try:
+                task()
+            except Exception as error:
+                self._log(task, error)
+
+    def _log(self, task: Task, error: Exception) -> None:
+        kind = (task, type(error))
+        if kind not in self._logged:
+            self._logged.add(kind)
+            name = getattr(task, "__qualname__", task)
+            logger.error("housekeeping failed, and goes on: task=%s", name, exc_info=error)

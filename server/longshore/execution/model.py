@@ -71,7 +71,7 @@ class Model:
         )
         self._housekeeping = Housekeeping(
             [
-                self._queue.drop_abandoned,
+                self._queue.drop_unwanted,
                 self._batcher.abandonment.relax,
                 self._look_at_instances,
             ]
