@@ -108,7 +108,17 @@ def test_a_model_that_no_sample_fits_is_served_unwarmed_and_unbatched(load_ident
 
     assert not loaded.plan.is_batched
     assert loaded.plan.notes[0].startswith("no sample input works: ")
+    assert loaded.run_problem == loaded.plan.notes[0]
+    assert not loaded.has_run
     assert warm_up(loaded) == 0.0
+
+
+@pytest.mark.parametrize("startup", ["proven", "vouched"])
+def test_a_model_that_runs_has_been_seen_to_whatever_its_owner_says(load_identity, startup):
+    loaded = load_identity(config=ModelConfig(startup=startup))
+
+    assert loaded.has_run
+    assert loaded.is_vouched == (startup == "vouched")
 
 
 def test_declared_padding_that_changes_nothing_is_used(load_identity):

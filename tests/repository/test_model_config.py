@@ -42,6 +42,7 @@ dynamic_batching:
 version_policy: {specific: {versions: [1, 3]}}
 parameters:
   batching: {string_value: vouched}
+  startup: vouched
   accuracy: 0.98
 """
 
@@ -56,12 +57,13 @@ def test_everything_that_triton_can_say_is_read_with_seconds_for_microseconds():
         backend="onnxruntime",
         max_batch_size=64,
         batching="vouched",
+        startup="vouched",
         input=(ModelInput("ids", Datatype.INT64, (-1,), {0: Padding(0.0, (16, 64), "attention")}),),
         output=(ModelOutput("text", Datatype.BYTES, ()),),
         instance_group=InstanceGroup(2, "KIND_GPU", (0, 1)),
         dynamic_batching=DynamicBatching((8, 32), 0.0005, QueuePolicy(100, 2.5)),
         version_policy=VersionPolicy("specific", versions=(1, 3)),
-        parameters={"batching": "vouched", "accuracy": 0.98},
+        parameters={"batching": "vouched", "startup": "vouched", "accuracy": 0.98},
     )
 
 

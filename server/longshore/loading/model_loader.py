@@ -38,6 +38,18 @@ class LoadedModel:
     """Of inputs as the backends take them, masks included."""
     load_seconds: float = 0.0
     calibration_seconds: float = 0.0
+    run_problem: str = ""
+    """Why the model has not been seen to run, in a sentence; empty when it has."""
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the model has answered an input, in this start or in the one it remembers."""
+        return not self.run_problem
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether its owner says that it runs, whatever sample inputs show."""
+        return self.config.startup == "vouched"
 
     def close(self) -> None:
         for backend in {id(backend): backend for backend in self.backends}.values():
@@ -89,6 +101,7 @@ class _Loader:
             findings.maker,
             load_seconds=self.load_seconds,
             calibration_seconds=time.perf_counter() - self.started - self.load_seconds,
+            run_problem=findings.run_problem,
         )
 
     def _remember(self) -> tuple[Findings, ExecutionPlan] | None:

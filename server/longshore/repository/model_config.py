@@ -98,6 +98,10 @@ class ModelConfig:
     """`parameters.batching`: `vouched` skips the proof because the owner knows that rows are
     independent.
     """
+    startup: Literal["proven", "vouched"] = "proven"
+    """`parameters.startup`: `vouched` serves a version that no sample input runs on, because the
+    owner knows that it answers requests.
+    """
     input: tuple[ModelInput, ...] = ()
     output: tuple[ModelOutput, ...] = ()
     instance_group: InstanceGroup = InstanceGroup()

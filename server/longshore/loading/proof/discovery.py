@@ -55,8 +55,8 @@ def find_out(
     else:
         maker, reason = _find_on_cpu_first(signature, run, run_of, open_on_cpu)
     if maker is None:
-        notes = [f"no sample input works: {reason}"]
-        return Findings(None, declared, is_batched=False, notes=notes)
+        problem = f"no sample input works: {reason}"
+        return Findings(None, declared, is_batched=False, notes=[problem], run_problem=problem)
     check_outputs(config, whole, run(maker.make(1, seed=0)))
     objection = _objection_to_batching(signature, run, maker, config, is_forbidden=is_forbidden)
     if objection:

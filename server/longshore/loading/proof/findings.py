@@ -20,6 +20,8 @@ class Findings:
     padding: PaddingPlan | None = None
     """The padding that was proven, with its output axes."""
     notes: list[str] = field(default_factory=list)
+    run_problem: str = ""
+    """Why the model has not been seen to run, in a sentence; empty when it has."""
 
     @property
     def maker(self) -> Maker | None:

@@ -90,6 +90,7 @@ def parse_model_config(value: Any, *, file: str) -> ModelConfig:
         backend=keys["backend"].choice(BACKENDS) if "backend" in keys else None,
         max_batch_size=_max_batch_size(keys.get("max_batch_size")),
         batching=parameters.read_batching(keys.get("parameters")),
+        startup=parameters.read_startup(keys.get("parameters")),
         input=tensors.read_inputs(keys.get("input")),
         output=tensors.read_outputs(keys.get("output")),
         instance_group=instance_group.read(keys.get("instance_group")),

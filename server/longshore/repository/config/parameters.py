@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 from longshore.repository.config_node import ConfigNode
 
 BATCHING = ("proven", "vouched", "forbidden")
+STARTUP = ("proven", "vouched")
 
 
 def read(node: ConfigNode | None) -> dict[str, Any]:
@@ -23,11 +24,17 @@ def read(node: ConfigNode | None) -> dict[str, Any]:
 
 
 def read_batching(node: ConfigNode | None) -> Literal["proven", "vouched", "forbidden"]:
-    """The one parameter that this server reads itself."""
-    batching = None if node is None else node.entries().get("batching")
-    if batching is None:
-        return "proven"
-    return cast("Literal['proven', 'vouched', 'forbidden']", _unwrapped(batching).choice(BATCHING))
+    return cast("Literal['proven', 'vouched', 'forbidden']", _choice(node, "batching", BATCHING))
+
+
+def read_startup(node: ConfigNode | None) -> Literal["proven", "vouched"]:
+    return cast("Literal['proven', 'vouched']", _choice(node, "startup", STARTUP))
+
+
+def _choice(node: ConfigNode | None, key: str, allowed: tuple[str, ...]) -> str:
+    """One of the parameters that this server reads itself; the first allowed is the default."""
+    found = None if node is None else node.entries().get(key)
+    return allowed[0] if found is None else _unwrapped(found).choice(allowed)
 
 
 def _unwrapped(node: ConfigNode) -> ConfigNode:
