@@ -42,6 +42,9 @@ def test_an_exported_program_says_its_signature_and_takes_read_only_arrays(place
         backend.execute({"x": np.ones((4, 2), np.float32)}, ("sum",))
 
 
+@pytest.mark.filterwarnings("ignore:`torch:DeprecationWarning")
 def test_torchscript_without_a_config_is_refused(place: Place) -> None:
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), buffer)
     with pytest.raises(ModelLoadError, match=r"model\.pt: config\.yaml: input: missing"):
-        load(place(b"", "model.pt"))
+        load(place(buffer.getvalue(), "model.pt"))

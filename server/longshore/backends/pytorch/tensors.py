@@ -1,0 +1,82 @@
+"""torch's tensors as the protocol and numpy have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from longshore.errors import InferenceFailed
+from longshore.tensors import Array, Datatype, TensorSpec
+
+DATATYPES = {
+    torch.bool: Datatype.BOOL,
+    torch.uint8: Datatype.UINT8,
+    torch.uint16: Datatype.UINT16,
+    torch.uint32: Datatype.UINT32,
+    torch.uint64: Datatype.UINT64,
+    torch.int8: Datatype.INT8,
+    torch.int16: Datatype.INT16,
+    torch.int32: Datatype.INT32,
+    torch.int64: Datatype.INT64,
+    torch.float16: Datatype.FP16,
+    torch.float32: Datatype.FP32,
+    torch.float64: Datatype.FP64,
+}
+
+
+class UnservableTensor(ValueError):
+    """A part of a model without a form in the Open Inference Protocol; the message goes on from
+    its name, says why and names the remedy.
+    """
+
+
+def tensor_spec(name: str, value: Any) -> TensorSpec:
+    """What a tensor says of itself; symbolic dimensions become -1.
+
+    Raises:
+        UnservableTensor: not a tensor, or of an element type that the protocol does not carry.
+    """
+    if not isinstance(value, torch.Tensor):
+        raise UnservableTensor(
+            f"is {shown_value(value)}: it is not a tensor, and only plain tensors can be served; "
+            "make it a tensor in the model"
+        )
+    datatype = DATATYPES.get(value.dtype)
+    if datatype is None:
+        raise UnservableTensor(
+            f"is {value.dtype}, which the protocol cannot carry; {_conversion(value.dtype)}"
+        )
+    return TensorSpec(name, datatype, tuple(d if isinstance(d, int) else -1 for d in value.shape))
+
+
+def shown_value(value: Any) -> str:
+    """A value that is no tensor, for an error: constants in full, others by their type."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    return f"of type {type(value).__name__}"
+
+
+def _conversion(dtype: torch.dtype) -> str:
+    if dtype.is_complex:
+        return "split it into real and imaginary parts in the model (torch.view_as_real)"
+    return "convert it to float32 in the model"
+
+
+def to_tensor(array: Array) -> Any:
+    """The same memory where torch allows it: it has no read-only tensors and warns of them, and a
+    model may write to its inputs.
+    """
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def to_array(tensor: Any) -> Array:
+    """C-ordered, on the CPU.
+
+    Raises:
+        InferenceFailed: not a tensor.
+    """
+    if not isinstance(tensor, torch.Tensor):
+        raise InferenceFailed(f"the model returned {type(tensor).__name__} where a tensor belongs")
+    return np.asarray(tensor.numpy(force=True), order="C")

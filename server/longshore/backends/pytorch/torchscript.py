@@ -1,0 +1,80 @@
+"""TorchScript (`model.pt`): it says how its inputs are called, and the config the rest."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from longshore.backends.base import Device
+from longshore.backends.pytorch.archive import check_torchscript
+from longshore.backends.pytorch.program import Program, refused
+from longshore.backends.pytorch.script_arguments import ScriptArguments
+from longshore.backends.pytorch.structure import ResultReader
+from longshore.errors import ModelLoadError
+from longshore.repository.integrity import VerifiedArtifact
+from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutput
+from longshore.tensors import Datatype, Signature, TensorSpec
+
+
+def open_torchscript(verified: VerifiedArtifact, config: ModelConfig, device: Device) -> Program:
+    """Open an archive of torch.jit.save on `device`.
+
+    Raises:
+        ModelLoadError: not such an archive, or the config does not say what it has to, or what
+        does not fit.
+    """
+    path = verified.artifact.path
+    if device.kind != "cpu" and device.options.compiles:
+        raise ModelLoadError(f"{path}: torch_compile: TorchScript cannot be compiled; use .pt2")
+    module = open_script_module(verified, device)
+    if not config.input or not config.output:
+        missing = "output" if config.input else "input"
+        raise ModelLoadError(
+            f"{path}: config.yaml: {missing}: missing; TorchScript does not say the types and "
+            f"sizes of its tensors"
+        )
+    arguments = ScriptArguments(module, [tensor.name for tensor in config.input])
+    if arguments.faults:
+        raise ModelLoadError(f"{path}: config.yaml: input: {'; '.join(arguments.faults)}")
+    reader = ResultReader([tensor.name for tensor in config.output])
+
+    def call(tensors: Mapping[str, Any]) -> dict[str, Any]:
+        return reader.read(module(**arguments.build(tensors)))
+
+    signature = Signature(
+        _configured(path, config.input, config), _configured(path, config.output, config)
+    )
+    return Program(signature, call)
+
+
+def open_script_module(verified: VerifiedArtifact, device: Device) -> Any:
+    """The module in evaluation mode.
+
+    Raises:
+        ModelLoadError: not an archive of torch.jit.save, or torch does not load it.
+    """
+    path = verified.artifact.path
+    with verified.open() as file:
+        check_torchscript(file, path=path)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
+            module = torch.jit.load(str(verified.path), map_location=str(device)).eval()
+        module.forward.schema  # noqa: B018 - raises where there is no `forward`
+    except Exception as error:  # the loader raises almost anything
+        raise refused(path, error, device) from error
+    return module
+
+
+def _configured(
+    path: Path, tensors: tuple[ModelInput, ...] | tuple[ModelOutput, ...], config: ModelConfig
+) -> tuple[TensorSpec, ...]:
+    batch = (-1,) if config.max_batch_size else ()
+    for tensor in tensors:
+        if tensor.data_type is Datatype.BYTES:
+            raise ModelLoadError(f"{path}: '{tensor.name}' is BYTES, and torch has no text tensors")
+    return tuple(TensorSpec(t.name, t.data_type, (*batch, *t.dims)) for t in tensors)
