@@ -5,6 +5,7 @@ A rate of completed requests stops growing where the pod is full; a rate of arri
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -18,26 +19,39 @@ LEAST_REQUESTS_PER_SAMPLE = 20
 
 
 class TimeIntegral:
-    """The integral over time of a level that is raised and lowered; read from any thread."""
+    """The integral over time of a level that is raised and lowered; read from any thread.
+
+    What is read never falls: a fall is a reset to Prometheus, and a peak to the autoscaler.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._state = (0.0, 0, clock())
+        self._reading = threading.Lock()
+        self._last_read = 0.0
 
     @property
     def level(self) -> int:
         return self._state[1]
 
     def change(self, step: int) -> None:
+        """Called by one thread alone, which takes no lock: two of these are a request."""
         now = self._clock()
         total, level, since = self._state
         # One assignment: a reader on another thread sees the old state or the new one, whole.
         self._state = (total + level * (now - since), level + step, now)
 
     def read(self) -> float:
-        """Level times seconds since the start."""
-        total, level, since = self._state
-        return total + level * (self._clock() - since)
+        """Level times seconds since the start.
+
+        The level may change between the two looks at state and clock, on either side: a reader
+        then counts the old level for longer than it lasted. It stays at what it said until the
+        integral has come as far.
+        """
+        with self._reading:
+            total, level, since = self._state
+            self._last_read = max(self._last_read, total + level * (self._clock() - since))
+            return self._last_read
 
 
 class RequestOverhead:
@@ -105,7 +119,9 @@ class ScalingSignal:
         self.overhead.count()
 
     def offer(self, model: Model, rows: int | None) -> None:
-        """Add the capacity that a request asks for; `rows` is `None` when refused unread."""
+        """Add the capacity that a request asks for; `rows` is `None` when it was refused unread
+        because there is too little: it is taken for one like the others.
+        """
         if rows is None:
             rows_asked = self._mean_rows
         else:
@@ -113,6 +129,10 @@ class ScalingSignal:
             self._mean_rows += 0.05 * (rows - self._mean_rows)
         work = model.offered_seconds(rows_asked)
         self._offered.inc(max(work, self.overhead.seconds))
+
+    def offer_refusal(self) -> None:
+        """Add what refusing a request that could not be computed costs the event loop."""
+        self._offered.inc(self.overhead.seconds)
 
     def depart(self, version: str, outcome: str, seconds: float) -> None:
         """The request is answered, or nobody waits for it any more."""

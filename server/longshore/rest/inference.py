@@ -19,6 +19,7 @@ from longshore.errors import (
     InvalidRequest,
     LongshoreError,
     MethodNotAllowed,
+    QueueFull,
     RequestCancelled,
     ServerDraining,
 )
@@ -128,7 +129,6 @@ class InferenceEndpoint:
         arrived: float,
     ) -> Answer:
         headers: dict[bytes, bytes] = scope["header_map"]
-        rows: int | None = None
         try:
             deadline = arrived + self._timeout_seconds(model, headers)
             self._body_reader.refuse_if_too_large(headers)
@@ -144,8 +144,13 @@ class InferenceEndpoint:
                 is_admitted = False
             del body
             rows = model.count_rows(request.inputs)
-        finally:
-            self._signal.offer(model, rows)
+        except QueueFull:
+            self._signal.offer(model, None)  # unread, and refused for what the others ask for
+            raise
+        except BaseException:
+            self._signal.offer_refusal()
+            raise
+        self._signal.offer(model, rows)
         if request.timeout_seconds is not None:
             deadline = min(deadline, arrived + request.timeout_seconds)
             is_admitted = False

@@ -1,0 +1,98 @@
+"""The hot endpoint over one loaded model, spoken to by ASGI, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+
+from longshore.autoscaling import RequestOverhead, ScalingSignal
+from longshore.backends.devices.health import DeviceHealth
+from longshore.execution.model import Model
+from longshore.lifecycle.served_version import ServedVersion
+from longshore.lifecycle.served_versions import ServedVersions
+from longshore.lifecycle.state import ModelState
+from longshore.loading.model_loader import LoadedModel
+from longshore.metrics import ServerMetrics
+from longshore.rest.body import BodyReader
+from longshore.rest.boundary import ErrorBoundary
+from longshore.rest.inference import InferenceEndpoint
+from tests.clock import FakeClock
+
+MAX_BODY_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Got:
+    status: int
+    body: bytes
+
+    @property
+    def document(self):
+        return orjson.loads(self.body)
+
+
+class EndpointClient:
+    """Posts to the endpoint; the price of a request to the event loop is what `overhead` says."""
+
+    def __init__(self, loaded: LoadedModel, metrics: ServerMetrics, **options) -> None:
+        self.model = Model(loaded, metrics, **{"max_queue_seconds": 30.0, **options})
+        self.metrics = metrics
+        name, version = self.model.name, self.model.version
+        metrics.create_version(name, version)
+        self.overhead = RequestOverhead(FakeClock(0.0))
+        self.signal = ScalingSignal(metrics, name, overhead=self.overhead)
+        served = ServedVersions(name, metrics, DeviceHealth())
+        served.by_number[version] = served.default = ServedVersion(
+            loaded.artifact, ModelState.READY, self.model
+        )
+        endpoint = InferenceEndpoint(
+            served,
+            self.signal,
+            BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=5.0),
+            default_timeout_seconds=20.0,
+        )
+        self._app = ErrorBoundary(no_router, must_close=lambda at: False, inference=endpoint)
+        self.model.start()
+
+    async def post(
+        self, body: bytes, *, headers: dict[bytes, bytes] | None = None, ends: bool = True
+    ) -> Got:
+        """Without an end the client waits for nothing and closes its connection."""
+        messages = [{"type": "http.request", "body": body, "more_body": not ends}]
+        if not ends:
+            messages.append({"type": "http.disconnect"})
+        sent: list[dict] = []
+
+        async def receive():
+            return messages.pop(0) if messages else await asyncio.get_running_loop().create_future()
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": f"/v2/models/{self.model.name}/infer",
+            "headers": list({b"content-length": b"%d" % len(body), **(headers or {})}.items()),
+        }
+        await self._app(scope, receive, send)
+        if not sent:
+            return Got(0, b"")
+        return Got(sent[0]["status"], b"".join(message["body"] for message in sent[1:]))
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, {"model": self.model.name, **labels})
+
+
+async def no_router(scope, receive, send) -> None:
+    raise AssertionError(f"not for the hot endpoint: {scope['path']}")
+
+
+def infer_body(values: list[list[float]], **extra: object) -> bytes:
+    """V2 JSON for the input of the identity model."""
+    shape = [len(values), len(values[0])]
+    data = [value for row in values for value in row]
+    tensor = {"name": "INPUT0", "datatype": "FP32", "shape": shape, "data": data}
+    return orjson.dumps({"inputs": [tensor], **extra})
