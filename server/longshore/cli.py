@@ -97,9 +97,11 @@ def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
     from longshore.backends.base import Device
     from longshore.backends.registry import create_backend
     from longshore.loading.proof.declared_signature import declared_signature
+    from longshore.repository.integrity import open_verified
 
     try:
-        backend = create_backend(artifact, config=config, device=Device("cpu"), threads=1)
+        with open_verified(artifact) as verified:
+            backend = create_backend(verified, config=config, device=Device("cpu"), threads=1)
         signature = declared_signature(config, backend.signature)
     except (ModelConfigError, ModelLoadError) as error:
         print(f"version {artifact.version} is not served: {error}")

@@ -167,3 +167,7 @@ class ModelConfigError(ValueError):
 
 class ModelLoadError(RuntimeError):
     """An artifact that cannot be served; names the file and the reason."""
+
+
+class ArtifactChanged(ModelLoadError):
+    """A file was written to or replaced while it was loaded: another look is needed."""

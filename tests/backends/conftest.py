@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from longshore.backends.base import Backend, Device
 from longshore.backends.registry import create_backend
 from longshore.repository.artifact import FORMATS
+from longshore.repository.integrity import open_verified
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 
@@ -33,7 +34,10 @@ def place(tmp_path: Path) -> Place:
 
 
 def load(artifact: Artifact, config: ModelConfig | None = None) -> Backend:
-    return create_backend(artifact, config=config or ModelConfig(), device=Device("cpu"), threads=1)
+    with open_verified(artifact) as verified:
+        return create_backend(
+            verified, config=config or ModelConfig(), device=Device("cpu"), threads=1
+        )
 
 
 def onnx_identity(element_type: int = TensorProto.FLOAT) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -43,14 +44,17 @@ async def manage(metrics, model) -> AsyncIterator[Callable[..., Awaitable[ModelM
 
     async def manage(**settings) -> ModelManager:
         settings = {"settle_seconds": 0, **settings}
+        begins, ticks = settings.pop("looks", True), settings.pop("progress_clock", time.monotonic)
         manager = ModelManager(
             ModelRepository(settings.pop("root", model), **settings),
             metrics,
             load_options=OPTIONS,
             serving_options=SERVING,
+            clock=ticks,
         )
         managers.append(manager)
-        await manager.refresh()
+        if begins:
+            await manager.refresh()
         return manager
 
     yield manage

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from longshore.lifecycle import version_loader
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.repository.integrity import write_manifest
 from tests.lifecycle.conftest import write_version
@@ -178,3 +179,32 @@ async def test_a_name_that_changes_while_the_model_is_served_is_refused_in_words
 
     assert manager.served.get_ready("echo")
     assert "restart the server to rename it" in manager.served.describe_problems()[0]
+
+
+async def test_a_file_replaced_while_it_is_loaded_is_loaded_again_and_is_no_failure(
+    manage, model, failures, monkeypatch
+):
+    write_version(model, "1")
+    manager = await manage(looks=False)
+    load = version_loader.load_model
+
+    def load_and_replace(artifact, config, options, progress):
+        begin = progress.begin
+
+        def begin_and_replace(doing, *, total_bytes=0):
+            if doing.startswith("opening"):
+                monkeypatch.undo()
+                write_version(model, "1", "delay_seconds: 0.0")
+            begin(doing, total_bytes=total_bytes)
+
+        monkeypatch.setattr(progress, "begin", begin_and_replace)
+        return load(artifact, config, options, progress)
+
+    monkeypatch.setattr(version_loader, "load_model", load_and_replace)
+    await manager.refresh()
+    assert not manager.served.is_ready
+    assert manager.served.settling, "the next look comes soon"
+    await manager.refresh()
+
+    assert manager.served.is_ready
+    assert failures() == 0

@@ -80,8 +80,8 @@ class FakeGpuBackend(Backend):
 
 @pytest.fixture(autouse=True)
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeGpuBackend]]:
-    def create(artifact, *, config, device, threads):
-        return FakeGpuBackend.load(artifact, config=config, device=device, threads=threads)
+    def create(verified, *, config, device, threads):
+        return FakeGpuBackend.load(verified, config=config, device=device, threads=threads)
 
     monkeypatch.setattr(selection, "find_backend_class", lambda format: FakeGpuBackend)
     monkeypatch.setattr(backend_pool, "create_backend", create)

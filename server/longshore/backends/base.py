@@ -11,7 +11,7 @@ from longshore import __version__
 from longshore.backends.devices.health import DeviceHealth
 from longshore.backends.devices.identity import DeviceIdentity
 from longshore.backends.devices.memory import DeviceMemory
-from longshore.repository.layout import Artifact
+from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Signature, Tensors
 
@@ -72,7 +72,9 @@ class Backend(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, artifact: Artifact, *, config: ModelConfig, device: Device, threads: int) -> Self:
+    def load(
+        cls, verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int
+    ) -> Self:
         """Open the artifact; `threads` is the number of CPU threads one execution may use.
 
         Raises:

@@ -29,8 +29,7 @@ from longshore.errors import (
     OutOfDeviceMemory,
 )
 from longshore.repository.config_node import ConfigNode
-from longshore.repository.integrity import open_verified
-from longshore.repository.layout import Artifact
+from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig
 from longshore.repository.strict_yaml import StrictYamlError, load_strict_yaml
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
@@ -68,10 +67,13 @@ class IdentityBackend(Backend):
         self._sources = {output.name: given.name for output, given in pairs}
 
     @classmethod
-    def load(cls, artifact: Artifact, *, config: ModelConfig, device: Device, threads: int) -> Self:
+    def load(
+        cls, verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int
+    ) -> Self:
+        artifact = verified.artifact
         if device.kind != "cpu":
             raise ModelLoadError(f"{artifact.path}: {cls.cuda_problem()}, not on {device}")
-        with open_verified(artifact) as verified, verified.open() as file:
+        with verified.open() as file:
             text = file.read(_MAX_BYTES + 1)
         if len(text) > _MAX_BYTES:
             raise ModelLoadError(f"{artifact.path}: larger than {_MAX_BYTES} bytes")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from longshore.backends.base import Backend, Device
 from longshore.errors import ModelConfigError, ModelLoadError
-from longshore.repository.layout import Artifact, ArtifactFormat
+from longshore.repository.integrity import VerifiedArtifact
+from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 
 
@@ -31,14 +32,15 @@ _BACKENDS = {
 
 
 def create_backend(
-    artifact: Artifact, *, config: ModelConfig, device: Device, threads: int
+    verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int
 ) -> Backend:
-    """Load `artifact`; `threads` is the number of CPU threads one execution may use.
+    """Load `verified`; `threads` is the number of CPU threads one execution may use.
 
     Raises:
         ModelConfigError: the config names a backend that does not load this format.
         ModelLoadError: the backend's package is not installed, or `Backend.load` refuses.
     """
+    artifact = verified.artifact
     wanted = artifact.format.backend
     if config.backend not in (None, wanted):
         raise ModelConfigError(
@@ -46,7 +48,7 @@ def create_backend(
             f"allowed for {artifact.path.name}: {wanted}"
         )
     backend_class = find_backend_class(artifact.format)
-    return backend_class.load(artifact, config=config, device=device, threads=threads)
+    return backend_class.load(verified, config=config, device=device, threads=threads)
 
 
 def find_backend_class(format: ArtifactFormat) -> type[Backend]:

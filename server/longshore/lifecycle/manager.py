@@ -11,8 +11,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
 from longshore.lifecycle.memory import give_back_memory
+from longshore.lifecycle.progress_log import ProgressLog
 from longshore.lifecycle.refusals import WHOLE_MODEL, Refusal
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
@@ -40,8 +41,11 @@ class ModelManager:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = WorkerThreads()
-        self.served = ServedVersions(repository.model_name(), metrics, load_options.device_health)
+        self.served = ServedVersions(
+            repository.model_name(), metrics, load_options.device_health, clock=clock
+        )
         self._repository = repository
+        self._progress_log = ProgressLog(self.served.progress)
         self._loader = VersionLoader(
             metrics,
             self.workers,
@@ -61,7 +65,7 @@ class ModelManager:
         """
         if self._is_stopped:
             return
-        async with self._refreshing:
+        async with self._refreshing, self._progress_log.ticking():
             try:
                 await self._follow_volume()
             except (ModelLoadError, ModelConfigError) as error:
@@ -69,6 +73,8 @@ class ModelManager:
             except Exception as error:
                 logger.exception("unexpected error while looking at the volume")
                 self._refuse_all(f"{type(error).__name__} while looking at the volume")
+            finally:
+                self.served.progress.end()
 
     async def load(self) -> None:
         """End an `unload`, and `refresh`."""
@@ -101,6 +107,7 @@ class ModelManager:
         self._choose_default({artifact.version for artifact in scan.artifacts})
 
     async def _scan(self) -> Scan:
+        self.served.progress.start("looking at the volume")
         scan = await self.workers.run(self._repository.scan, self._leaves_its_place)
         self.served.settling = tuple(
             f"version {p.version}: {p.message}" for p in scan.problems if p.is_temporary
@@ -143,7 +150,10 @@ class ModelManager:
             table[version] = served
         self.served.create_metrics(version)
         try:
-            self._loader.serve(await self._loader.load(served, config))
+            self._loader.serve(await self._loader.load(served, config, self.served.progress))
+        except ArtifactChanged as error:
+            self._look_again(served, str(error))
+            return True
         except (ModelLoadError, ModelConfigError) as error:
             self._refuse(served, config, str(error))
             return False
@@ -157,12 +167,23 @@ class ModelManager:
             self._start_unloading(previous, self._unload_timeout_seconds)
         return True
 
+    def _look_again(self, served: ServedVersion, reason: str) -> None:
+        """What was loaded is there no more, and what is there was not loaded."""
+        logger.info(
+            "loading again: name=%s version=%s %s", self.served.name, served.version, reason
+        )
+        self._drop(served)
+        self.served.settling = (*self.served.settling, f"version {served.version}: {reason}")
+
     def _refuse(self, served: ServedVersion, config: ModelConfig, reason: str) -> None:
         state = ModelState.FAILED
         served.move(state)
+        self._drop(served)
+        self.served.refusals.refuse(Refusal.of_artifact(served.artifact, config, reason, state))
+
+    def _drop(self, served: ServedVersion) -> None:
         if self.served.by_number.get(served.version) is served:
             del self.served.by_number[served.version]
-        self.served.refusals.refuse(Refusal.of_artifact(served.artifact, config, reason, state))
 
     def _choose_default(self, wanted: set[str]) -> None:
         """Move the default to the newest ready version that is wanted; unload what is not."""

@@ -5,6 +5,8 @@ Written by `lifecycle.manager` on the event loop, read from any thread.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from longshore.backends.base import Backend
@@ -15,6 +17,7 @@ from longshore.lifecycle.refusals import Refusals
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState
 from longshore.metrics import ServerMetrics
+from longshore.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,14 @@ class VersionStatus:
 class ServedVersions:
     """Which versions there are, which of them answers by default, and what is wrong with others."""
 
-    def __init__(self, name: str, metrics: ServerMetrics, device_health: DeviceHealth) -> None:
+    def __init__(
+        self,
+        name: str,
+        metrics: ServerMetrics,
+        device_health: DeviceHealth,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
         self.by_number: dict[str, ServedVersion] = {}
         self.default: ServedVersion | None = None
@@ -39,6 +49,8 @@ class ServedVersions:
         self.refusals = Refusals(name, metrics.model_load_failures.labels(name).inc)
         self.settling: tuple[str, ...] = ("nothing was looked at yet",)
         """What is being written on the volume, a sentence each: another look soon is worth it."""
+        self.progress = Progress(clock)
+        """Of looking at the volume and of loading, one after the other."""
         self._metrics = metrics
         self._device_health = device_health
 
@@ -139,7 +151,8 @@ class ServedVersions:
 
     def describe_progress(self) -> list[str]:
         """What is waited for, a sentence each."""
-        return list(self.settling)
+        work = self.progress.describe()
+        return [*self.settling, *([work] if work else [])]
 
     def describe_work(self) -> str:
         """What is being computed, as facts for a log line."""

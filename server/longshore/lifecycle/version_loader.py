@@ -16,6 +16,7 @@ from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import LoadedModel, load_model
 from longshore.metrics import ServerMetrics
+from longshore.progress import Progress
 from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -57,14 +58,18 @@ class VersionLoader:
         self._serving_options = serving_options
         self._clock = clock
 
-    async def load(self, served: ServedVersion, config: ModelConfig) -> Candidate:
+    async def load(
+        self, served: ServedVersion, config: ModelConfig, progress: Progress
+    ) -> Candidate:
         """Raises:
         ModelLoadError, ModelConfigError: it cannot be served, as `load_model` and `warm_up`.
         """
         artifact = served.artifact
+        progress.start(f"version {artifact.version}")
         logger.info("loading model: name=%s version=%s", artifact.model_name, artifact.version)
-        loaded = await self._workers.run(load_model, artifact, config, self._load_options)
+        loaded = await self._workers.run(load_model, artifact, config, self._load_options, progress)
         served.move(ModelState.WARMING)
+        progress.begin("warming up")
         try:
             warmup_seconds = await self._workers.run(warm_up, loaded)
         except Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from longshore.backends.base import Backend, Device
 from longshore.backends.registry import create_backend
 from longshore.loading.plan import Split
-from longshore.repository.layout import Artifact
+from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig
 
 
@@ -15,8 +15,8 @@ class BackendPool:
     `device` is where what is opened next will run.
     """
 
-    def __init__(self, artifact: Artifact, config: ModelConfig, device: Device) -> None:
-        self.artifact = artifact
+    def __init__(self, verified: VerifiedArtifact, config: ModelConfig, device: Device) -> None:
+        self.verified = verified
         self.config = config
         self.device = device
         self._opened: dict[Split, list[Backend]] = {}
@@ -51,4 +51,6 @@ class BackendPool:
                 del self._opened[split]
 
     def _create(self, device: Device, threads: int) -> Backend:
-        return create_backend(self.artifact, config=self.config, device=device, threads=threads)
+        verified = self.verified
+        verified.progress.begin(f"opening {verified.artifact.path.name} on {device}")
+        return create_backend(verified, config=self.config, device=device, threads=threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from longshore.backends.base import Backend, CudaOptions
@@ -17,6 +18,8 @@ from longshore.loading.proof.findings import Findings
 from longshore.loading.proof.sample_inputs import Maker
 from longshore.loading.records.calibration_cache import CalibrationCache
 from longshore.loading.records.calibration_record import CalibrationRecord, device_name
+from longshore.progress import Progress
+from longshore.repository.integrity import VerifiedArtifact, open_verified
 from longshore.repository.layout import Artifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
@@ -56,22 +59,38 @@ class LoadedModel:
             backend.close()
 
 
-def load_model(artifact: Artifact, config: ModelConfig, options: LoadOptions) -> LoadedModel:
-    """Load, prove batching, calibrate; runs on a worker thread and takes seconds.
+def load_model(
+    artifact: Artifact,
+    config: ModelConfig,
+    options: LoadOptions,
+    progress: Progress | None = None,
+) -> LoadedModel:
+    """Load, prove batching, calibrate; runs on a worker thread and takes seconds. The files are
+    opened once for all of it, and what was learned is kept only if they are still the same.
 
     Raises:
         ModelLoadError: the artifact is refused or broken, or the device is not there.
+        ArtifactChanged: a file of it changed meanwhile.
         ModelConfigError: the config does not fit the artifact.
     """
-    return _Loader(artifact, config, options.with_config(config)).load()
+    with ExitStack() as undo:
+        with open_verified(artifact, progress) as verified:
+            loader = _Loader(verified, config, options.with_config(config))
+            undo.callback(loader.pool.keep_only, [])
+            loaded = loader.load()
+        undo.pop_all()
+    loader.keep_record()
+    return loaded
 
 
 class _Loader:
     """The steps of one load."""
 
-    def __init__(self, artifact: Artifact, config: ModelConfig, options: LoadOptions) -> None:
+    def __init__(
+        self, verified: VerifiedArtifact, config: ModelConfig, options: LoadOptions
+    ) -> None:
         self.started = time.perf_counter()
-        self.artifact = artifact
+        self.artifact = artifact = verified.artifact
         self.config = config
         self.options = options
         self.wanted_device = resolve_device(
@@ -81,8 +100,10 @@ class _Loader:
             health=options.device_health,
         )
         check_device(config, self.wanted_device)
-        self.pool = BackendPool(artifact, config, self.wanted_device)
-        self.cache = CalibrationCache(artifact, config, options, self.wanted_device)
+        self.pool = BackendPool(verified, config, self.wanted_device)
+        self.cache = CalibrationCache(verified, config, options, self.wanted_device)
+        self.record: CalibrationRecord | None = None
+        """Of what was learned, unless an earlier start had."""
         self.load_seconds = 0.0
 
     def load(self) -> LoadedModel:
@@ -123,8 +144,12 @@ class _Loader:
         findings, plan = learner.learn(self.signature)
         if plan.cost is not None:
             backend = self.pool.open(plan.split)[0]
-            self.cache.write(CalibrationRecord.of(plan, findings, backend))
+            self.record = CalibrationRecord.of(plan, findings, backend)
         return findings, plan
+
+    def keep_record(self) -> None:
+        if self.record is not None:
+            self.cache.write(self.record)
 
     def _open_first(self, split: Split, options: CudaOptions) -> Backend:
         """Open the model and read what it says of itself."""

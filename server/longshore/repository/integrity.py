@@ -1,7 +1,8 @@
-"""That what is loaded is what was published.
+"""That what is loaded is what was published, and what is remembered is of what was loaded.
 
-Without a manifest there is nothing to compare with; the file that is loaded is then only held fast,
-so that what was looked at and what is loaded are one and the same.
+A version is opened once for a load: every byte is read once, compared with the manifest if there is
+one, and the load ends with a look whether anything changed since. Without a manifest there is
+nothing to compare with; the files are then only held fast.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from longshore.errors import ModelLoadError
+from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
+from longshore.progress import Progress
 from longshore.repository.artifact import FORMATS, Artifact, ArtifactFormat
 from longshore.repository.manifest import (
     FILE_NAME,
@@ -34,11 +36,13 @@ from longshore.repository.version_files import list_version_files
 from longshore.repository.version_policy import is_version
 
 _MODEL_CONFIG = "config.yaml"
+_READ_BYTES = 1024 * 1024
 
 _Identity: TypeAlias = tuple[int, int, int, int, int]
+_SIZE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VerifiedArtifact:
     """An artifact whose bytes were compared with its manifest, while it is being loaded."""
 
@@ -47,10 +51,39 @@ class VerifiedArtifact:
     """Load this one. It is `/proc/self/fd/N`, without a suffix, unless the artifact needs the files
     beside it (ONNX with external data).
     """
+    progress: Progress
+    """Where whoever loads it says what is being done."""
+    _manifest: Manifest | None
+    _identities: dict[Path, _Identity]
 
     def open(self) -> BinaryIO:
         """The same bytes from their beginning, for loaders that judge a path by its suffix."""
         return self.path.open("rb")
+
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) over names and contents of the version's files; those that were
+        compared with the manifest are not read again.
+
+        Raises:
+            ModelLoadError: a file cannot be read, or is another one by now.
+        """
+        if self._manifest is None:
+            with _errors_of(self.artifact):
+                self._manifest = self._hash_all()
+        return hashlib.sha256(self._manifest.to_json().encode()).hexdigest()
+
+    def _hash_all(self) -> Manifest:
+        artifact = self.artifact
+        names = artifact.files or (artifact.path.name,)
+        paths = {name: artifact.directory / name for name in names}
+        total = sum(self._identities[path][_SIZE] for path in paths.values())
+        self.progress.begin(f"hashing {_describe(names)}", total_bytes=total)
+        return Manifest({name: self._hash(path) for name, path in paths.items()})
+
+    def _hash(self, path: Path) -> ListedFile:
+        with open_regular(path, inside=path.resolve().parent) as descriptor:
+            _check_same(path, self._identities[path], os.fstat(descriptor))
+            return _hash_open(descriptor, self.progress)
 
 
 def verify(artifact: Artifact) -> None:
@@ -64,49 +97,41 @@ def verify(artifact: Artifact) -> None:
 
 
 @contextmanager
-def open_verified(artifact: Artifact) -> Iterator[VerifiedArtifact]:
+def open_verified(
+    artifact: Artifact, progress: Progress | None = None
+) -> Iterator[VerifiedArtifact]:
     """Load the artifact within this context; leaving it checks that no file changed meanwhile
     (inode, size, times of modification and change). A file that is replaced meanwhile is noticed
     too, although what was loaded through its descriptor is what was verified.
 
     Raises:
         ModelLoadError: no manifest where one is required; a file that is missing, not listed, of
-            another size or digest, not regular, or outside the directory; or one that changed
-            between entering and leaving.
+            another size or digest, not regular, or outside the directory.
+        ArtifactChanged: one that changed between entering and leaving.
     """
+    progress = progress or Progress()
     with ExitStack() as stack:
         with _errors_of(artifact):
             manifest = _manifest_of(artifact)
-            identities = _compare_all(artifact, manifest)
+            identities = _compare_all(artifact, manifest, progress)
             inside = artifact.path.parent if manifest is None else artifact.directory
             descriptor = stack.enter_context(open_regular(artifact.path, inside=inside))
-            opened = _identity(os.fstat(descriptor))
-            if identities.pop(artifact.path, opened) != opened:
-                raise ModelLoadError(f"{artifact.path}: changed after it was verified")
-        path = descriptor_path(descriptor)
-        if _needs_neighbours(artifact):
-            path = artifact.path
-            identities[path] = opened
-        yield VerifiedArtifact(artifact, path)
-        with _errors_of(artifact):
-            _check_same(artifact.path, opened, os.fstat(descriptor))
-            for file, identity in identities.items():
-                _check_same(file, identity, os.stat(file))
+            identities.setdefault(artifact.path, _identity(os.fstat(descriptor)))
+            _check_same(artifact.path, identities[artifact.path], os.fstat(descriptor))
+        path = artifact.path if _needs_neighbours(artifact) else descriptor_path(descriptor)
 
+        def check_unchanged() -> None:
+            with _errors_of(artifact):
+                _check_same(artifact.path, identities[artifact.path], os.fstat(descriptor))
+                for file, identity in identities.items():
+                    _check_same(file, identity, _status_now(file))
 
-def artifact_digest(artifact: Artifact) -> str:
-    """SHA-256 (hexadecimal) over names and contents of the version's files. The digests of a
-    manifest are taken as they are: verify first.
-
-    Raises:
-        ModelLoadError: a file cannot be read.
-    """
-    with _errors_of(artifact):
-        manifest = _manifest_of(artifact)
-        if manifest is None:
-            names = artifact.files or (artifact.path.name,)
-            manifest = Manifest({name: _listed(artifact, name) for name in names})
-    return hashlib.sha256(manifest.to_json().encode()).hexdigest()
+        try:
+            yield VerifiedArtifact(artifact, path, progress, manifest, identities)
+        except (ModelLoadError, ModelConfigError):
+            check_unchanged()  # a file that is half of one and half of another is no broken one
+            raise
+        check_unchanged()
 
 
 def write_manifest(directory: Path) -> Path:
@@ -165,7 +190,8 @@ def _hash_own(directory: Path, name: str) -> ListedFile:
     """A link is refused even when it stays inside: copied elsewhere, it would not."""
     if (directory / name) != (directory / name).resolve():
         raise IrregularFile(f"{name} is a symbolic link, not a regular file")
-    return _hash(directory / name, inside=directory)
+    with open_regular(directory / name, inside=directory) as descriptor:
+        return _hash_open(descriptor, Progress())
 
 
 def _manifest_of(artifact: Artifact) -> Manifest | None:
@@ -177,12 +203,14 @@ def _manifest_of(artifact: Artifact) -> Manifest | None:
     return manifest
 
 
-def _compare_all(artifact: Artifact, manifest: Manifest | None) -> dict[Path, _Identity]:
+def _compare_all(
+    artifact: Artifact, manifest: Manifest | None, progress: Progress
+) -> dict[Path, _Identity]:
     """What every file is now, once it was found to be what the manifest says."""
     directory = artifact.directory
     if manifest is None:
-        files = [directory / name for name in artifact.files]
-        return {file: _identity(os.stat(file)) for file in files if file != artifact.path}
+        files = [directory / name for name in artifact.files or (artifact.path.name,)]
+        return {file: _identity(os.stat(file)) for file in files}
     found = list_version_files(
         directory,
         root=directory,
@@ -190,16 +218,17 @@ def _compare_all(artifact: Artifact, manifest: Manifest | None) -> dict[Path, _I
         only={*artifact.files, *manifest.files} if artifact.is_lone else None,
     )
     manifest.check_sizes(found.sizes)
+    progress.begin(f"hashing {_describe(manifest.files)}", total_bytes=sum(found.sizes.values()))
     return {
-        directory / name: _compare(directory, name, listed)
+        directory / name: _compare(directory, name, listed, progress)
         for name, listed in manifest.files.items()
     }
 
 
-def _compare(directory: Path, name: str, listed: ListedFile) -> _Identity:
+def _compare(directory: Path, name: str, listed: ListedFile, progress: Progress) -> _Identity:
     with open_regular(directory / name, inside=directory) as descriptor:
         before = _identity(os.fstat(descriptor))
-        found = _hash_open(descriptor)
+        found = _hash_open(descriptor, progress)
     if found != listed:
         raise ModelLoadError(
             f"{directory / name}: SHA-256 {found.sha256} of {found.size} bytes, "
@@ -208,20 +237,19 @@ def _compare(directory: Path, name: str, listed: ListedFile) -> _Identity:
     return before
 
 
-def _listed(artifact: Artifact, name: str) -> ListedFile:
-    path = artifact.directory / name
-    return _hash(path, inside=path.resolve().parent)
+def _describe(names: Collection[str]) -> str:
+    return next(iter(names)) if len(names) == 1 else f"{len(names)} files"
 
 
-def _hash(path: Path, *, inside: Path) -> ListedFile:
-    with open_regular(path, inside=inside) as descriptor:
-        return _hash_open(descriptor)
-
-
-def _hash_open(descriptor: int) -> ListedFile:
-    with descriptor_path(descriptor).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return ListedFile(digest, file.tell())
+def _hash_open(descriptor: int, progress: Progress) -> ListedFile:
+    digest, size = hashlib.sha256(), 0
+    buffer = memoryview(bytearray(_READ_BYTES))
+    with descriptor_path(descriptor).open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+            size += count
+            progress.advance(count)
+    return ListedFile(digest.hexdigest(), size)
 
 
 def _needs_neighbours(artifact: Artifact) -> bool:
@@ -242,7 +270,14 @@ def _identity(status: os.stat_result) -> _Identity:
 
 def _check_same(path: Path, before: _Identity, now: os.stat_result) -> None:
     if _identity(now) != before:
-        raise ModelLoadError(f"{path}: changed while it was loaded")
+        raise ArtifactChanged(f"{path}: changed while it was loaded")
+
+
+def _status_now(path: Path) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        raise ArtifactChanged(f"{path}: removed while it was loaded") from None
 
 
 @contextmanager

@@ -18,8 +18,7 @@ from longshore.backends.framework_backend import FrameworkBackend, load_failure,
 from longshore.backends.ort.external_data import check_external_data
 from longshore.backends.ort.signature import UnservableTensor, tensor_spec
 from longshore.errors import InvalidRequest, ModelLoadError
-from longshore.repository.integrity import open_verified
-from longshore.repository.layout import Artifact
+from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Datatype, LeftOut, Signature, Tensors, TensorSpec
 
@@ -56,18 +55,19 @@ class OnnxRuntimeBackend(FrameworkBackend):
             self.use(cuda.open_runner(session, self.signature))
 
     @classmethod
-    def load(cls, artifact: Artifact, *, config: ModelConfig, device: Device, threads: int) -> Self:
-        with open_verified(artifact) as verified:
-            with verified.open() as file:
-                external = check_external_data(file, path=artifact.path)
-            if external and verified.path != artifact.path:
-                raise ModelLoadError(
-                    f"{artifact.path}: its external data {external[0]!r} is not a file of this "
-                    f"version"
-                )
-            cuda = None if device.kind == "cpu" else _open_cuda(artifact.path, device)
-            opening = _Opening(artifact.path, verified.path, device, threads)
-            session = opening.on_cpu() if cuda is None else opening.on_cuda(cuda)
+    def load(
+        cls, verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int
+    ) -> Self:
+        artifact = verified.artifact
+        with verified.open() as file:
+            external = check_external_data(file, path=artifact.path)
+        if external and verified.path != artifact.path:
+            raise ModelLoadError(
+                f"{artifact.path}: its external data {external[0]!r} is not a file of this version"
+            )
+        cuda = None if device.kind == "cpu" else _open_cuda(artifact.path, device)
+        opening = _Opening(artifact.path, verified.path, device, threads)
+        session = opening.on_cpu() if cuda is None else opening.on_cuda(cuda)
         return cls(session, path=artifact.path, device=device, threads=threads, cuda=cuda)
 
     @classmethod

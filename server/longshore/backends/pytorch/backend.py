@@ -17,8 +17,8 @@ from longshore.backends.pytorch.program import Program, refused
 from longshore.backends.pytorch.tensors import DATATYPES, to_array, to_tensor
 from longshore.backends.pytorch.torchscript import open_torchscript
 from longshore.errors import InvalidRequest, LongshoreError, ModelLoadError
-from longshore.repository.integrity import open_verified
-from longshore.repository.layout import Artifact, ArtifactFormat
+from longshore.repository.integrity import VerifiedArtifact
+from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, Tensors
 
@@ -47,12 +47,14 @@ class TorchBackend(FrameworkBackend):
             self.use(_torch_cuda().open_runner(self._forward, device))
 
     @classmethod
-    def load(cls, artifact: Artifact, *, config: ModelConfig, device: Device, threads: int) -> Self:
+    def load(
+        cls, verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int
+    ) -> Self:
+        artifact = verified.artifact
         if device.kind != "cpu" and (problem := cls.cuda_problem(device.index)) is not None:
             raise ModelLoadError(f"{artifact.path}: {device} was asked for, but {problem}")
         is_script = artifact.format is ArtifactFormat.TORCHSCRIPT
-        with open_verified(artifact) as verified:
-            program = (open_torchscript if is_script else open_exported)(verified, config, device)
+        program = (open_torchscript if is_script else open_exported)(verified, config, device)
         try:
             return cls(program, device=device, threads=threads)
         except RuntimeError as error:  # of CUDA

@@ -19,6 +19,7 @@ from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost
 from longshore.loading.plan import Split
 from longshore.loading.proof.sample_inputs import Maker
+from longshore.progress import Progress
 
 GOOD_ENOUGH = 0.97
 """The smallest batch within 3 % of the best throughput is chosen: it has the lower latency."""
@@ -96,17 +97,21 @@ def measure(
     largest_batch: int,
     budget: Budget,
     max_execution_seconds: float | None = None,
+    progress: Progress | None = None,
 ) -> list[Measurement]:
     """Every split that the budget allows; the first point of the first split is always measured.
 
     Batches that take longer than `max_execution_seconds` are left out, one row excepted.
     """
+    progress = progress or Progress()
     bounds = Bounds(largest_batch, max_execution_seconds)
     measurements: list[Measurement] = []
     for split in splits:
         if measurements and not budget.allows(_least_seconds(measurements[0].cost.points[0][1])):
             break
-        points, limit = _measure_split(load(split), maker, bounds, budget)
+        backends = load(split)
+        progress.begin(f"measuring {split} instances x threads")
+        points, limit = _measure_split(backends, maker, bounds, budget)
         measurements.append(Measurement(split, CostLine(tuple(points)), limit))
     return measurements
 

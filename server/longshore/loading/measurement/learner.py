@@ -47,6 +47,7 @@ class Learner:
             ModelConfigError: the config does not fit what the model gave.
             ModelLoadError: the model cannot be opened in one of the ways that are tried.
         """
+        self._pool.verified.progress.begin("finding inputs that work, and proving batching")
         findings = find_out(
             self._pool.open(self._splits[0])[0],
             signature,
@@ -105,6 +106,7 @@ class Learner:
                 largest_batch=largest if findings.is_batched else 1,
                 budget=budget,
                 max_execution_seconds=longest,
+                progress=self._pool.verified.progress,
             )
 
         measurements = measure(self._splits)

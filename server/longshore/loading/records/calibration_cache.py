@@ -14,8 +14,7 @@ from longshore.backends.base import Device
 from longshore.backends.registry import find_backend_class
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.records.calibration_record import CalibrationRecord
-from longshore.repository.integrity import artifact_digest
-from longshore.repository.layout import Artifact
+from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig, VersionPolicy
 
 logger = logging.getLogger(__name__)
@@ -30,12 +29,12 @@ class CalibrationCache:
     """
 
     def __init__(
-        self, artifact: Artifact, config: ModelConfig, options: LoadOptions, device: Device
+        self, verified: VerifiedArtifact, config: ModelConfig, options: LoadOptions, device: Device
     ) -> None:
         self._directory = options.calibration_cache
         self._path: Path | None = None
         if self._directory is not None:
-            self._path = self._directory / f"{_key(artifact, config, options, device)}.json"
+            self._path = self._directory / f"{_key(verified, config, options, device)}.json"
 
     def read(self) -> CalibrationRecord | None:
         """What an earlier start wrote; `None` when there is nothing or it cannot be read."""
@@ -66,12 +65,14 @@ class CalibrationCache:
                 draft.unlink()
 
 
-def _key(artifact: Artifact, config: ModelConfig, options: LoadOptions, device: Device) -> str:
+def _key(
+    verified: VerifiedArtifact, config: ModelConfig, options: LoadOptions, device: Device
+) -> str:
     """A digest of the artifact, and of everything else that matters."""
     facts = (
         __version__,
-        find_backend_class(artifact.format).framework_version(),
-        artifact_digest(artifact),
+        find_backend_class(verified.artifact.format).framework_version(),
+        verified.digest(),
         replace(config, name=None, file="", version_policy=VersionPolicy()),
         str(device),
         device.options if device.kind == "cuda" else None,
