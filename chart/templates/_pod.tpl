@@ -11,8 +11,8 @@
 {{- $_ := set $requests "memory" $memory }}
 {{- end }}
 {{- if eq .Values.device "gpu" }}
-{{- $_ := set $limits .Values.gpu.resourceName (int .Values.gpu.count) }}
-{{- $_ := set $requests .Values.gpu.resourceName (int .Values.gpu.count) }}
+{{- $_ := set $limits .Values.gpu.resourceName (.Values.gpu.count | float64 | int) }}
+{{- $_ := set $requests .Values.gpu.resourceName (.Values.gpu.count | float64 | int) }}
 {{- end }}
 {{- merge (dict "requests" $requests "limits" $limits) (omit $given "requests" "limits") | toYaml }}
 {{- end }}
@@ -21,7 +21,7 @@
 {{- define "longshore.strategy" -}}
 {{- $surge := 1 }}
 {{- if eq .Values.device "gpu" }}
-{{- $surge = min 1 (div (int .Values.gpu.spareCount) (int .Values.gpu.count)) }}
+{{- $surge = min 1 (div (int .Values.gpu.spareCount) (.Values.gpu.count | float64 | int)) }}
 {{- end }}
 {{- if include "longshore.isSingleNodeVolume" . }}{{- $surge = 0 }}{{- end }}
 {{- $rolling := dict "maxSurge" $surge "maxUnavailable" (sub 1 $surge) }}

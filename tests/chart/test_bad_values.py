@@ -47,7 +47,7 @@ def refusal(values: dict[str, Any]) -> str:
         ({"env": []}, ["config", "extraEnv"]),
         ({"gpu": {"count": 0.5}}, ["gpu.count: 0.5", "whole devices", "mig-1g.10gb"]),
         ({"gpu": {"count": 0}}, ["gpu.count: 0", "1 or more"]),
-        ({"gpu": {"count": "1"}}, ["/gpu/count", "number"]),
+        ({"gpu": {"count": "one"}}, ["/gpu/count", "does not match pattern"]),
         ({"gpu": {"resourceName": "gpu"}}, ["/gpu/resourceName"]),
         ({"device": "gpu", "resources": {"limits": {"nvidia.com/gpu": 0.5}}}, ["gpu.count"]),
         ({"resources": {"requests": {"nvidia.com/gpu": 1}}}, ["nvidia.com/gpu", "device: gpu"]),

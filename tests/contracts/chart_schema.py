@@ -2,7 +2,7 @@
 
 `config` takes what the server's table of settings takes. A key that has a default is required
 unless null means something: Helm deletes a default where a user writes null, and a template would
-read nothing.
+read nothing. A number that may be a fraction is taken as a text too: `--set` makes one of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import yaml
 
 from longshore.option import Option
 from longshore.settings import option_table
+from tests.contracts import number_patterns
 from tests.contracts.chart_values import VALUES
 
 SCHEMA = VALUES.with_name("values.schema.json")
@@ -26,6 +27,7 @@ def renewed_schema(schema: Path = SCHEMA) -> str:
     """The schema file with its derived parts brought up to date."""
     document: Schema = json.loads(schema.read_text(encoding="utf-8"))
     document["properties"]["config"] = config_schema()
+    take_fractions_as_text(document)
     require_defaults(document, yaml.safe_load(VALUES.read_text(encoding="utf-8")))
     return json.dumps(document, indent=2) + "\n"
 
@@ -44,6 +46,27 @@ def require_defaults(schema: Schema, defaults: dict[str, Any]) -> None:
     for key, default in defaults.items():
         if isinstance(default, dict):
             require_defaults(properties[key], default)
+
+
+def take_fractions_as_text(schema: Schema) -> None:
+    """Let every number that may be a fraction be a text too, within the same bounds."""
+    for entry in schema.get("properties", {}).values():
+        take_fractions_as_text(entry)
+        types = entry.get("type", "")
+        if "number" in types and "integer" not in types:
+            entry["type"] = ["number", "string", *(["null"] if "null" in types else [])]
+            entry["allOf"] = [{"pattern": pattern} for pattern in _patterns(entry)]
+
+
+def _patterns(entry: Schema) -> list[str]:
+    patterns = []
+    for key, is_exclusive in (("minimum", False), ("exclusiveMinimum", True)):
+        if key in entry:
+            patterns.append(number_patterns.lower_bound(entry[key], is_exclusive=is_exclusive))
+    for key, is_exclusive in (("maximum", False), ("exclusiveMaximum", True)):
+        if key in entry:
+            patterns.append(number_patterns.upper_bound(entry[key], is_exclusive=is_exclusive))
+    return patterns or [number_patterns.ANY]
 
 
 def _setting(row: Option) -> Schema:
