@@ -1,5 +1,6 @@
 """Documents that are made from the code (`make docs`): the README's tables of settings and metrics,
-the chart's table of values, and the derived parts of the chart's schema.
+the chart's table of values, and the derived parts of the chart's schema; and the list of decisions
+in server/ARCHITECTURE.md, from the headings of docs/decisions.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from tests.contracts.chart_values import VALUES, described_values
 
 README = Path(__file__).parents[2] / "README.md"
 CHART_README = README.parent / "chart/README.md"
+ARCHITECTURE = README.parent / "server/ARCHITECTURE.md"
+DECISIONS = README.parent / "docs/decisions"
 
 
 def settings_table() -> str:
@@ -61,6 +64,34 @@ def values_tables() -> str:
     return "\n".join(parts) + "\n"
 
 
+def decisions_list() -> str:
+    """A line for each decision, under the title of its document; the oldest document first."""
+    documents = {path: decisions(path) for path in DECISIONS.glob("*.md")}
+    parts: list[str] = []
+    for path, found in sorted(documents.items(), key=lambda item: min(item[1], default=0)):
+        if found:
+            title = path.read_text(encoding="utf-8").partition("\n")[0]
+            title = title.removeprefix("# Decisions: ")
+            parts.append(f"\n### {title[0].upper()}{title[1:]}\n")
+        parts += [
+            f"- {number}. [{name}](../docs/decisions/{path.name}#{anchor(f'{number}. {name}')})"
+            for number, name in found.items()
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def decisions(document: Path) -> dict[int, str]:
+    """The headings of the decisions in `document` by their numbers."""
+    text = document.read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\d+)\. (.+)$", text, re.MULTILINE)
+    return {int(number): name for number, name in headings}
+
+
+def anchor(heading: str) -> str:
+    """The anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def with_tables(readme: str, tables: dict[str, str]) -> str:
     """`readme` with each table between its marks brought up to date."""
     for name, table in tables.items():
@@ -79,6 +110,9 @@ def renewed() -> dict[Path, str]:
             CHART_README.read_text(encoding="utf-8"), {"values": values_tables()}
         ),
         SCHEMA: renewed_schema(),
+        ARCHITECTURE: with_tables(
+            ARCHITECTURE.read_text(encoding="utf-8"), {"decisions": decisions_list()}
+        ),
     }
 
 

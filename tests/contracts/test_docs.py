@@ -8,9 +8,10 @@ import pytest
 
 from longshore.settings import Settings, option_table
 from tests.contracts.chart_values import VALUES, undescribed
-from tests.contracts.document_tables import README, renewed
+from tests.contracts.document_tables import ARCHITECTURE, README, renewed
 
 ROOT = Path(__file__).parents[2]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 
 @pytest.mark.parametrize("document", renewed(), ids=lambda path: path.name)
@@ -22,10 +23,16 @@ def test_every_value_of_the_chart_is_described():
     assert undescribed(VALUES.read_text(encoding="utf-8")) == []
 
 
-def test_every_make_target_that_the_readme_names_exists():
+@pytest.mark.parametrize(
+    "document",
+    [README, CONTRIBUTING, ARCHITECTURE, ROOT / "tests/cluster/README.md"],
+    ids=lambda path: path.name,
+)
+def test_every_make_target_that_a_document_names_exists(document: Path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z-]+)", README.read_text(encoding="utf-8")))
+    named = set(re.findall(r"[`$] ?make ([a-z-]+)", document.read_text(encoding="utf-8")))
 
+    assert named
     assert named - targets == set()
 
 
@@ -50,6 +57,7 @@ def test_ci_runs_the_commands_of_the_readme():
 
     assert "make check" in script
     assert "make test" in script
+    assert ".ci/run" in CONTRIBUTING.read_text(encoding="utf-8")
 
 
 def test_make_help_tells_of_every_target():
