@@ -13,7 +13,7 @@ from longshore.backends.devices.identity import DeviceIdentity
 from longshore.backends.devices.memory import DeviceMemory
 from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig
-from longshore.tensors import Array, Signature, Tensors
+from longshore.tensors import Array, LeftOut, Signature, Tensors
 
 Precision = Literal["float32", "tf32", "fp16", "bf16"]
 GraphUse = Literal["auto", "on", "off"]
@@ -89,6 +89,14 @@ class Backend(ABC):
         Raises:
             InferenceFailed: the model raised; the message says what, without a stack trace.
         """
+
+    def execute_all(self, inputs: Mapping[str, Array]) -> tuple[Tensors, tuple[LeftOut, ...]]:
+        """Run the model once and return every output that can be served, and those that cannot.
+
+        For an artifact that does not say its outputs: the signature has none while neither the
+        config has any.
+        """
+        return self.execute(inputs, self.signature.output_names), self.signature.left_out
 
     pipeline_depth: int = 1
     """Executions that may be begun before the first of them is finished."""

@@ -15,6 +15,7 @@ from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.declared_padding import client_signature
 from longshore.loading.proof.declared_signature import check_device, declared_signature
 from longshore.loading.proof.findings import Findings
+from longshore.loading.proof.learned_outputs import learn_outputs
 from longshore.loading.proof.sample_inputs import Maker
 from longshore.loading.records.calibration_cache import CalibrationCache
 from longshore.loading.records.calibration_record import CalibrationRecord, device_name
@@ -91,6 +92,7 @@ class _Loader:
     ) -> None:
         self.started = time.perf_counter()
         self.artifact = artifact = verified.artifact
+        config, self.left_out = learn_outputs(verified, config, threads=options.cpus)
         self.config = config
         self.options = options
         self.wanted_device = resolve_device(
@@ -156,5 +158,6 @@ class _Loader:
         self.pool.device = replace(self.wanted_device, options=options)
         first = self.pool.open(split)[0]
         self.load_seconds = time.perf_counter() - self.started
-        self.signature = declared_signature(self.config, first.signature)
+        signature = declared_signature(self.config, first.signature)
+        self.signature = replace(signature, left_out=(*signature.left_out, *self.left_out))
         return first

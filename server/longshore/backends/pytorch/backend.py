@@ -14,13 +14,13 @@ from longshore.backends.base import Device
 from longshore.backends.framework_backend import FrameworkBackend, plain
 from longshore.backends.pytorch.exported import open_exported
 from longshore.backends.pytorch.program import Program, refused
-from longshore.backends.pytorch.tensors import DATATYPES, to_array, to_tensor
+from longshore.backends.pytorch.tensors import DATATYPES, servable, to_array, to_tensor
 from longshore.backends.pytorch.torchscript import open_torchscript
 from longshore.errors import InvalidRequest, LongshoreError, ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
-from longshore.tensors import Array, Tensors
+from longshore.tensors import Array, LeftOut, Tensors
 
 _INDEX_ERROR = re.compile(r"\bindex (?:-?\d+ )?(?:is )?out of (?:range|bounds)\b")
 """TorchScript raises everything as a RuntimeError."""
@@ -74,6 +74,16 @@ class TorchBackend(FrameworkBackend):
             return {name: to_array(outputs[name]) for name in output_names}
         except LongshoreError:
             raise
+        except Exception as error:  # whatever the model's own code raises
+            raise self.failure(error) from error
+
+    def execute_all(self, inputs: Mapping[str, Array]) -> tuple[Tensors, tuple[LeftOut, ...]]:
+        if self.signature.outputs:
+            return super().execute_all(inputs)
+        tensors = {name: to_tensor(array) for name, array in inputs.items()}
+        try:
+            with torch.inference_mode():
+                return servable(self._call(tensors))
         except Exception as error:  # whatever the model's own code raises
             raise self.failure(error) from error
 

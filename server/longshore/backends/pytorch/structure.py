@@ -43,6 +43,15 @@ def argument_names(in_spec: pytree.TreeSpec, parameters: Sequence[str]) -> list[
     return _unique(names, "inputs")
 
 
+def named_parts(result: Any) -> dict[str, Any]:
+    """Every leaf of what a model returns, by its name.
+
+    Raises:
+        ValueError: two parts have the same name.
+    """
+    return dict(zip(result_names(result), pytree.tree_leaves(result), strict=True))
+
+
 def has_names(result: Any) -> bool:
     """Whether a result names its parts at the top: a dictionary, a dataclass or a NamedTuple."""
     return any(

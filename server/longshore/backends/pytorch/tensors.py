@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from longshore.errors import InferenceFailed
-from longshore.tensors import Array, Datatype, TensorSpec
+from longshore.tensors import Array, Datatype, LeftOut, Tensors, TensorSpec
 
 DATATYPES = {
     torch.bool: Datatype.BOOL,
@@ -56,6 +57,20 @@ def shown_value(value: Any) -> str:
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     return f"of type {type(value).__name__}"
+
+
+def servable(parts: Mapping[str, Any]) -> tuple[Tensors, tuple[LeftOut, ...]]:
+    """The outputs among `parts` as arrays, and why the others are none."""
+    arrays: Tensors = {}
+    left_out: list[LeftOut] = []
+    for name, value in parts.items():
+        try:
+            tensor_spec(name, value)
+        except UnservableTensor as error:
+            left_out.append(LeftOut("output", name, str(error)))
+        else:
+            arrays[name] = to_array(value)
+    return arrays, tuple(left_out)
 
 
 def _conversion(dtype: torch.dtype) -> str:

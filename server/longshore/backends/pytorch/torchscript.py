@@ -13,7 +13,7 @@ from longshore.backends.base import Device
 from longshore.backends.pytorch.archive import check_torchscript
 from longshore.backends.pytorch.program import Program, refused
 from longshore.backends.pytorch.script_arguments import ScriptArguments
-from longshore.backends.pytorch.structure import ResultReader
+from longshore.backends.pytorch.structure import ResultReader, named_parts
 from longshore.errors import ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig, ModelInput, ModelOutput
@@ -23,27 +23,29 @@ from longshore.tensors import Datatype, Signature, TensorSpec
 def open_torchscript(verified: VerifiedArtifact, config: ModelConfig, device: Device) -> Program:
     """Open an archive of torch.jit.save on `device`.
 
+    A config without outputs gives a program that returns every part of the model's result.
+
     Raises:
-        ModelLoadError: not such an archive, or the config does not say what it has to, or what
-        does not fit.
+        ModelLoadError: not such an archive, or the config does not declare the inputs of `forward`.
     """
     path = verified.artifact.path
     if device.kind != "cpu" and device.options.compiles:
         raise ModelLoadError(f"{path}: torch_compile: TorchScript cannot be compiled; use .pt2")
     module = open_script_module(verified, device)
-    if not config.input or not config.output:
-        missing = "output" if config.input else "input"
+    if not config.input:
+        known = ", ".join(argument.name for argument in module.forward.schema.arguments[1:])
         raise ModelLoadError(
-            f"{path}: config.yaml: {missing}: missing; TorchScript does not say the types and "
-            f"sizes of its tensors"
+            f"{path}: config.yaml: input: missing; TorchScript does not say the types and sizes of "
+            f"its inputs, here {known}; `longshore inspect` prints a config.yaml to begin from"
         )
     arguments = ScriptArguments(module, [tensor.name for tensor in config.input])
     if arguments.faults:
         raise ModelLoadError(f"{path}: config.yaml: input: {'; '.join(arguments.faults)}")
-    reader = ResultReader([tensor.name for tensor in config.output])
+    names = [tensor.name for tensor in config.output]
+    read = ResultReader(names).read if names else named_parts
 
     def call(tensors: Mapping[str, Any]) -> dict[str, Any]:
-        return reader.read(module(**arguments.build(tensors)))
+        return read(module(**arguments.build(tensors)))
 
     signature = Signature(
         _configured(path, config.input, config), _configured(path, config.output, config)
