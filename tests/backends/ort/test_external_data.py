@@ -55,3 +55,29 @@ def test_weights_elsewhere_are_refused(place: Place, tmp_path: Path) -> None:
 def test_a_file_that_is_not_onnx_is_refused_by_name(place: Place, content: bytes) -> None:
     with pytest.raises(ModelLoadError, match=r"model\.onnx"):
         load(place(content, "model.onnx"))
+
+
+def test_a_huge_file_of_zeros_is_refused_at_its_first_byte(place: Place) -> None:
+    artifact = place(b"", "model.onnx")
+    with artifact.path.open("wb") as file:
+        file.truncate(2 * 1024**3)
+
+    with pytest.raises(ModelLoadError, match=r"model\.onnx: .*no field begins at byte 0"):
+        load(artifact)
+
+
+def test_nesting_without_end_is_refused(place: Place) -> None:
+    content = b""
+    for _ in range(100):
+        for field in (6, 5, 1):  # the graph of an attribute of a node
+            content = _field(field, content)
+
+    with pytest.raises(ModelLoadError, match="nested deeper than 200 levels"):
+        load(place(_field(7, content), "model.onnx"))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    length, size = b"", len(content)
+    while size >= 128:
+        length, size = length + bytes([size % 128 | 128]), size // 128
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
