@@ -102,6 +102,11 @@ class Batch:
             offset = end
         return answers
 
+    def fail(self, error: Exception) -> None:
+        """Answer all its requests with `error`; runs on the event loop."""
+        for part in self.parts:
+            part.request.fail(error)
+
     def halves(self) -> tuple[Batch, Batch]:
         """The rows in two batches, for a device that has no memory for all of them at once; a
         request across the middle is cut.

@@ -136,9 +136,13 @@ class DynamicBatcher:
         self._rows_inside += rows
         if self._on_put is None:
             request.timer = self._loop.call_later(deadline - self._clock(), request.expire)
-        self.queue.put(request)
-        if self._on_put is not None:
-            self._on_put()  # taken on the loop, in its next turns: the queue sees to the deadline
+        try:
+            self.queue.put(request)
+            if self._on_put is not None:
+                self._on_put()  # taken on the loop, in its next turns: the queue sees to deadlines
+        except BaseException:
+            request.abandon()
+            raise
         return request
 
     def _release(self, request: PendingRequest) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from longshore.errors import RequestTimeout
-from longshore.tensors import Tensors
+from longshore.errors import InferenceFailed, RequestTimeout
+from longshore.tensors import Array, Tensors
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +55,11 @@ class PendingRequest:
         return now < self.deadline and not self.future.done()
 
     def add_part(self, start: int, rows: int, outputs: Tensors) -> Tensors | None:
-        """Keep the outputs of `rows` rows from `start`; returns all of them once all are there."""
+        """Keep the outputs of `rows` rows from `start`; returns all of them once all are there.
+
+        Raises:
+            InferenceFailed: the parts of an output differ in more than their rows.
+        """
         if rows == self.rows:
             return outputs
         parts = self.parts = self.parts or []
@@ -64,9 +68,7 @@ class PendingRequest:
         if self.rows_computed < self.rows:
             return None
         parts.sort(key=lambda part: part[0])
-        return {
-            name: np.concatenate([part[name] for _, part in parts]) for name in self.output_names
-        }
+        return {name: _join(name, [part[name] for _, part in parts]) for name in self.output_names}
 
     def succeed(self, outputs: Tensors) -> None:
         if not self.future.done():
@@ -98,3 +100,13 @@ class PendingRequest:
         self.fail(
             RequestTimeout(f"the deadline of {waited:g} s passed while the request was {doing}")
         )
+
+
+def _join(name: str, arrays: list[Array]) -> Array:
+    if any(array.shape[1:] != arrays[0].shape[1:] for array in arrays):
+        shapes = ", ".join(str(list(array.shape)) for array in arrays)
+        raise InferenceFailed(
+            f"output '{name}' cannot be joined: the request has more rows than a batch, and the "
+            f"outputs of its parts have the shapes {shapes}"
+        )
+    return np.concatenate(arrays)

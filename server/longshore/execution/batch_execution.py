@@ -50,31 +50,32 @@ class BegunBatch:
     def __init__(
         self, backend: Backend, batch: Batch, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.batch = batch
         self._backend = backend
-        self._batch = batch
         self._clock = clock
         self._begun: Begun | LongshoreError
         self.started = clock()
         try:
             self._begun = backend.begin(batch.concatenate(), batch.output_names())
         except BaseException as error:  # SystemExit too, which would end the thread unheard
-            self._begun = _public(error)
-
-    def fail(self, error: LongshoreError) -> Execution:
-        """What its requests get when nobody will finish it."""
-        results = [PartResult(part, error) for part in self._batch.parts]
-        return Execution(results, self._batch.rows, self.started, self._clock() - self.started)
+            self._begun = public_error(error)
 
     def finish(self, *, idle_since: float = 0.0) -> Execution:
         """Wait for the outputs. The device worked on this batch from `idle_since` (the end of the
         batch before it) when that was later than its own start.
         """
         tight: list[int] = []
-        results = _results(self._backend, self._batch, self._begun, tight)
+        results = _results(self._backend, self.batch, self._begun, tight)
         if tight:
-            self._backend.limit_rows(rows_that_fit(tight))
+            self._lower_limit(rows_that_fit(tight))
         seconds = self._clock() - max(self.started, idle_since)
-        return Execution(results, self._batch.rows, self.started, seconds, tuple(tight))
+        return Execution(results, self.batch.rows, self.started, seconds, tuple(tight))
+
+    def _lower_limit(self, rows: int) -> None:
+        try:
+            self._backend.limit_rows(rows)
+        except Exception:  # the answers are there, and the queue hands out smaller batches anyway
+            logger.exception("the backend keeps what it prepared for larger batches: rows=%d", rows)
 
 
 def execute_batch(
@@ -99,7 +100,7 @@ def _results(
         try:
             answers = batch.split(begun())
         except BaseException as raised:
-            error = _public(raised)
+            error = public_error(raised)
         else:
             pairs = zip(batch.parts, answers, strict=True)
             return [PartResult(part, answer) for part, answer in pairs]
@@ -130,11 +131,11 @@ def _run(backend: Backend, batch: Batch, tight: list[int]) -> list[PartResult]:
     try:
         begun = backend.begin(batch.concatenate(), batch.output_names())
     except BaseException as error:
-        begun = _public(error)
+        begun = public_error(error)
     return _results(backend, batch, begun, tight)
 
 
-def _public(error: BaseException) -> LongshoreError:
+def public_error(error: BaseException) -> LongshoreError:
     """An error whose message may go to the client; anything unforeseen is logged in full."""
     if isinstance(error, LongshoreError):
         return error

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from longshore.backends.base import Backend
+from longshore.batching.batch import Batch
 from longshore.batching.request_queue import RequestQueue
 from longshore.errors import InferenceFailed
 from longshore.execution.batch_execution import BegunBatch, Execution, Observer, execute_batch
+from longshore.execution.delivery import deliver
 
 logger = logging.getLogger(__name__)
 
@@ -89,10 +91,8 @@ class ModelInstance(Executor):
                 time.sleep(RESTART_PAUSE_SECONDS)
 
     def _give_up(self) -> None:
-        error = InferenceFailed("the instance that ran the model failed")
         while self._in_flight:
-            execution = self._in_flight.popleft().fail(error)
-            self.loop.call_soon_threadsafe(deliver, execution, self.observe)
+            self.loop.call_soon_threadsafe(self._in_flight.popleft().batch.fail, _failed())
 
     def _work(self) -> None:
         """Keep up to `pipeline_depth` batches in flight; a second one only when it is full."""
@@ -143,33 +143,46 @@ class InlineInstance(Executor):
         return True
 
     def _work(self) -> None:
+        """What escapes costs the batch at hand, and no more: the instance starts anew."""
         self._is_scheduled = False
-        batch = self.queue.take_now()
-        if batch is None:
+        batch: Batch | None = None
+        try:
+            batch = self.queue.take_now()
+            if batch is None:
+                return
+            if batch.input_bytes() >= LARGE_INPUT_BYTES:
+                self._execute_elsewhere(batch)
+                return
+            execution = execute_batch(self.backend, batch, clock=self.clock)
+        except Exception:
+            self._begin_anew(batch)
             return
-        if batch.input_bytes() < LARGE_INPUT_BYTES:
-            deliver(execute_batch(self.backend, batch, clock=self.clock), self.observe)
-            if len(self.queue):
-                self.notify()
-            return
-        self._is_scheduled = True  # nothing else meanwhile: one execution at a time
+        deliver(execution, self.observe)
+        if len(self.queue):
+            self.notify()
+
+    def _execute_elsewhere(self, batch: Batch) -> None:
+        """On a worker thread, and nothing else meanwhile: one execution at a time."""
         self.loop.run_in_executor(
             None, partial(execute_batch, self.backend, batch, clock=self.clock)
-        ).add_done_callback(self._deliver_large)
+        ).add_done_callback(partial(self._deliver_large, batch))
+        self._is_scheduled = True
 
-    def _deliver_large(self, execution: asyncio.Future[Execution]) -> None:
+    def _deliver_large(self, batch: Batch, execution: asyncio.Future[Execution]) -> None:
+        if execution.cancelled() or execution.exception() is not None:
+            self._begin_anew(batch, None if execution.cancelled() else execution.exception())
+            return
         deliver(execution.result(), self.observe)
         self._work()
 
+    def _begin_anew(self, batch: Batch | None, error: BaseException | None = None) -> None:
+        logger.critical("instance failed, starting anew: name=%s", self.name,
+                        exc_info=error or True)  # fmt: skip
+        if batch is not None:
+            batch.fail(_failed())
+        self._is_scheduled = True
+        self.loop.call_later(RESTART_PAUSE_SECONDS, self._work)
 
-def deliver(execution: Execution, observe: Observer) -> None:
-    """Hand the results to those who wait; runs on the event loop."""
-    for done in execution.results:
-        request = done.part.request
-        if isinstance(done.result, Exception):
-            request.fail(done.result)
-            continue
-        outputs = request.add_part(done.part.start, done.part.rows, done.result)
-        if outputs is not None:
-            request.succeed(outputs)
-    observe(execution)
+
+def _failed() -> InferenceFailed:
+    return InferenceFailed("the instance that ran the model failed")

@@ -1,0 +1,37 @@
+"""Handing the results of an execution to those who wait for them; runs on the event loop."""
+
+from __future__ import annotations
+
+import logging
+
+from longshore.execution.batch_execution import Execution, Observer, PartResult, public_error
+
+logger = logging.getLogger(__name__)
+
+
+def deliver(execution: Execution, observe: Observer) -> None:
+    """Answer every request of the execution, then let `observe` learn from it.
+
+    What is raised on the way is the answer of the request that it belongs to, and of no other.
+    """
+    for done in execution.results:
+        try:
+            _answer(done)
+        except Exception as error:
+            done.part.request.fail(public_error(error))
+    try:
+        observe(execution)
+    except Exception:
+        logger.exception("an execution was not recorded: rows=%d", execution.rows)
+
+
+def _answer(done: PartResult) -> None:
+    request = done.part.request
+    if request.is_abandoned:
+        return
+    if isinstance(done.result, Exception):
+        request.fail(done.result)
+        return
+    outputs = request.add_part(done.part.start, done.part.rows, done.result)
+    if outputs is not None:
+        request.succeed(outputs)
