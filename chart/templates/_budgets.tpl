@@ -12,7 +12,7 @@
 {{- if semverCompare ">=1.30.0-0" (include "longshore.kubeVersion" .) }}true{{ end }}
 {{- end }}
 
-{{/* Seconds that the server goes on accepting after SIGTERM; where there is no sleep hook it waits in its place. */}}
+{{/* Seconds for which the server accepts requests after SIGTERM; without a sleep hook they include that wait. */}}
 {{- define "longshore.drainDelaySeconds" -}}
 {{- $delay := include "longshore.setting" (dict "config" .Values.config "name" "drain_delay_seconds") | float64 }}
 {{- if include "longshore.hasSleepHook" . }}{{ $delay }}{{ else }}{{ addf $delay .Values.preStopSeconds }}{{ end }}
@@ -24,7 +24,7 @@
 {{- addf $deadline .Values.longestBatchSeconds }}
 {{- end }}
 
-{{/* What a pod needs to leave: one sum, of numbers that the server receives as well. */}}
+{{/* Seconds that a pod needs to terminate: the sum of numbers that the server receives too. */}}
 {{- define "longshore.drainSumSeconds" -}}
 {{- $delay := include "longshore.setting" (dict "config" .Values.config "name" "drain_delay_seconds") | float64 }}
 {{- addf .Values.preStopSeconds $delay (include "longshore.drainTimeoutSeconds" . | float64) 5 | ceil | int64 }}
@@ -35,7 +35,7 @@
 {{- if kindIs "invalid" $given }}{{ include "longshore.drainSumSeconds" . }}{{ else }}{{ int64 $given }}{{ end }}
 {{- end }}
 
-{{/* What a pod needs to become ready: what it reads, waits for and measures, and half as much again. */}}
+{{/* Seconds that a pod needs to become ready: reading, device, calibration and warm-up, times 1.5. */}}
 {{- define "longshore.startupSeconds" -}}
 {{- $startup := .Values.probes.startup }}
 {{- $device := ternary (ternary 60 0 (eq .Values.device "gpu")) $startup.deviceSeconds (kindIs "invalid" $startup.deviceSeconds) }}

@@ -27,7 +27,7 @@ ends in a hash of what it was, so that no two releases share it. Neither may it 
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Selectors hold these three alone: what may change never selects. */}}
+{{/* Selectors use only these three labels: a label that may change cannot be in a selector. */}}
 {{- define "longshore.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "longshore.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

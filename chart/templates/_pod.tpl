@@ -1,6 +1,6 @@
 {{/* Blocks of the pod that are derived from several values. */}}
 
-{{/* `resources` or the device's default, memory's limit equal to its request, and the GPUs. */}}
+{{/* `resources` or the device's defaults, with the memory limit equal to the request, and the GPUs. */}}
 {{- define "longshore.resources" -}}
 {{- $given := default (get .Values.resourceDefaults .Values.device) .Values.resources | deepCopy }}
 {{- $requests := default dict $given.requests }}
@@ -17,7 +17,7 @@
 {{- merge (dict "requests" $requests "limits" $limits) (omit $given "requests" "limits") | toYaml }}
 {{- end }}
 
-{{/* One more pod during a rollout, where there is a device and a volume for it; else the old one goes first. */}}
+{{/* A surge of one pod during a rollout where there is a device and a volume for it; else the old pod is stopped first. */}}
 {{- define "longshore.strategy" -}}
 {{- $surge := 1 }}
 {{- if eq .Values.device "gpu" }}
@@ -28,7 +28,7 @@
 {{- default (dict "type" "RollingUpdate" "rollingUpdate" $rolling) .Values.strategy | toYaml }}
 {{- end }}
 
-{{/* Access modes of the claim: as stated, else as the cluster says; none where they are not known. */}}
+{{/* Access modes of the claim: as given, else as in the cluster; none where they are not known. */}}
 {{- define "longshore.accessModes" -}}
 {{- if .Values.model.claim.create }}
 {{- toYaml .Values.model.claim.accessModes }}
@@ -45,9 +45,9 @@
 {{- end }}
 
 {{/*
-`replicas` beside an autoscaler, the live count: only where leaving it out would make the API server fall back to 1. Under
-Helm 4 (server-side apply) that is while an applier owns the field, from a time without autoscaler; the first scaling takes
-it over. Helm 3 compares manifests instead: what stood in the last one must stand in this one.
+`replicas` while there is an autoscaler: the live count, only where the API server would reset an omitted field to 1. Under
+Helm 4 (server-side apply) that is while Helm owns the field, because an earlier revision had no autoscaler; the first
+scaling takes the field over. Helm 3 compares manifests: a field of the last one must be in this one.
 */}}
 {{- define "longshore.inheritedReplicas" -}}
 {{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "longshore.fullname" .) | default dict }}
@@ -73,7 +73,7 @@ it over. Helm 3 compares manifests instead: what stood in the last one must stan
 {{- end }}
 {{- end }}
 
-{{/* The claim, or the volume block; read-only where its kind can say so and the block does not. */}}
+{{/* The claim, or the volume block; read-only where its kind has such a field and the block does not set it. */}}
 {{- define "longshore.modelVolume" -}}
 {{- if .Values.model.volume }}
 {{- $canSay := list "azureFile" "cephfs" "csi" "fc" "gcePersistentDisk" "iscsi" "nfs" "persistentVolumeClaim" "rbd" }}

@@ -1,4 +1,4 @@
-{{/* What a schema cannot say: each fault in one sentence, with the way out; all of them at once. */}}
+{{/* What a schema cannot check: one sentence for each fault, with the remedy; all faults at once. */}}
 {{- define "longshore.validate" -}}
 {{- $faults := list }}
 {{- range list "renamed" "name" "image" "volume" "resource" "scaling" "drain" "metrics" "override" }}
@@ -7,7 +7,7 @@
 {{- if $faults }}{{ printf "\n- %s" (join "\n- " $faults) | fail }}{{ end }}
 {{- end }}
 
-{{/* Keys that other charts have, and what they are called here; the schema lets them pass as far as this. */}}
+{{/* Keys that other charts have, and what they are called here; the schema lets them through to here. */}}
 {{- define "longshore.renamedFaults" -}}
 {{- range $key, $ours := dict
     "replicaCount" "replicas"
@@ -36,14 +36,14 @@
 {{- range $key, $first := dict "nameOverride" "a-z0-9" "fullnameOverride" "a-z" }}
 {{- $given := get $.Values $key }}
 {{- if and $given (not (regexMatch (printf "^[%s]([-a-z0-9]*[a-z0-9])?$" $first) $given)) }}
-- {{ printf "%s: %s is no name for a Service: use lower-case letters, digits and hyphens, with a letter first and no hyphen last" $key $given | quote }}
+- {{ printf "%s: %s is not a valid name of a Service: use lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen" $key $given | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "longshore.imageFaults" -}}
 {{- if and (eq .Values.image.tag "latest") (not .Values.image.digest) }}
-- "image.tag: latest is another image tomorrow: name a tag that stays, or image.digest"
+- "image.tag: latest is another image tomorrow: set a tag that does not move, or image.digest"
 {{- end }}
 {{- end }}
 
@@ -54,7 +54,7 @@
 - "autoscaling: minReplicas {{ $scaling.minReplicas }} is more than maxReplicas {{ $scaling.maxReplicas }}"
 {{- end }}
 {{- if lt (int $scaling.minReplicas) 1 }}
-- "autoscaling: minReplicas {{ $scaling.minReplicas }}: nothing holds requests while there is no pod, and no pod counts them: use 1 or more"
+- "autoscaling: minReplicas {{ $scaling.minReplicas }}: nothing queues or counts requests while there is no pod: use 1 or more"
 {{- end }}
 {{- $on := $scaling.custom }}
 {{- range $name, $target := $scaling.metrics }}{{ if $target }}{{ $on = append $on $name }}{{ end }}{{ end }}
@@ -68,7 +68,7 @@
 {{- end }}
 {{- $sums := pick $scaling.metrics "utilization" "requestsPerSecond" "concurrency" | values | compact }}
 {{- if and $scaling.keda.fallback (not $sums) }}
-- "autoscaling.keda.fallback: KEDA applies it to metrics that are sums: set utilization, requestsPerSecond or concurrency, or take it out"
+- "autoscaling.keda.fallback: KEDA applies it only to metrics that are sums: set utilization, requestsPerSecond or concurrency, or remove the fallback"
 {{- end }}
 {{- end }}
 {{- $budget := .Values.podDisruptionBudget }}
@@ -85,7 +85,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The same thing said in two places: settings that the chart derives, and labels that it selects by. */}}
+{{/* Values that contradict what the chart sets itself: derived settings, and labels of its selectors. */}}
 {{- define "longshore.overrideFaults" -}}
 {{- $derived := include "longshore.derivedSettings" . | fromYaml }}
 {{- range $setting, $from := $derived }}
@@ -98,12 +98,12 @@
 {{- $flag := printf "--%s" (replace "_" "-" $setting) }}
 {{- range $.Values.extraArgs }}
 {{- if eq (first (splitList "=" .)) $flag }}
-- {{ printf "extraArgs: %s would part the server from its probes and grace period; set %s instead" . $from | quote }}
+- {{ printf "extraArgs: %s would not reach the probes and the grace period; set %s instead" . $from | quote }}
 {{- end }}
 {{- end }}
 {{- range $.Values.extraEnv }}
 {{- if eq (default "" .name) (printf "LONGSHORE_%s" (upper $setting)) }}
-- {{ printf "extraEnv: %s would part the server from its probes and grace period; set %s instead" .name $from | quote }}
+- {{ printf "extraEnv: %s would not reach the probes and the grace period; set %s instead" .name $from | quote }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* Faults of volume and resources; see _validate.tpl. */}}
+{{/* Faults of the volume and the resources; see _validate.tpl. */}}
 
 {{- define "longshore.volumeFaults" -}}
 {{- $model := .Values.model }}
@@ -10,7 +10,7 @@
 - "model: set exactly one of existingClaim (a claim with the model on it), claim.create and volume; found {{ join " and " $sources | default "none" }}"
 {{- end }}
 {{- if has ".." (splitList "/" $model.path) }}
-- {{ printf "model.path: %s leaves the volume: name a folder on it" $model.path | quote }}
+- {{ printf "model.path: %s leads out of the volume: name a directory on it" $model.path | quote }}
 {{- end }}
 {{- $isPinned := hasKey .Values.nodeSelector "kubernetes.io/hostname" }}
 {{- $replicas := include "longshore.maxReplicas" . | int }}
@@ -24,14 +24,14 @@
 {{- $limits := default dict .Values.resources.limits }}
 {{- $count := .Values.gpu.count | float64 }}
 {{- if or (ne $count (floor $count)) (lt $count 1.0) }}
-- "gpu.count: {{ .Values.gpu.count }}: Kubernetes gives out whole devices: use 1 or more, and for a part of one a gpu.resourceName of parts, such as nvidia.com/mig-1g.10gb or nvidia.com/gpu.shared"
+- "gpu.count: {{ .Values.gpu.count }}: Kubernetes assigns whole devices: use 1 or more; for a part of a device, set gpu.resourceName to a partition, such as nvidia.com/mig-1g.10gb or nvidia.com/gpu.shared"
 {{- end }}
 {{- if and $requests.memory $limits.memory (ne (toString $requests.memory) (toString $limits.memory)) }}
-- "resources: requests.memory {{ $requests.memory }} and limits.memory {{ $limits.memory }} differ: state one of them, or both equal; a pod above its request is the first to be killed"
+- "resources: requests.memory {{ $requests.memory }} and limits.memory {{ $limits.memory }} differ: set one of them, or both to the same; a pod above its request is the first to be killed"
 {{- end }}
 {{- range $name := concat (keys $requests) (keys $limits) | uniq | sortAlpha }}
 {{- if or (hasPrefix "nvidia.com/" $name) (eq $name $.Values.gpu.resourceName) }}
-- "resources: {{ $name }}: GPUs are asked for with device: gpu, gpu.resourceName and gpu.count; take it out of resources"
+- "resources: {{ $name }}: GPUs are requested with device: gpu, gpu.resourceName and gpu.count; remove it from resources"
 {{- end }}
 {{- end }}
 {{- if eq .Values.profile "production" }}
@@ -40,12 +40,12 @@
 {{- if not $limits.cpu }}{{ $missing = append $missing "resources.limits.cpu" }}{{ end }}
 {{- if not (or $requests.memory $limits.memory) }}{{ $missing = append $missing "resources.limits.memory" }}{{ end }}
 {{- if $missing }}
-- "profile production: {{ join ", " $missing }}: state what was measured for this model"
+- "profile production: {{ join ", " $missing }}: set what was measured for this model"
 {{- end }}
 {{- end }}
 {{- $strategy := default dict .Values.strategy.rollingUpdate }}
 {{- $none := list "0" "0%" }}
 {{- if and (has (toString $strategy.maxSurge) $none) (has (toString $strategy.maxUnavailable) $none) }}
-- "strategy: maxSurge {{ $strategy.maxSurge }} and maxUnavailable {{ $strategy.maxUnavailable }}: no pod may come and none may go; raise one"
+- "strategy: maxSurge {{ $strategy.maxSurge }} and maxUnavailable {{ $strategy.maxUnavailable }}: no pod may be added and none removed; raise one"
 {{- end }}
 {{- end }}

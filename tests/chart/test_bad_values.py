@@ -75,7 +75,7 @@ def refusal(values: dict[str, Any]) -> str:
          ["1Gi", "2Gi", "differ"]),
         ({"profile": "production"}, ["resources.requests.cpu, resources.limits.cpu"]),
         ({"profile": "production", "resources": {"requests": {"cpu": 1, "memory": "1Gi"}}},
-         ["production: resources.limits.cpu: state"]),
+         ["production: resources.limits.cpu: set"]),
         ({"image": {"tag": "latest"}}, ["image.tag", "image.digest"]),
         ({"image": {"digest": "sha1:0"}}, ["/image/digest"]),
         ({"model": {**CLAIM, "path": "a/../../b"}}, ["model.path: a/../../b", "on it"]),

@@ -113,7 +113,7 @@ def test_a_list_of_fractions_is_taken(engine: Engine, tmp_path: Path):
 
 
 def test_half_a_gpu_is_refused_in_words(engine: Engine):
-    with pytest.raises(RefusedError, match=r"gpu\.count: 0\.5: Kubernetes gives out whole devices"):
+    with pytest.raises(RefusedError, match=r"gpu\.count: 0\.5: Kubernetes assigns whole devices"):
         engine({"device": "gpu"}, "gpu.count=0.5")
 
 
