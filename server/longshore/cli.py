@@ -82,13 +82,14 @@ def _inspect(options: argparse.Namespace) -> int:
 
     found = inspect(ModelRepository(Path(options.directory), name=options.name, settle_seconds=0))
     print(f"model: {found.model_name or '(no valid name)'}")
-    is_servable = [
-        _print_version(found.config or ModelConfig(), artifact) for artifact in found.artifacts
-    ]
+    config = found.config or ModelConfig()
+    is_servable = [_print_version(config, artifact) for artifact in found.artifacts]
     for problem in found.problems:
         print(f"version {problem.version} is not served: {problem.message}")
     if found.fault:
         print(f"nothing is served: {found.fault}")
+    if found.artifacts and not is_servable[0]:
+        _print_draft(found.root, config, found.artifacts[0])
     return 0 if any(is_servable) else LOAD_ERROR
 
 
@@ -97,10 +98,12 @@ def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
     from longshore.backends.base import Device
     from longshore.backends.registry import create_backend
     from longshore.loading.proof.declared_signature import declared_signature
+    from longshore.loading.proof.learned_outputs import learn_outputs
     from longshore.repository.integrity import open_verified
 
     try:
         with open_verified(artifact) as verified:
+            config, left_out = learn_outputs(verified, config, threads=1)
             backend = create_backend(verified, config=config, device=Device("cpu"), threads=1)
         signature = declared_signature(config, backend.signature)
     except (ModelConfigError, ModelLoadError) as error:
@@ -110,10 +113,28 @@ def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         for spec in specs:
             print(f"  {kind} {spec.name}: {spec.datatype} {list(spec.shape)}")
-    for part in signature.left_out:
+    for part in (*signature.left_out, *left_out):
         print(f"  not served: {part}")
     backend.close()
     return True
+
+
+def _print_draft(root: Path, config: ModelConfig, artifact: Artifact) -> None:
+    """Print the config that `artifact` lacks, where one can be found."""
+    from longshore.loading.config_draft import draft_config
+    from longshore.repository.config.document import read_document
+    from longshore.repository.integrity import open_verified
+    from longshore.repository.layout import CONFIG_FILE
+
+    file = root / CONFIG_FILE
+    try:
+        document = read_document(file) if root.is_dir() and file.exists() else None
+        with open_verified(artifact) as verified:
+            text = draft_config(verified, config, document or {})
+    except (ModelConfigError, ModelLoadError):
+        return  # the version's own line says it
+    if text is not None:
+        print(f"\n{text}", end="")
 
 
 def _manifest(options: argparse.Namespace) -> int:

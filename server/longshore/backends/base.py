@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from longshore import __version__
 from longshore.backends.devices.health import DeviceHealth
@@ -14,6 +14,9 @@ from longshore.backends.devices.memory import DeviceMemory
 from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, LeftOut, Signature, Tensors
+
+if TYPE_CHECKING:
+    from longshore.backends.draft import InputDraft
 
 Precision = Literal["float32", "tf32", "fp16", "bf16"]
 GraphUse = Literal["auto", "on", "off"]
@@ -139,6 +142,16 @@ class Backend(ABC):
     def describe(self) -> dict[str, Any]:
         """How it uses its device, for the metadata."""
         return {}
+
+    @classmethod
+    def draft_inputs(cls, verified: VerifiedArtifact, config: ModelConfig) -> InputDraft | None:
+        """Guesses at the inputs that neither the artifact nor `config` declares; `None` where the
+        artifact declares them all, or no config can help.
+
+        Raises:
+            ModelLoadError: the artifact is refused or broken.
+        """
+        return None
 
     @classmethod
     def framework_version(cls) -> str:

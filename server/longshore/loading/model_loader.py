@@ -15,15 +15,14 @@ from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.declared_padding import client_signature
 from longshore.loading.proof.declared_signature import check_device, declared_signature
 from longshore.loading.proof.findings import Findings
-from longshore.loading.proof.learned_outputs import learn_outputs
 from longshore.loading.proof.sample_inputs import Maker
 from longshore.loading.records.calibration_cache import CalibrationCache
 from longshore.loading.records.calibration_record import CalibrationRecord, device_name
 from longshore.progress import Progress
 from longshore.repository.integrity import VerifiedArtifact, open_verified
-from longshore.repository.layout import Artifact
+from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.model_config import ModelConfig
-from longshore.tensors import Signature
+from longshore.tensors import LeftOut, Signature
 
 
 @dataclass(slots=True)
@@ -92,7 +91,11 @@ class _Loader:
     ) -> None:
         self.started = time.perf_counter()
         self.artifact = artifact = verified.artifact
-        config, self.left_out = learn_outputs(verified, config, threads=options.cpus)
+        self.left_out: tuple[LeftOut, ...] = ()
+        if artifact.format is ArtifactFormat.TORCHSCRIPT and config.input and not config.output:
+            from longshore.loading.proof.learned_outputs import learn_outputs  # most declare them
+
+            config, self.left_out = learn_outputs(verified, config, threads=options.cpus)
         self.config = config
         self.options = options
         self.wanted_device = resolve_device(

@@ -43,6 +43,14 @@ def test_an_exported_program_says_its_signature_and_takes_read_only_arrays(place
 
 
 @pytest.mark.filterwarnings("ignore:`torch:DeprecationWarning")
+def test_torchscript_without_a_forward_is_refused(place: Place) -> None:
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(torch.nn.LSTM(2, 2)), buffer)
+    with pytest.raises(ModelLoadError, match="the module has no `forward`, which is what is"):
+        load(place(buffer.getvalue(), "model.pt"))
+
+
+@pytest.mark.filterwarnings("ignore:`torch:DeprecationWarning")
 def test_torchscript_without_a_config_is_refused(place: Place) -> None:
     buffer = io.BytesIO()
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), buffer)

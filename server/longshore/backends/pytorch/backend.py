@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
@@ -15,12 +15,15 @@ from longshore.backends.framework_backend import FrameworkBackend, plain
 from longshore.backends.pytorch.exported import open_exported
 from longshore.backends.pytorch.program import Program, refused
 from longshore.backends.pytorch.tensors import DATATYPES, servable, to_array, to_tensor
-from longshore.backends.pytorch.torchscript import open_torchscript
+from longshore.backends.pytorch.torchscript import open_script_module, open_torchscript
 from longshore.errors import InvalidRequest, LongshoreError, ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, LeftOut, Tensors
+
+if TYPE_CHECKING:
+    from longshore.backends.draft import InputDraft
 
 _INDEX_ERROR = re.compile(r"\bindex (?:-?\d+ )?(?:is )?out of (?:range|bounds)\b")
 """TorchScript raises everything as a RuntimeError."""
@@ -59,6 +62,15 @@ class TorchBackend(FrameworkBackend):
             return cls(program, device=device, threads=threads)
         except RuntimeError as error:  # of CUDA
             raise refused(artifact.path, error, device) from error
+
+    @classmethod
+    def draft_inputs(cls, verified: VerifiedArtifact, config: ModelConfig) -> InputDraft | None:
+        if verified.artifact.format is not ArtifactFormat.TORCHSCRIPT:
+            return None
+        draft: Callable[..., InputDraft | None] = importlib.import_module(
+            "longshore.backends.pytorch.script_draft"
+        ).draft_inputs
+        return draft(open_script_module(verified, Device("cpu")), config)
 
     @classmethod
     def cuda_problem(cls, index: int = 0) -> str | None:

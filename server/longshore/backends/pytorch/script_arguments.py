@@ -116,3 +116,29 @@ def _missing(argument: Any) -> str:
         f"'{argument.name}' is {argument.type.annotation_str}, which no client can send; give it a "
         "default in `forward` and save the model again"
     )
+
+
+def declarable(module: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The paths that a config has to declare, and those that it may leave out."""
+    required: list[str] = []
+    optional: list[str] = []
+    for argument in module.forward.schema.arguments[1:]:
+        may_miss = argument.has_default_value() or argument.type.kind() == "OptionalType"
+        (optional if may_miss else required).extend(_parts(argument.name, argument.type))
+    return tuple(required), tuple(optional)
+
+
+def _parts(path: str, type: Any) -> list[str]:
+    kind = type.kind()
+    if kind == "OptionalType":
+        return _parts(path, type.getElementType())
+    if kind == "TensorType":
+        return [path]
+    if kind == "TupleType":
+        elements = enumerate(type.elements())
+        return [part for i, element in elements for part in _parts(f"{path}.{i}", element)]
+    if kind == "ListType":
+        return _parts(f"{path}.0", type.getElementType())
+    if kind == "DictType":
+        return _parts(f"{path}.KEY", type.getValueType())
+    return []

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ import torch
 from longshore.backends.base import Device
 from longshore.backends.pytorch.archive import check_torchscript
 from longshore.backends.pytorch.program import Program, refused
-from longshore.backends.pytorch.script_arguments import ScriptArguments
+from longshore.backends.pytorch.script_arguments import ScriptArguments, declarable
 from longshore.backends.pytorch.structure import ResultReader, named_parts
 from longshore.errors import ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact
@@ -33,7 +32,8 @@ def open_torchscript(verified: VerifiedArtifact, config: ModelConfig, device: De
         raise ModelLoadError(f"{path}: torch_compile: TorchScript cannot be compiled; use .pt2")
     module = open_script_module(verified, device)
     if not config.input:
-        known = ", ".join(argument.name for argument in module.forward.schema.arguments[1:])
+        required, optional = declarable(module)
+        known = ", ".join([*required, *(f"{name} (optional)" for name in optional)])
         raise ModelLoadError(
             f"{path}: config.yaml: input: missing; TorchScript does not say the types and sizes of "
             f"its inputs, here {known}; `longshore inspect` prints a config.yaml to begin from"
@@ -47,9 +47,10 @@ def open_torchscript(verified: VerifiedArtifact, config: ModelConfig, device: De
     def call(tensors: Mapping[str, Any]) -> dict[str, Any]:
         return read(module(**arguments.build(tensors)))
 
-    signature = Signature(
-        _configured(path, config.input, config), _configured(path, config.output, config)
-    )
+    signature = Signature(configured(config.input, config), configured(config.output, config))
+    for spec in (*signature.inputs, *signature.outputs):
+        if spec.datatype is Datatype.BYTES:
+            raise ModelLoadError(f"{path}: '{spec.name}' is BYTES, and torch has no text tensors")
     return Program(signature, call)
 
 
@@ -66,17 +67,16 @@ def open_script_module(verified: VerifiedArtifact, device: Device) -> Any:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
             module = torch.jit.load(str(verified.path), map_location=str(device)).eval()
-        module.forward.schema  # noqa: B018 - raises where there is no `forward`
     except Exception as error:  # the loader raises almost anything
         raise refused(path, error, device) from error
+    if not hasattr(module, "forward"):
+        raise ModelLoadError(f"{path}: the module has no `forward`, which is what is served")
     return module
 
 
-def _configured(
-    path: Path, tensors: tuple[ModelInput, ...] | tuple[ModelOutput, ...], config: ModelConfig
+def configured(
+    tensors: Sequence[ModelInput | ModelOutput], config: ModelConfig
 ) -> tuple[TensorSpec, ...]:
+    """As the model takes and gives them: with the batch axis, where `dims` leave it out."""
     batch = (-1,) if config.max_batch_size else ()
-    for tensor in tensors:
-        if tensor.data_type is Datatype.BYTES:
-            raise ModelLoadError(f"{path}: '{tensor.name}' is BYTES, and torch has no text tensors")
     return tuple(TensorSpec(t.name, t.data_type, (*batch, *t.dims)) for t in tensors)

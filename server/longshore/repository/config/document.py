@@ -64,18 +64,22 @@ def load_model_config(path: Path, *, inside: Path | None = None) -> ModelConfig:
     Raises:
         ModelConfigError: not readable, larger than 1 MiB, not plain YAML, or a mistake in it.
     """
+    return parse_model_config(read_document(path, inside=inside), file=str(path))
+
+
+def read_document(path: Path, *, inside: Path | None = None) -> Any:
+    """The YAML of `path`, whatever it says; otherwise as `load_model_config`."""
     try:
         text = read_bounded(
             path,
             inside=path.parent.resolve() if inside is None else inside,
             max_bytes=MAX_CONFIG_BYTES,
         )
-        value = load_strict_yaml(text)
+        return load_strict_yaml(text)
     except (StrictYamlError, IrregularFile) as error:
         raise ModelConfigError(f"{path}: {error}") from error
     except OSError as error:
         raise ModelConfigError(f"{path}: {error.strerror}") from error
-    return parse_model_config(value, file=str(path))
 
 
 def parse_model_config(value: Any, *, file: str) -> ModelConfig:
