@@ -24,6 +24,7 @@ def make_request():
             (),
             output_names,
             arrived=0.0,
+            admitted=0.0,
             deadline=2.0,
             future=loop.create_future(),
             on_release=lambda request: None,

@@ -31,6 +31,7 @@ def make_request(loop, clock):
             group,
             ("y",),
             arrived=clock(),
+            admitted=clock(),
             deadline=clock() + deadline,
             future=loop.create_future(),
             on_release=lambda request: None,

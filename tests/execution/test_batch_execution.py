@@ -49,7 +49,8 @@ def batch_of():
         requests = [
             PendingRequest(
                 {"x": np.array(values, np.float32)}, len(values), (), ("y",), arrived=0.0,
-                deadline=9.0, future=loop.create_future(), on_release=lambda request: None,
+                admitted=0.0, deadline=9.0, future=loop.create_future(),
+                on_release=lambda request: None,
             )
             for values in rows
         ]  # fmt: skip

@@ -66,7 +66,6 @@ async def test_concurrent_requests_get_their_own_answers(serve, content):
 
     for array, answer in zip(arrays, answers, strict=True):
         assert np.array_equal(answer["OUTPUT0"], array)
-    assert model.statistics.inference_count == sum(len(array) for array in arrays)
     assert model.statistics.execution_count < len(arrays)
 
 

@@ -114,20 +114,30 @@ def test_statistics_have_every_field_that_triton_has() -> None:
         success=(6, 600),
         fail=(1, 10),
         queue=(6, 60),
+        compute_input=(6, 20),
         compute_infer=(6, 500),
+        compute_output=(6, 10),
+        batches=[metadata.BatchStatistics(3, (4, 20), (4, 500), (4, 10))],
     )
     [found] = metadata.model_statistics([version])["model_stats"]
     assert found["inference_count"] == 12
     assert found["execution_count"] == 4
     assert found["last_inference"] == 1_800_000_000_000
-    assert found["batch_stats"] == []
+    assert found["batch_stats"] == [
+        {
+            "batch_size": 3,
+            "compute_input": {"count": 4, "ns": 20},
+            "compute_infer": {"count": 4, "ns": 500},
+            "compute_output": {"count": 4, "ns": 10},
+        }
+    ]
     assert found["inference_stats"] == {
         "success": {"count": 6, "ns": 600},
         "fail": {"count": 1, "ns": 10},
         "queue": {"count": 6, "ns": 60},
-        "compute_input": {"count": 0, "ns": 0},
+        "compute_input": {"count": 6, "ns": 20},
         "compute_infer": {"count": 6, "ns": 500},
-        "compute_output": {"count": 0, "ns": 0},
+        "compute_output": {"count": 6, "ns": 10},
         "cache_hit": {"count": 0, "ns": 0},
         "cache_miss": {"count": 0, "ns": 0},
     }

@@ -43,7 +43,7 @@ class EndpointClient:
         metrics.create_version(name, version)
         self.overhead = RequestOverhead(FakeClock(0.0))
         self.signal = ScalingSignal(metrics, name, overhead=self.overhead)
-        served = ServedVersions(name, metrics, DeviceHealth())
+        self.served = served = ServedVersions(name, metrics, DeviceHealth())
         served.by_number[version] = served.default = ServedVersion(
             loaded.artifact, ModelState.READY, self.model
         )

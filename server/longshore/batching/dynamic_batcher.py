@@ -121,7 +121,8 @@ class DynamicBatcher:
         Raises:
             RequestTimeout: the deadline has passed already.
         """
-        if deadline <= self._clock():
+        now = self._clock()
+        if deadline <= now:
             raise RequestTimeout("the deadline passed before the request was read")
         request = PendingRequest(
             inputs,
@@ -129,13 +130,14 @@ class DynamicBatcher:
             group,
             output_names,
             arrived=arrived,
+            admitted=now,
             deadline=deadline,
             future=self._loop.create_future(),
             on_release=self._release,
         )
         self._rows_inside += rows
         if self._on_put is None:
-            request.timer = self._loop.call_later(deadline - self._clock(), request.expire)
+            request.timer = self._loop.call_later(deadline - now, request.expire)
         try:
             self.queue.put(request)
             if self._on_put is not None:

@@ -27,6 +27,8 @@ class PendingRequest:
     """Requests of equal groups may share a batch (same shape beyond axis 0, after padding)."""
     output_names: tuple[str, ...]
     arrived: float
+    admitted: float
+    """When it was queued: `arrived` and the reading of the body were before."""
     deadline: float
     """Monotonic seconds, as `arrived`."""
     future: asyncio.Future[Tensors]
@@ -36,6 +38,10 @@ class PendingRequest:
     is_released: bool = False
     started: float | None = None
     """When its first row was handed to an instance."""
+    input_seconds: float = 0.0
+    infer_seconds: float = 0.0
+    output_seconds: float = 0.0
+    """Of the executions of its rows, by phase; added up where there were several."""
     rows_taken: int = 0
     rows_computed: int = 0
     parts: list[tuple[int, Tensors]] | None = None
@@ -44,6 +50,11 @@ class PendingRequest:
     @property
     def rows_left(self) -> int:
         return self.rows - self.rows_taken
+
+    @property
+    def queue_seconds(self) -> float:
+        """From its admission to the execution of its first row."""
+        return 0.0 if self.started is None else self.started - self.admitted
 
     @property
     def is_abandoned(self) -> bool:

@@ -31,7 +31,14 @@ class Execution:
     rows: int
     started: float
     seconds: float
-    """Duration of the backend's work, copies in and out included."""
+    """Duration of the whole execution, from its inputs to its outputs."""
+    input_seconds: float = 0.0
+    """Of it, joining and padding the inputs of the requests."""
+    infer_seconds: float = 0.0
+    """Of it, the backend's work, copies to and from a device included; all of it where the batch
+    had to be run again in pieces."""
+    output_seconds: float = 0.0
+    """Of it, splitting the outputs by request."""
     out_of_memory_rows: tuple[int, ...] = ()
     """Rows of the batches on the way for which the device had no memory."""
 
@@ -54,9 +61,11 @@ class BegunBatch:
         self._backend = backend
         self._clock = clock
         self._begun: Begun | LongshoreError
-        self.started = clock()
+        self.started = self._inputs_ready = clock()
         try:
-            self._begun = backend.begin(batch.concatenate(), batch.output_names())
+            inputs = batch.concatenate()
+            self._inputs_ready = clock()
+            self._begun = backend.begin(inputs, batch.output_names())
         except BaseException as error:  # SystemExit too, which would end the thread unheard
             self._begun = public_error(error)
 
@@ -65,11 +74,27 @@ class BegunBatch:
         batch before it) when that was later than its own start.
         """
         tight: list[int] = []
-        results = _results(self._backend, self.batch, self._begun, tight)
+        outputs = _outputs(self._begun)
+        computed = self._clock()
+        answers = _answers(self.batch, outputs)
+        if isinstance(answers, LongshoreError):
+            results = _try_smaller(self._backend, self.batch, answers, tight)
+            computed = self._clock()
+        else:
+            results = _results(self.batch, answers)
         if tight:
             self._lower_limit(rows_that_fit(tight))
-        seconds = self._clock() - max(self.started, idle_since)
-        return Execution(results, self.batch.rows, self.started, seconds, tuple(tight))
+        ended = self._clock()
+        return Execution(
+            results,
+            self.batch.rows,
+            self.started,
+            ended - max(self.started, idle_since),
+            self._inputs_ready - self.started,
+            max(0.0, computed - max(self._inputs_ready, idle_since)),
+            ended - computed,
+            tuple(tight),
+        )
 
     def _lower_limit(self, rows: int) -> None:
         try:
@@ -90,22 +115,26 @@ def rows_that_fit(tight: Sequence[int]) -> int:
     return max(1, min(tight) // 2)
 
 
-def _results(
-    backend: Backend, batch: Batch, begun: Begun | LongshoreError, tight: list[int]
-) -> list[PartResult]:
-    error: LongshoreError
+def _outputs(begun: Begun | LongshoreError) -> Tensors | LongshoreError:
     if isinstance(begun, LongshoreError):
-        error = begun
-    else:
-        try:
-            answers = batch.split(begun())
-        except BaseException as raised:
-            error = public_error(raised)
-        else:
-            pairs = zip(batch.parts, answers, strict=True)
-            return [PartResult(part, answer) for part, answer in pairs]
-    # Outside of the handler: the traceback would keep what the execution held.
-    return _try_smaller(backend, batch, error, tight)
+        return begun
+    try:
+        return begun()
+    except BaseException as error:
+        return public_error(error)
+
+
+def _answers(batch: Batch, outputs: Tensors | LongshoreError) -> list[Tensors] | LongshoreError:
+    if isinstance(outputs, LongshoreError):
+        return outputs
+    try:
+        return batch.split(outputs)
+    except BaseException as error:
+        return public_error(error)
+
+
+def _results(batch: Batch, answers: list[Tensors]) -> list[PartResult]:
+    return [PartResult(part, answer) for part, answer in zip(batch.parts, answers, strict=True)]
 
 
 def _try_smaller(
@@ -132,7 +161,10 @@ def _run(backend: Backend, batch: Batch, tight: list[int]) -> list[PartResult]:
         begun = backend.begin(batch.concatenate(), batch.output_names())
     except BaseException as error:
         begun = public_error(error)
-    return _results(backend, batch, begun, tight)
+    answers = _answers(batch, _outputs(begun))
+    if isinstance(answers, LongshoreError):
+        return _try_smaller(backend, batch, answers, tight)
+    return _results(batch, answers)
 
 
 def public_error(error: BaseException) -> LongshoreError:

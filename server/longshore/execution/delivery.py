@@ -16,7 +16,7 @@ def deliver(execution: Execution, observe: Observer) -> None:
     """
     for done in execution.results:
         try:
-            _answer(done)
+            _answer(execution, done)
         except Exception as error:
             done.part.request.fail(public_error(error))
     try:
@@ -25,13 +25,16 @@ def deliver(execution: Execution, observe: Observer) -> None:
         logger.exception("an execution was not recorded: rows=%d", execution.rows)
 
 
-def _answer(done: PartResult) -> None:
+def _answer(execution: Execution, done: PartResult) -> None:
     request = done.part.request
     if request.is_abandoned:
         return
     if isinstance(done.result, Exception):
         request.fail(done.result)
         return
+    request.input_seconds += execution.input_seconds
+    request.infer_seconds += execution.infer_seconds
+    request.output_seconds += execution.output_seconds
     outputs = request.add_part(done.part.start, done.part.rows, done.result)
     if outputs is not None:
         request.succeed(outputs)

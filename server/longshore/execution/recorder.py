@@ -38,17 +38,12 @@ class ExecutionRecorder:
         self.memory_notes: tuple[str, ...] = ()
 
     def record(self, execution: Execution) -> None:
-        waits = [execution.started - done.part.request.arrived for done in execution.results]
+        waits = [execution.started - done.part.request.admitted for done in execution.results]
         self._cost.observe(execution.rows, execution.seconds)
         self._metrics.observe(execution, waits)
         if execution.out_of_memory_rows:
             self._lower_limit(execution.out_of_memory_rows)
-        statistics = self._statistics
-        statistics.execution_count += 1
-        statistics.inference_count += execution.rows
-        statistics.last_inference_milliseconds = int(time.time() * 1000)
-        statistics.compute_infer.add(execution.seconds)
-        statistics.queue.add(sum(waits), count=len(waits))
+        self._statistics.record_execution(execution, int(time.time() * 1000))
 
     def _lower_limit(self, tight: tuple[int, ...]) -> None:
         """The device had no memory for batches of these rows: hand out smaller ones from now on."""

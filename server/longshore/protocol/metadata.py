@@ -90,6 +90,16 @@ def model_config(
 
 
 @dataclass(frozen=True, slots=True)
+class BatchStatistics:
+    """Of all executions of one number of rows."""
+
+    rows: int
+    compute_input: Duration
+    compute_infer: Duration
+    compute_output: Duration
+
+
+@dataclass(frozen=True, slots=True)
 class VersionStatistics:
     """What one version of a model has done since it was loaded."""
 
@@ -104,15 +114,14 @@ class VersionStatistics:
     success: Duration
     fail: Duration
     queue: Duration
+    compute_input: Duration
     compute_infer: Duration
-    compute_input: Duration = (0, 0)
-    compute_output: Duration = (0, 0)
+    compute_output: Duration
+    batches: Sequence[BatchStatistics] = ()
 
 
 def model_statistics(versions: Sequence[VersionStatistics]) -> Document:
-    """Triton's statistics extension; there is no response cache, and statistics by batch size are
-    in the metrics instead.
-    """
+    """Triton's statistics extension; there is no response cache."""
     return {"model_stats": [_version_statistics(version) for version in versions]}
 
 
@@ -143,16 +152,6 @@ def _dynamic_batching(config: ModelConfig) -> Document:
 
 
 def _version_statistics(version: VersionStatistics) -> Document:
-    durations = {
-        "success": version.success,
-        "fail": version.fail,
-        "queue": version.queue,
-        "compute_input": version.compute_input,
-        "compute_infer": version.compute_infer,
-        "compute_output": version.compute_output,
-        "cache_hit": (0, 0),
-        "cache_miss": (0, 0),
-    }
     return {
         "name": version.name,
         "version": version.version,
@@ -160,8 +159,27 @@ def _version_statistics(version: VersionStatistics) -> Document:
         "inference_count": version.inference_count,
         "execution_count": version.execution_count,
         "inference_stats": {
-            name: {"count": count, "ns": nanoseconds}
-            for name, (count, nanoseconds) in durations.items()
+            "success": _duration(version.success),
+            "fail": _duration(version.fail),
+            "queue": _duration(version.queue),
+            "compute_input": _duration(version.compute_input),
+            "compute_infer": _duration(version.compute_infer),
+            "compute_output": _duration(version.compute_output),
+            "cache_hit": _duration((0, 0)),
+            "cache_miss": _duration((0, 0)),
         },
-        "batch_stats": [],
+        "batch_stats": [
+            {
+                "batch_size": batch.rows,
+                "compute_input": _duration(batch.compute_input),
+                "compute_infer": _duration(batch.compute_infer),
+                "compute_output": _duration(batch.compute_output),
+            }
+            for batch in version.batches
+        ],
     }
+
+
+def _duration(duration: Duration) -> Document:
+    count, nanoseconds = duration
+    return {"count": count, "ns": nanoseconds}

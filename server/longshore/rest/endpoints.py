@@ -107,14 +107,33 @@ def _v1_status(row: VersionStatus) -> dict[str, Any]:
 
 def _statistics(model: Model) -> metadata.VersionStatistics:
     totals = model.statistics
+
+    def of_requests(seconds: float) -> metadata.Duration:
+        return totals.successes, _nanoseconds(seconds)
+
     return metadata.VersionStatistics(
         name=model.name,
         version=model.version,
         last_inference_milliseconds=totals.last_inference_milliseconds,
         inference_count=totals.inference_count,
         execution_count=totals.execution_count,
-        success=(totals.success.count, totals.success.nanoseconds),
-        fail=(totals.fail.count, totals.fail.nanoseconds),
-        queue=(totals.queue.count, totals.queue.nanoseconds),
-        compute_infer=(totals.compute_infer.count, totals.compute_infer.nanoseconds),
+        success=of_requests(totals.success_seconds),
+        fail=(totals.failures, _nanoseconds(totals.failure_seconds)),
+        queue=of_requests(totals.queue_seconds),
+        compute_input=of_requests(totals.input_seconds),
+        compute_infer=of_requests(totals.infer_seconds),
+        compute_output=of_requests(totals.output_seconds),
+        batches=[
+            metadata.BatchStatistics(
+                rows=rows,
+                compute_input=(batch.executions, _nanoseconds(batch.input_seconds)),
+                compute_infer=(batch.executions, _nanoseconds(batch.infer_seconds)),
+                compute_output=(batch.executions, _nanoseconds(batch.output_seconds)),
+            )
+            for rows, batch in sorted(totals.by_rows.items())
+        ],
     )
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * 1e9)

@@ -85,8 +85,9 @@ class InferenceEndpoint:
         self._signal.arrive(model.version, wire.label(headers))
         model.inflight_requests += 1
         outcome = "cancelled"
+        computed: PendingRequest | None = None
         try:
-            answer = await self._infer(model, wire, scope, receive, arrived)
+            answer, computed = await self._infer(model, wire, scope, receive, arrived)
             outcome = "success"
         except LongshoreError as error:
             outcome = error.outcome
@@ -102,7 +103,7 @@ class InferenceEndpoint:
             answer = error_answer(ServerDraining("the server stopped before the answer was ready"))
         finally:
             model.inflight_requests -= 1
-            self._account(model, outcome, self._clock() - arrived)
+            self._account(model, outcome, self._clock() - arrived, computed)
         if logger.isEnabledFor(logging.DEBUG):
             seconds = self._clock() - arrived
             message = "answered: version=%s outcome=%s seconds=%.6f"
@@ -127,7 +128,7 @@ class InferenceEndpoint:
         scope: Scope,
         receive: Receive,
         arrived: float,
-    ) -> Answer:
+    ) -> tuple[Answer, PendingRequest]:
         headers: dict[bytes, bytes] = scope["header_map"]
         try:
             deadline = arrived + self._timeout_seconds(model, headers)
@@ -167,8 +168,9 @@ class InferenceEndpoint:
         finally:
             pending.release()
         if sum([array.nbytes for array in outputs.values()]) < LARGE_BODY_BYTES:
-            return self._encode(outputs, model, request, wire, headers)
-        return await asyncio.to_thread(self._encode, outputs, model, request, wire, headers)
+            return self._encode(outputs, model, request, wire, headers), pending
+        answer = await asyncio.to_thread(self._encode, outputs, model, request, wire, headers)
+        return answer, pending
 
     async def _wait(self, pending: PendingRequest, receive: Receive) -> Tensors:
         """The answer; a client that leaves meanwhile takes its request out of the queue."""
@@ -218,10 +220,14 @@ class InferenceEndpoint:
             )
         return min(milliseconds / 1000, self._default_timeout_seconds)
 
-    def _account(self, model: Model, outcome: str, seconds: float) -> None:
+    def _account(
+        self, model: Model, outcome: str, seconds: float, computed: PendingRequest | None
+    ) -> None:
         self._signal.depart(model.version, outcome, seconds)
-        statistics = model.statistics
-        (statistics.success if outcome == "success" else statistics.fail).add(seconds)
+        if computed is None:
+            model.statistics.record_failure(seconds)
+        else:
+            model.statistics.record_success(computed, seconds)
 
 
 @lru_cache(maxsize=128)
