@@ -42,10 +42,23 @@ def require_defaults(schema: Schema, defaults: dict[str, Any]) -> None:
     if "properties" not in schema:
         return
     properties = schema["properties"]
-    schema["required"] = [key for key in defaults if "null" not in properties[key].get("type", "")]
-    for key, default in defaults.items():
+    known = {key: default for key, default in defaults.items() if key in properties}
+    schema["required"] = [key for key in known if "null" not in properties[key].get("type", "")]
+    for key, default in known.items():
         if isinstance(default, dict):
             require_defaults(properties[key], default)
+
+
+def without_schema(schema: Schema, defaults: dict[str, Any], path: str = "") -> list[str]:
+    """Paths of the values that have a default and no schema."""
+    if "properties" not in schema:
+        return []
+    properties = schema["properties"]
+    missing = [path + key for key in defaults if key not in properties]
+    for key, default in defaults.items():
+        if key in properties and isinstance(default, dict):
+            missing += without_schema(properties[key], default, f"{path}{key}.")
+    return missing
 
 
 def take_fractions_as_text(schema: Schema) -> None:

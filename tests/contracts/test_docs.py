@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from longshore.settings import Settings, option_table
-from tests.contracts.chart_values import VALUES, undescribed
+from tests.contracts.chart_schema import SCHEMA, without_schema
+from tests.contracts.chart_values import VALUES, described_values, undescribed
 from tests.contracts.document_tables import ARCHITECTURE, README, renewed
 
 ROOT = Path(__file__).parents[2]
+SERVER = ROOT / "server/longshore"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 
@@ -21,6 +26,34 @@ def test_the_made_parts_of_a_document_say_what_the_code_says(document: Path):
 
 def test_every_value_of_the_chart_is_described():
     assert undescribed(VALUES.read_text(encoding="utf-8")) == []
+
+
+def test_every_value_of_the_chart_is_in_its_schema():
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+    assert without_schema(schema, yaml.safe_load(VALUES.read_text(encoding="utf-8"))) == []
+
+
+def test_every_value_of_the_chart_is_read_by_a_template():
+    templates = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (VALUES.parent / "templates").rglob("*")
+        if path.is_file()
+    )
+    words = set(re.findall(r"\w+", templates))
+    described = described_values(VALUES.read_text(encoding="utf-8"))
+
+    assert [value.path for value in described if value.path.split(".")[-1] not in words] == []
+
+
+@pytest.mark.parametrize("name", [row.name for row in option_table()])
+def test_every_setting_is_used(name: str):
+    """By its name, on one of the groups that `Settings` has."""
+    groups = "|".join(group.name for group in fields(Settings))
+    sources = [path for path in SERVER.rglob("*.py") if path.name != "settings.py"]
+    used = re.compile(rf"\b(?:settings|{groups})\.{name}\b")
+
+    assert any(used.search(path.read_text(encoding="utf-8")) for path in sources)
 
 
 @pytest.mark.parametrize(

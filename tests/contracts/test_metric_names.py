@@ -9,6 +9,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
+import longshore
+from longshore.autoscaling import ScalingSignal
 from longshore.metrics import ServerMetrics
 from tests.chart import rendering
 from tests.contracts.document_tables import described_metrics
@@ -52,3 +54,26 @@ def test_it_asks_only_for_labels_that_exist(reader: Path):
         used |= set(re.split(r",\s*", grouping))
 
     assert used - exported()[1] - SCRAPE_LABELS == set()
+
+
+def test_every_series_of_a_model_is_exported_before_its_first_request(metrics: ServerMetrics):
+    metrics.create_model("m")
+    metrics.create_version("m", "1")
+    signal = ScalingSignal(metrics, "m")
+    exported = generate_latest(metrics.registry).decode()
+    of_a_model = [name for name, _, labels, _ in described_metrics(metrics) if "`model`" in labels]
+
+    assert signal.inflight == 0
+    assert [
+        name for name in of_a_model if not re.search(rf"^{name}\w*{{", exported, re.MULTILINE)
+    ] == []
+
+
+def test_every_metric_is_written_somewhere(metrics: ServerMetrics):
+    (server,) = longshore.__path__
+    sources = "".join(
+        path.read_text("utf-8") for path in Path(server).rglob("*.py") if path.name != "metrics.py"
+    )
+    declared = set(vars(metrics)) - {"registry"}
+
+    assert {name for name in declared if not re.search(rf"metrics\.{name}\b", sources)} == set()

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from longshore.errors import InvalidRequest
+from longshore.metrics import PROTOCOLS
+from longshore.rest import wire
 from longshore.rest.wire import HEADER_LENGTH, V1, V2
 from longshore.tensors import Datatype, Signature, TensorSpec
 
@@ -42,3 +44,10 @@ def test_json_is_light_while_it_is_short():
 def test_a_header_length_that_is_no_number_is_said_at_once():
     with pytest.raises(InvalidRequest, match="Inference-Header-Content-Length"):
         V2.is_light(bytes(600 * KIB), {HEADER_LENGTH: b"9" * 30}, signature())
+
+
+def test_every_protocol_has_a_label_that_is_exported_from_the_start():
+    wires = [value for value in vars(wire).values() if isinstance(value, wire.Wire)]
+    labels = {w.label(headers) for w in wires for headers in ({}, {HEADER_LENGTH: b"0"})}
+
+    assert labels == set(PROTOCOLS)
