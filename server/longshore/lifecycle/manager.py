@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable
 
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
-from longshore.lifecycle.memory import give_back_memory
 from longshore.lifecycle.progress_log import ProgressLog
 from longshore.lifecycle.refusals import WHOLE_MODEL, Refusal
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
 from longshore.lifecycle.state import ModelState
-from longshore.lifecycle.version_loader import ServingOptions, VersionLoader
+from longshore.lifecycle.unloading import Unloading
+from longshore.lifecycle.version_loader import Candidate, ServingOptions, VersionLoader
 from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
 from longshore.metrics import ServerMetrics
+from longshore.repository import version_policy
 from longshore.repository.layout import Artifact, ModelRepository, Scan
 from longshore.repository.model_config import ModelConfig
 
@@ -54,10 +55,12 @@ class ModelManager:
             clock=clock,
         )
         self._unload_timeout_seconds = serving_options.unload_timeout_seconds
-        self._unloading: set[asyncio.Task[None]] = set()
+        self._unloading = Unloading(self.workers)
         self._refreshing = asyncio.Lock()
         self._is_stopped = False
         """By `unload`, until `load`."""
+        self._reserve: dict[str, Candidate] = {}
+        """Versions that were not seen to run, while nothing serves and others are tried."""
 
     async def refresh(self) -> None:
         """Look at the volume and bring what is served in line with it. What is wrong there is
@@ -92,19 +95,38 @@ class ModelManager:
         self.served.default = None
         for served in list(self.served.by_number.values()):
             if served.state is ModelState.READY:
-                self._start_unloading(served, timeout_seconds)
-        if self._unloading:
-            await asyncio.wait(self._unloading, timeout=timeout_seconds + 1)
-        return not self._unloading
+                self._unloading.start(served, timeout_seconds)
+        return await self._unloading.wait(timeout_seconds + 1)
 
     async def _follow_volume(self) -> None:
         scan = await self._scan()
         while new := [a for a in scan.artifacts if self._is_new(a, scan.config)]:
+            reserved = len(self._reserve)
             loaded = [await self._load(artifact, scan.config) for artifact in new]
-            if all(loaded):
+            if all(loaded) or 0 < reserved < len(self._reserve):
                 break
             scan = await self._scan()  # one that cannot be served leaves its place
-        self._choose_default({artifact.version for artifact in scan.artifacts})
+        wanted = {artifact.version for artifact in scan.artifacts}
+        wanted |= await self._use_reserve(version_policy.limit(scan.config.version_policy))
+        self._choose_default(wanted)
+
+    async def _use_reserve(self, limit: int | None) -> set[str]:
+        """Serve what was not seen to run, the newest `limit`, when nothing else serves: people
+        expect their only version to be tried. Returns what is served so.
+        """
+        reserve = sorted(self._reserve.values(), key=lambda c: int(c.served.version), reverse=True)
+        self._reserve.clear()
+        if self.served.ready:
+            for candidate in reserve:
+                await self._hold(candidate)
+            return set()
+        used = reserve[:limit]
+        for candidate in used:
+            self._serve(candidate)
+        for candidate in reserve[len(used) :]:
+            self._drop(candidate.served)
+            await self._loader.discard(candidate)
+        return {candidate.served.version for candidate in used}
 
     async def _scan(self) -> Scan:
         self.served.progress.start("looking at the volume")
@@ -128,13 +150,15 @@ class ModelManager:
 
     def _leaves_its_place(self, artifact: Artifact, config: ModelConfig) -> bool:
         """To the next version that the policy could serve; not while what it was before serves."""
+        if artifact.version in self._reserve:
+            return True
         served = self.served.by_number.get(artifact.version)
         is_ready = served is not None and served.is_ready
         return not is_ready and self._was_refused(artifact, config)
 
     def _is_new(self, artifact: Artifact, config: ModelConfig) -> bool:
         """Never tried as it is, or unloaded since."""
-        if self._was_refused(artifact, config):
+        if artifact.version in self._reserve or self._was_refused(artifact, config):
             return False
         served = self.served.by_number.get(artifact.version)
         if served is None or served.state in (ModelState.UNLOADED, ModelState.DRAINING):
@@ -142,15 +166,14 @@ class ModelManager:
         return served.artifact != artifact
 
     async def _load(self, artifact: Artifact, config: ModelConfig) -> bool:
-        """Load beside what is served; only a version that is ready takes another's place."""
-        version, table = artifact.version, self.served.by_number
+        """Load beside what is served; false when the version leaves its place to another."""
         served = ServedVersion(artifact)
-        previous = table.get(version)
+        previous = self.served.by_number.get(artifact.version)
         if previous is None or not previous.is_ready:
-            table[version] = served
-        self.served.create_metrics(version)
+            self.served.by_number[artifact.version] = served
+        self.served.create_metrics(artifact.version)
         try:
-            self._loader.serve(await self._loader.load(served, config, self.served.progress))
+            candidate = await self._loader.load(served, config, self.served.progress)
         except ArtifactChanged as error:
             self._look_again(served, str(error))
             return True
@@ -161,11 +184,36 @@ class ModelManager:
             logger.exception("unexpected error while loading")
             self._refuse(served, config, f"{type(error).__name__} while loading")
             return False
-        table[version] = served
+        return await self._place(candidate)
+
+    async def _place(self, candidate: Candidate) -> bool:
+        """Only a version that can answer takes another's place, in one step."""
+        if candidate.may_replace:
+            self._serve(candidate)
+            return True
+        if self.served.ready:
+            await self._hold(candidate)
+        else:
+            self._reserve[candidate.served.version] = candidate
+        return False
+
+    def _serve(self, candidate: Candidate) -> None:
+        version, table = candidate.served.version, self.served.by_number
+        previous = table.get(version)
+        was_ready = previous is not None and previous.state is ModelState.READY
+        self._loader.serve(candidate)
+        table[version] = candidate.served
         self.served.refusals.end(version)
-        if previous is not None and previous.state is ModelState.READY:
-            self._start_unloading(previous, self._unload_timeout_seconds)
-        return True
+        if previous is not None and was_ready:
+            self._unloading.start(previous, self._unload_timeout_seconds)
+
+    async def _hold(self, candidate: Candidate) -> None:
+        await self._loader.discard(candidate)
+        reason = (
+            f"{candidate.loaded.run_problem}; what serves stays, until the owner vouches for this "
+            f"version (`parameters: {{startup: vouched}}` in config.yaml)"
+        )
+        self._refuse(candidate.served, candidate.config, reason, ModelState.HELD)
 
     def _look_again(self, served: ServedVersion, reason: str) -> None:
         """What was loaded is there no more, and what is there was not loaded."""
@@ -175,8 +223,13 @@ class ModelManager:
         self._drop(served)
         self.served.settling = (*self.served.settling, f"version {served.version}: {reason}")
 
-    def _refuse(self, served: ServedVersion, config: ModelConfig, reason: str) -> None:
-        state = ModelState.FAILED
+    def _refuse(
+        self,
+        served: ServedVersion,
+        config: ModelConfig,
+        reason: str,
+        state: ModelState = ModelState.FAILED,
+    ) -> None:
         served.move(state)
         self._drop(served)
         self.served.refusals.refuse(Refusal.of_artifact(served.artifact, config, reason, state))
@@ -194,19 +247,4 @@ class ModelManager:
         self.served.default = max(ready, key=lambda served: int(served.version))
         for number, served in list(table.items()):
             if number not in wanted and served.state is ModelState.READY:
-                self._start_unloading(served, self._unload_timeout_seconds)
-
-    def _start_unloading(self, served: ServedVersion, timeout_seconds: float) -> None:
-        served.move(ModelState.DRAINING)
-        task = asyncio.get_running_loop().create_task(self._unload(served, timeout_seconds))
-        self._unloading.add(task)
-        task.add_done_callback(self._unloading.discard)
-
-    async def _unload(self, served: ServedVersion, timeout_seconds: float) -> None:
-        assert served.model is not None
-        ended = await served.model.close(timeout_seconds)
-        served.model = None
-        served.move(ModelState.UNLOADED)
-        await asyncio.to_thread(give_back_memory)
-        event = "model unloaded" if ended else "model unloaded with work unfinished"
-        logger.info("%s: name=%s version=%s", event, self.served.name, served.version)
+                self._unloading.start(served, self._unload_timeout_seconds)

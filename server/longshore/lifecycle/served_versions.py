@@ -129,7 +129,7 @@ class ServedVersions:
         for number, served in list(self.by_number.items()):
             reason = served.fault
             if number in rows and served.state is not ModelState.UNLOADED:
-                reason = reason or f"its replacement is not served: {rows[number].reason}"
+                reason = reason or _of_replacement(rows[number].state, rows[number].reason)
             if number not in rows or served.state is not ModelState.UNLOADED:
                 rows[number] = VersionStatus(number, served.state, served.is_ready, reason)
         return [rows[number] for number in sorted(rows, key=int)]
@@ -142,9 +142,8 @@ class ServedVersions:
                 problems.append(f"version {served.version} {served.state}: {served.fault}")
         for refusal in self.refusals:
             if refusal.version in self.ready:
-                problems.append(
-                    f"version {refusal.version}: its replacement is not served: {refusal.reason}"
-                )
+                told = _of_replacement(refusal.state, refusal.reason)
+                problems.append(f"version {refusal.version}: {told}")
             else:
                 problems.append(str(refusal))
         return problems
@@ -178,3 +177,9 @@ class ServedVersions:
         self._metrics.create_version(self.name, version)
         self._metrics.model_ready.labels(self.name, version).set_function(readiness)
         self._metrics.pending_requests.labels(self.name, version).set_function(pending)
+
+
+def _of_replacement(state: ModelState, reason: str) -> str:
+    """What is wrong with files that were put in the place of those that serve."""
+    verb = "is held" if state is ModelState.HELD else "is not served"
+    return f"its replacement {verb}: {reason}"

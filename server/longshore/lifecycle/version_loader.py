@@ -37,7 +37,15 @@ class Candidate:
 
     served: ServedVersion
     loaded: LoadedModel
+    config: ModelConfig
     warmup_seconds: float
+
+    @property
+    def may_replace(self) -> bool:
+        """Whether it was seen to run, or its owner says that it does: else it takes no place of a
+        version that serves.
+        """
+        return self.loaded.has_run or self.loaded.is_vouched
 
 
 class VersionLoader:
@@ -76,7 +84,7 @@ class VersionLoader:
             await self._workers.run(loaded.close)
             raise
         await self._workers.run(give_back_memory)
-        return Candidate(served, loaded, warmup_seconds)
+        return Candidate(served, loaded, config, warmup_seconds)
 
     def serve(self, candidate: Candidate) -> None:
         """From now on it answers."""
