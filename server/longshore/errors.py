@@ -87,10 +87,25 @@ class RetryableError(LongshoreError):
 
 
 class QueueFull(RetryableError):
-    """The estimated wait exceeds the bound of the queue or the deadline of the request."""
+    """The server has no room for the request now."""
 
     status = 429
     outcome = "rejected"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        expected_wait_seconds: float = 0.0,
+        retry_after_seconds: float = 1.0,
+    ) -> None:
+        """`reason` names the bound that was reached, as a key of the log line that sums up
+        refusals.
+        """
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.reason = reason
+        self.expected_wait_seconds = expected_wait_seconds
 
 
 class ModelNotReady(RetryableError):

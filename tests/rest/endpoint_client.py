@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -36,8 +38,15 @@ class Got:
 class EndpointClient:
     """Posts to the endpoint; the price of a request to the event loop is what `overhead` says."""
 
-    def __init__(self, loaded: LoadedModel, metrics: ServerMetrics, **options) -> None:
-        self.model = Model(loaded, metrics, **{"max_queue_seconds": 30.0, **options})
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        metrics: ServerMetrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        max_queue_seconds: float = 30.0,
+    ) -> None:
+        self.model = Model(loaded, metrics, max_queue_seconds=max_queue_seconds, clock=clock)
         self.metrics = metrics
         name, version = self.model.name, self.model.version
         metrics.create_version(name, version)
@@ -52,6 +61,7 @@ class EndpointClient:
             self.signal,
             BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=5.0),
             default_timeout_seconds=20.0,
+            clock=clock,
         )
         self._app = ErrorBoundary(no_router, must_close=lambda at: False, inference=endpoint)
         self.model.start()

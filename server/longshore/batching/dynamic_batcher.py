@@ -97,13 +97,25 @@ class DynamicBatcher:
         if wait > allowed > 0:
             raise QueueFull(
                 f"the expected wait of {wait:.3g} s exceeds the {allowed:.3g} s allowed",
+                reason=self._reason(allowed),
+                expected_wait_seconds=wait,
                 retry_after_seconds=wait - allowed / 2,
             )
         if self._bounds.max_requests and len(self.queue) >= self._bounds.max_requests:
             raise QueueFull(
                 f"{self._bounds.max_requests} requests wait already",
+                reason="queue_length",
+                expected_wait_seconds=wait,
                 retry_after_seconds=max(wait, 1.0),
             )
+
+    def _reason(self, allowed_seconds: float) -> str:
+        """Which of the bounds in time it is that allows no more than `allowed_seconds`."""
+        if allowed_seconds == self._bounds.max_wait_seconds:
+            return "queue_time"
+        if allowed_seconds == self.abandonment.max_wait_seconds:
+            return "abandonment"
+        return "deadline"
 
     def submit(
         self,
@@ -163,4 +175,10 @@ class DynamicBatcher:
         oldest = self._clock() - self.abandonment.max_wait_seconds
         for request in self.queue.waiting():
             if request.arrived < oldest:
-                request.fail(QueueFull("it would have waited longer than clients do"))
+                request.fail(
+                    QueueFull(
+                        "it would have waited longer than clients do",
+                        reason="abandonment",
+                        expected_wait_seconds=self.expected_wait_seconds(),
+                    )
+                )

@@ -10,6 +10,7 @@ from typing import Any
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
+from longshore.batching.overload_log import OverloadLog
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import BatchingPolicy, RequestQueue
 from longshore.errors import InvalidRequest, ModelNotReady
@@ -69,13 +70,19 @@ class Model:
             clock=clock,
             on_put=self._instances.on_put,
         )
+        self.overload_log = OverloadLog(self._label, clock)
         self._housekeeping = Housekeeping(
             [
                 self._queue.drop_unwanted,
                 self._batcher.abandonment.relax,
+                self.overload_log.report,
                 self._look_at_instances,
             ]
         )
+
+    @property
+    def _label(self) -> str:
+        return f"name={self.name} version={self.version}"
 
     @property
     def backend(self) -> Backend:
@@ -156,6 +163,7 @@ class Model:
     async def close(self, timeout_seconds: float) -> bool:
         """Let queued work finish, end the instances, free the device; false when time ran out."""
         self._housekeeping.stop()
+        self.overload_log.flush()
         deadline = self._clock() + timeout_seconds
         await self._batcher.wait_idle(timeout_seconds)
         while self.inflight_requests and self._clock() < deadline:  # noqa: ASYNC110 (seldom)
@@ -178,7 +186,7 @@ class Model:
         version_metrics = VersionMetrics(metrics, self.name, self.version)
         version_metrics.show_plan(self.plan, self.cost)
         return ExecutionRecorder(
-            f"name={self.name} version={self.version}",
+            self._label,
             self.cost,
             version_metrics,
             self.statistics,

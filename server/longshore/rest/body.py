@@ -138,7 +138,10 @@ class BodyReader:
         if len(body) > self._max_bytes:
             raise self._too_large("more")
         if self._is_flooded():
-            raise QueueFull(f"the bodies that are arriving have {self._arriving_bytes} bytes")
+            raise QueueFull(
+                f"the bodies that are arriving have {self._arriving_bytes} bytes",
+                reason="arriving_bodies",
+            )
 
     def _is_flooded(self) -> bool:
         return self._arriving_bytes > MOST_LARGEST_BODIES * self._max_bytes

@@ -92,6 +92,8 @@ class InferenceEndpoint:
         except LongshoreError as error:
             outcome = error.outcome
             answer = error_answer(error)
+            if isinstance(error, QueueFull):
+                model.overload_log.count(error)
             if outcome == InferenceFailed.outcome:
                 logger.error("%s", error, extra=request_context(scope))
         except Exception:
