@@ -1,4 +1,4 @@
-"""Which model a server serves, and what it takes."""
+"""Which model a server serves, and which inputs the model has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INFER_PATH = re.compile(r"/v2/models/([^/{}]+)/infer")
 
 
 class DiscoveryError(Exception):
-    """The server did not say what is needed to load it; the text says what to give by hand."""
+    """The server does not say what a load test needs; the message names the option to set."""
 
 
 def discover_model(host: str, headers: dict[str, str]) -> str:

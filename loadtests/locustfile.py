@@ -29,7 +29,9 @@ from thresholds import FAILED, PASSED, Outcome, Thresholds, violations
 logger = logging.getLogger(__name__)
 
 VARIANT_COUNT = 16
-"""Different requests in rotation, made before the run: making them must not slow the users."""
+"""Number of different requests in rotation; they are made before the run, so that it costs no time
+during the run.
+"""
 
 
 @events.init_command_line_parser.add_listener
@@ -105,7 +107,7 @@ class InferenceUser(FastHttpUser):
         if not rate:
             self._send(time.perf_counter())
             return
-        # Poisson arrivals: the sum of many independent clients looks like this.
+        # Poisson arrivals, as from many independent clients.
         self.due += random.expovariate(rate)
         gevent.sleep(max(0.0, self.due - time.perf_counter()))
         gevent.spawn(self._send, self.due)
@@ -121,7 +123,7 @@ class InferenceUser(FastHttpUser):
         ) as response:
             if failure := _failure(response):
                 response.failure(failure)
-            # A request that could not start in time has waited since it was due.
+            # A request that started late has waited since it was due.
             elapsed_ms = (time.perf_counter() - intended_start) * 1000
             response.request_meta["response_time"] = elapsed_ms
 
@@ -168,7 +170,7 @@ class BinaryUser(InferenceUser):
 
 @events.quitting.add_listener
 def judge(environment: Environment, **_: Any) -> None:
-    """Set the exit code from the thresholds; workers leave that to their master."""
+    """Set the exit code from the thresholds; with workers, only the master does."""
     if isinstance(environment.runner, WorkerRunner) or environment.parsed_options is None:
         return
     options = environment.parsed_options

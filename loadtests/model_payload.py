@@ -1,6 +1,6 @@
 """Requests made from what a server says about its model (Open Inference Protocol v2).
 
-Only the standard library: a locust image carries no numpy.
+Only the standard library: locust's image has no numpy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class InputSizes:
-    """What the metadata leaves open."""
+    """Sizes and ranges that the metadata does not fix."""
 
     rows: int = 1
     """For a first dimension of -1."""

@@ -1,5 +1,5 @@
-"""How many users there are at each moment of a run: pure functions of time, so that a test can ask
-them anything. The peak and the length come from locust's own `--users` and `--run-time`.
+"""The number of users at each moment of a run, as pure functions of time. The peak and the length
+come from locust's `--users` and `--run-time`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def constant(elapsed_share: float, peak: int) -> int:
 
 
 def step(elapsed_share: float, peak: int) -> int:
-    """Five equal steps up to the peak: the step after which p99 leaves the rest is the knee."""
+    """Five equal steps up to the peak; the capacity is the last one before p99 rises sharply."""
     step_number = min(STEP_COUNT, int(elapsed_share * STEP_COUNT) + 1)
     return max(1, math.ceil(peak * step_number / STEP_COUNT))
 

@@ -24,7 +24,7 @@ class Outcome:
 
 
 def violations(outcome: Outcome, thresholds: Thresholds) -> list[str]:
-    """What the run broke, a sentence each; empty when it passed."""
+    """The thresholds that the run exceeded, one sentence each; empty when it passed."""
     if not outcome.requests:
         return ["no request was answered: nothing was measured"]
     broken = []

@@ -1,4 +1,4 @@
-"""Longshore beside its floors and its peers, in one run on one machine.
+"""Longshore compared with its floors and its peers, in one run on one machine.
 
     python -m loadtests.bench
 

@@ -1,4 +1,4 @@
-"""What Longshore holds itself to, and whether this run did."""
+"""The bars that Longshore has to meet, and whether this run met them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The grid: every target, encoding and number of connections, in rounds, neighbours in time."""
+"""The grid of every target, encoding and number of connections, measured in rounds. Cells that are
+compared are measured one after the other.
+"""
 
 from __future__ import annotations
 

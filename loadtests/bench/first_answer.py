@@ -1,4 +1,4 @@
-"""Floor of a cold start and of memory: import onnxruntime and numpy, load, run, say so, stay.
+"""Floor of a cold start and of memory: import onnxruntime and numpy, load, run, report it, wait.
 
     python first_answer.py MODEL
 

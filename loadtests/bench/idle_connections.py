@@ -1,4 +1,4 @@
-"""Throughput with many idle keep-alive connections beside the busy ones, and without."""
+"""Throughput with many idle keep-alive connections in addition to the busy ones, and without."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class IdleRound:
 def measure_idle_connections(
     model: BenchModel, directory: Path, cache: Path, *, count: int, rounds: int, seconds: float
 ) -> list[IdleRound]:
-    """Rounds of `tiny`-like load, the order of the two halves turned every time.
+    """Rounds of `tiny`-like load, the order of the two halves alternating.
 
     Raises:
         OSError: `count` connections are more than this process may hold (`ulimit -n`).
@@ -70,7 +70,7 @@ def _round(load: Any, port: int, count: int, number: int) -> IdleRound:
 
 @contextmanager
 def idle_connections(port: int, count: int) -> Iterator[list[socket.socket]]:
-    """`count` connections that have each been answered once and then say nothing."""
+    """`count` connections that were answered once each and then stay idle."""
     connections: list[socket.socket] = []
     try:
         for _ in range(count):

@@ -47,7 +47,7 @@ def memory(pid: int) -> Memory:
 
 
 def wait_until_idle(pid: int, timeout_seconds: float) -> bool:
-    """Wait until the tree has stopped computing: wrk leaves its last requests with the server.
+    """Wait until the tree has stopped computing: the server still has the last requests of wrk.
 
     Returns whether it did; some servers poll and are never idle.
     """

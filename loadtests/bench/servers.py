@@ -171,7 +171,7 @@ def _post(port: int, path: str, payload: Payload) -> tuple[int, bytes, dict[str,
 
 
 def _stop(server: RunningServer) -> None:
-    """SIGTERM to the group, SIGKILL for what is left: some servers leave their children behind."""
+    """SIGTERM to the group, SIGKILL for what is left: some servers do not end their children."""
     for name, wait_seconds in ((signal.SIGTERM, STOP_TIMEOUT_SECONDS), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(server.pid, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""Cold start and memory of a small model beside the least that onnxruntime needs for the same."""
+"""Cold start and memory of a small model, compared with what onnxruntime alone needs."""
 
 from __future__ import annotations
 

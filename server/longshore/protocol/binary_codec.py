@@ -61,7 +61,7 @@ def encode_binary_response(
     that JSON.
 
     Raises:
-        InvalidRequest: a BYTES output that JSON shall carry is not UTF-8.
+        InvalidRequest: a BYTES output that was requested as JSON is not UTF-8.
     """
     entries: list[dict[str, Any]] = []
     blobs: list[Body | memoryview] = []

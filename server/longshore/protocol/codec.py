@@ -48,10 +48,10 @@ def decode_request(
 
 
 def encode_response(response: InferenceResponse, request: InferenceRequest) -> EncodedResponse:
-    """Each output in the form that `request` asks for, in its order; one answer may mix both.
+    """Each output in the form and the order that `request` asks for; JSON and binary may be mixed.
 
     Raises:
-        InvalidRequest: a BYTES output that JSON shall carry is not UTF-8.
+        InvalidRequest: a BYTES output that was requested as JSON is not UTF-8.
     """
     for output in request.outputs:
         if output.binary_data:

@@ -97,7 +97,7 @@ def read_json_data(
 def encode_json_response(response: InferenceResponse, request: InferenceRequest) -> Body:
     """The answer with every output as JSON, in the order requested.
 
-    NaN and infinities become null, as with KServe: JSON has no word for them. FP16 is written as
+    NaN and infinities become null, as with KServe: JSON cannot express them. FP16 is written as
     ordinary numbers, BYTES as strings.
 
     Raises:

@@ -1,4 +1,4 @@
-"""JSON text as Python values, with words for what is not JSON and for what was found."""
+"""JSON text as Python values, and the error messages about it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _NOT_FINITE = ("NaN", "Infinity", "-Infinity", "nan", "inf", "-inf")
 _WORDS = {True: "true", False: "false", None: "null"}
 MAX_WHOLE_BYTES = 16 * 1024 * 1024
 MAX_WHOLE_VALUES = 400_000
-"""Most JSON that is parsed in one go, which holds the interpreter: some 50 ms, be it of texts or of
-numbers. Flat lists of numbers are not among it (`large_json`)."""
+"""The most JSON that is parsed in one call, which holds the interpreter lock for about 50 ms. Flat
+lists of numbers do not count (`large_json`).
+"""
 
 
 def parse_object(text: Body, *, what: str = "the body") -> dict[str, Any]:
@@ -23,7 +24,7 @@ def parse_object(text: Body, *, what: str = "the body") -> dict[str, Any]:
 
     Raises:
         InvalidRequest: not JSON (with line and column), nested too deeply, or not an object.
-        PayloadTooLarge: more than may be parsed in one go.
+        PayloadTooLarge: more than may be parsed in one call.
     """
     if len(text) > MAX_WHOLE_VALUES:
         _refuse_long(text, what)
@@ -54,15 +55,15 @@ def parse_piece(piece: bytes, name: str) -> list[Any]:
 
 
 def may_hold_booleans(text: Body) -> bool:
-    """Whether `true` or `false` stands anywhere in `text`; without them no number can be a boolean,
-    which spares looking at the type of each.
+    """Whether `true` or `false` occurs anywhere in `text`; if not, no element can be a boolean, and
+    their types need not be checked.
     """
-    # One byte is sought with memchr, many times faster than a word: most bodies need no more.
+    # Looking for one byte uses memchr, many times faster than for a word, and settles most bodies.
     return (b"r" in text and b"true" in text) or (b"l" in text and b"false" in text)
 
 
 def shown(value: Any) -> str:
-    """`value` as an error message shows it: JSON's words, escaped, cut to some 60 characters."""
+    """`value` as an error message shows it: in JSON, escaped, cut to about 60 characters."""
     if value is None or isinstance(value, bool):
         return _WORDS[value]
     return _SHORTENED.repr(value)

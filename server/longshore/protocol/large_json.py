@@ -1,9 +1,9 @@
 """Large JSON tensors, decoded piece by piece.
 
-A parser holds the interpreter for as long as its input is: 100 MB of JSON at once would stop every
-other client for seconds. So the long lists of numbers are cut out of the document first, what is
-left is parsed as usual, and each list is converted in pieces of a millisecond; the caller does all
-this on a worker thread. simdjson, where it is installed, converts a list three times faster than
+A parser holds the interpreter lock until it is done: 100 MB of JSON at once would delay every other
+client for seconds. So the long lists of numbers are cut out of the document first, the rest is
+parsed as usual, and each list is converted in pieces of a millisecond; the caller does all this on
+a worker thread. simdjson, where it is installed, converts a list three times faster than
 orjson and keeps no Python object per number.
 """
 
@@ -36,7 +36,7 @@ _SPACES = re.compile(rb"\s+")
 
 @dataclass(frozen=True, slots=True)
 class NumberList:
-    """A list in `body`, brackets included, that holds neither texts nor objects."""
+    """A list in `body`, brackets included, that holds neither strings nor objects."""
 
     body: Body
     start: int
@@ -128,12 +128,12 @@ class NumberList:
 
 
 def take_apart(body: Body) -> tuple[dict[str, Any], dict[str, NumberList]]:
-    """The document of `body` with its long lists of numbers replaced by texts, and those lists by
-    these texts.
+    """The document of `body` with its long lists of numbers replaced by strings, and those lists by
+    these strings.
 
     Raises:
         InvalidRequest: not a JSON object.
-        PayloadTooLarge: what is left is too much to parse in one go.
+        PayloadTooLarge: the rest is too much to parse in one call.
     """
     nonce = os.urandom(8).hex()
     lists: dict[str, NumberList] = {}
@@ -150,7 +150,7 @@ def take_apart(body: Body) -> tuple[dict[str, Any], dict[str, NumberList]]:
     try:
         return parse_object(join(rest)), lists
     except InvalidRequest:
-        # Either not JSON, or a text held what looked like a list: the whole body tells.
+        # Either it is not JSON, or a string held what looked like a list: parse the whole body.
         if len(body) > MAX_WHOLE_BYTES:
             raise
         return parse_object(body), {}

@@ -22,7 +22,7 @@ class RequestedOutput(NamedTuple):
 
 @lru_cache(maxsize=32)
 def every_output(names: tuple[str, ...], *, binary_data: bool) -> tuple[RequestedOutput, ...]:
-    """What a client asks for that names no output, remembered: most name none."""
+    """The outputs of a request that names none, cached: most name none."""
     return tuple([RequestedOutput(name, binary_data) for name in names])
 
 

@@ -1,5 +1,5 @@
 """Documents about the server and its models, as the Open Inference Protocol and Triton's
-extensions word them; every function returns what JSON can hold.
+extensions define them; every function returns JSON-compatible values.
 
 https://github.com/triton-inference-server/server/tree/main/docs/protocol
 """
@@ -19,11 +19,11 @@ EXTENSIONS = ("binary_tensor_data", "model_configuration", "statistics")
 
 Document: TypeAlias = dict[str, Any]
 Duration: TypeAlias = tuple[int, int]
-"""How often, and nanoseconds in all."""
+"""Count, and the total in nanoseconds."""
 
 
 def server_metadata(*, shows_version: bool, has_repository: bool = False) -> Document:
-    """Open Inference Protocol, "Server Metadata"; `version` is empty where it shall not leak."""
+    """Open Inference Protocol, "Server Metadata"; `version` is empty where it is not disclosed."""
     extensions = [*EXTENSIONS, "model_repository"] if has_repository else list(EXTENSIONS)
     return {
         "name": "longshore",

@@ -1,7 +1,7 @@
 """Numbers of a piece of a JSON list by simdjson, which gives whole buffers of doubles or integers.
 
 It is strict where JSON is: no texts, no booleans, no fractions for integers, nothing beyond 64
-bits. Whatever it refuses is left to the slow path, which finds the words for it.
+bits. What it refuses goes to the slow path, which names the fault.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ simdjson = _find_simdjson()
 
 
 def numbers_from_piece(piece: bytes, datatype: Datatype) -> Array | None:
-    """The numbers between the commas of `piece`; `None` when the slow path has to look."""
+    """The numbers between the commas of `piece`; `None` where the slow path must parse them."""
     buffer = _BUFFERS.get(datatype.numpy_dtype.kind)
     if simdjson is None or buffer is None or not piece:
         return None

@@ -1,4 +1,4 @@
-"""The raw request of the binary extension: the body is the one input, without any JSON.
+"""The raw request of the binary extension: the body is the one input, without a JSON header.
 
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 ("Raw Binary Request")
@@ -36,8 +36,8 @@ def _raw_array(body: Body, spec: TensorSpec) -> Array:
     variable = [axis for axis, size in enumerate(spec.shape) if size == -1 and axis > 0]
     if len(variable) > 1:
         raise InvalidRequest(
-            f"input '{spec.name}' has shape {list(spec.shape)}: a raw tensor may leave only one "
-            "dimension besides the first open; send the shape in a JSON header"
+            f"input '{spec.name}' has shape {list(spec.shape)}: in a raw tensor only one "
+            "dimension besides the first may vary; send the shape in a JSON header"
         )
     fixed = element_count(size for size in spec.shape if size != -1)
     width = spec.datatype.itemsize

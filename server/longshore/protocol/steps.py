@@ -1,7 +1,7 @@
 """Searching, counting and joining megabytes in steps.
 
-One call over 100 MB would hold the interpreter for a tenth of a second, and every other client with
-it, whichever thread it is made on; between the steps the others get their turn.
+One call over 100 MB would hold the interpreter lock for a tenth of a second and delay every other
+client, on whichever thread it runs; between the steps other threads run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What every codec checks of a request: shapes, names, parameters, requested outputs.
 
-Checks are by outcome, so that a valid request passes few of them; words are found afterwards.
+A valid request passes few checks; an error message is made only after one of them failed.
 """
 
 from __future__ import annotations
