@@ -87,6 +87,13 @@ def test_every_path_that_a_text_mentions_is_there(path):
     assert (ROOT / path).exists()
 
 
+def test_every_test_that_a_text_mentions_is_there():
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    names = [name for name in places(r"test_\w+") if f"def {name}(" not in tests]
+
+    assert names == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_of_a_document_leads_somewhere(document: Path):
     lost = [
