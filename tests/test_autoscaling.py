@@ -87,7 +87,7 @@ def test_a_refusal_costs_what_the_loop_spends(signal, metrics):
     assert value(metrics, "longshore_offered_work_seconds_total") == pytest.approx(50e-6)
 
 
-def test_the_price_of_a_request_is_learned_from_the_loops_cpu_time():
+def test_the_cost_of_a_request_is_learned_from_the_loops_cpu_time():
     cpu = FakeClock(0.0)
     overhead = RequestOverhead(cpu)
     for _ in range(100):
@@ -125,7 +125,7 @@ def value(metrics, name, **labels):
     return metrics.registry.get_sample_value(name, {"model": "m", **labels})
 
 
-def test_offered_work_is_rows_times_their_price(signal, metrics):
+def test_offered_work_is_rows_times_their_cost(signal, metrics):
     signal.offer(PricedModel(), 3)
 
     assert value(metrics, "longshore_offered_work_seconds_total") == pytest.approx(0.030)

@@ -15,7 +15,7 @@ from longshore.tallies import Count, Distribution
 
 OVERHEAD_WEIGHT = 0.2
 LEAST_REQUESTS_PER_SAMPLE = 20
-"""Fewer requests between two samples say more about idling than about the price of a request."""
+"""With fewer between two samples, idle work would distort the cost of a request."""
 
 
 class TimeIntegral:
@@ -74,15 +74,15 @@ class RequestOverhead:
         """Look at the clock; called on the event loop at a steady interval."""
         cpu = self._cpu_clock()
         if self._requests >= LEAST_REQUESTS_PER_SAMPLE:
-            price = (cpu - self._last_cpu) / self._requests
+            cost = (cpu - self._last_cpu) / self._requests
             weight = OVERHEAD_WEIGHT if self.seconds else 1.0
-            self.seconds += weight * (price - self.seconds)
+            self.seconds += weight * (cost - self.seconds)
         self._last_cpu = cpu
         self._requests = 0
 
 
 class ScalingSignal:
-    """Counts the load on one model where it arrives; lives on the event loop."""
+    """Counts the load on one model where it arrives; used on the event loop only."""
 
     def __init__(
         self,

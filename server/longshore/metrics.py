@@ -106,7 +106,7 @@ class ServerMetrics:
         )
         self.seconds_per_row = gauge(
             "longshore_seconds_per_row",
-            "Price of a row in a full batch, as calibrated; 0 when nothing could be measured.",
+            "Cost of a row in a full batch, as calibrated; 0 when nothing could be measured.",
             by_version,
         )
         self.max_batch_size = gauge(

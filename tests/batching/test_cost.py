@@ -14,7 +14,7 @@ def test_the_cost_lies_on_the_line_through_what_was_measured(rows, seconds):
     assert LINE.seconds(rows) == pytest.approx(seconds)
 
 
-def test_the_price_of_a_row_is_that_of_a_full_batch():
+def test_the_cost_of_a_row_is_that_of_a_full_batch():
     assert CostModel(LINE, max_rows=4).seconds_per_row == pytest.approx(0.005)
 
 
@@ -27,7 +27,7 @@ def test_expectations_follow_what_is_seen_but_the_autoscalers_unit_stays():
     assert cost.calibrated_seconds_per_row == pytest.approx(0.005)
 
 
-def test_without_a_calibration_the_price_is_learned():
+def test_without_a_calibration_the_cost_is_learned():
     cost = CostModel(None, max_rows=4)
     assert cost.seconds_per_row == 0.0
 
@@ -43,7 +43,7 @@ def test_one_hiccup_does_not_move_the_expectation_beyond_its_bounds():
     assert cost.seconds(1) <= 0.010 * 20
 
 
-def test_a_lower_limit_of_rows_makes_a_row_dearer():
+def test_a_lower_limit_of_rows_raises_the_cost_of_a_row():
     cost = CostModel(LINE, max_rows=4)
     cost.limit_rows(1)
 

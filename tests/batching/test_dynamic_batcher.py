@@ -77,7 +77,7 @@ async def test_a_client_that_leaves_gives_its_place_back(clock):
     requests[0].abandon()
     requests[1].abandon()
 
-    assert batcher.rows_inside == 4
+    assert batcher.admitted_rows == 4
     submit(batcher, clock)
 
 
@@ -106,7 +106,7 @@ async def test_a_place_is_given_back_only_once(clock):
     request.abandon()
     request.release()
 
-    assert batcher.rows_inside == 0
+    assert batcher.admitted_rows == 0
 
 
 async def test_a_listener_hears_of_every_request(clock):

@@ -89,7 +89,7 @@ async def test_an_error_on_the_way_is_the_answer_of_its_request(
 
     assert await fate(submit(model, [[7]])) == wanted
     assert await fate(submit(model, [[8]])) == [[8]]
-    assert model.rows_inside == 0
+    assert model.admitted_rows == 0
     assert model.fault is None
 
 
@@ -163,4 +163,4 @@ async def test_a_request_that_cannot_be_queued_holds_no_place(model, monkeypatch
 
     with pytest.raises(TypeError):
         submit(model, [[7]])
-    assert model.rows_inside == 0
+    assert model.admitted_rows == 0

@@ -252,7 +252,7 @@ async def test_a_request_that_expires_before_its_turn_on_the_loop_is_answered(se
 
     with pytest.raises(RequestTimeout, match="while the request was queued"):
         await asyncio.wait_for(pending.future, 5)
-    assert model.rows_inside == 0
+    assert model.admitted_rows == 0
 
 
 async def test_a_row_far_larger_than_those_measured_does_not_hold_the_loop(serve, monkeypatch):

@@ -58,7 +58,7 @@ def test_a_drain_that_overruns_says_what_it_waited_for_and_answers_it(tmp_path):
         assert server.wait(15) == 1
         assert "not waiting any longer for work to end" in server.log
         assert "requests=3" in server.log
-        assert "version_1_queued=3 version_1_rows_inside=240" in server.log
+        assert "version_1_queued=3 version_1_admitted_rows=240" in server.log
     assert [answer[0][0] for answer in answers] == [503, 503, 503]
     assert "the server stopped" in answers[0][0][1]["error"]
 

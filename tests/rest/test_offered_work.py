@@ -65,7 +65,7 @@ async def test_what_is_refused_for_lack_of_room_asks_for_what_others_do(client, 
     for _ in range(3):
         assert (await client.post(infer_body([[1.0]] * 2))).status == 200
     before = offered(client)
-    monkeypatch.setattr(client.model._batcher, "_rows_inside", 10**9)
+    monkeypatch.setattr(client.model._batcher, "_admitted_rows", 10**9)
 
     assert (await client.post(infer_body([[1.0]]))).status == 429
 

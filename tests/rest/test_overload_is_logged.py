@@ -33,7 +33,7 @@ def lines(caplog) -> list[str]:
 async def test_refusals_are_summed_up_by_reason(client, clock, caplog, monkeypatch):
     batcher = client.model._batcher
     with monkeypatch.context() as busy:
-        busy.setattr(batcher, "_rows_inside", 10_000)
+        busy.setattr(batcher, "_admitted_rows", 10_000)
         for _ in range(3):
             assert (await client.post(BODY)).status == 429
         hurry = {b"x-request-timeout-ms": b"2000"}

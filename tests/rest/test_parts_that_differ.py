@@ -71,4 +71,4 @@ async def test_it_costs_nobody_else_and_nothing_stays_in_flight(client):
     assert (await asyncio.wait_for(wide, SECONDS)).status == 500
 
     assert np.reshape(good.document["outputs"][0]["data"], (4, 2)).tolist() == [[0, 1]] * 4
-    assert client.model.rows_inside == client.signal.inflight == 0
+    assert client.model.admitted_rows == client.signal.inflight == 0

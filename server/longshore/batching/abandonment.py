@@ -31,7 +31,7 @@ MUCH_LOWER = 0.8
 
 
 class AbandonmentBound:
-    """The longest wait to ask of a client; lives on the event loop."""
+    """The longest wait to ask of a client; used on the event loop only."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -18,7 +18,7 @@ class CostLine:
     """(rows, seconds), ascending in rows, at least one."""
 
     def seconds(self, rows: int) -> float:
-        """Interpolated between the points, and beyond them along the last rows' price."""
+        """Interpolated between the points, and beyond the last in proportion to its rows."""
         index = bisect_left(self.points, (rows, 0.0))
         if index == len(self.points):
             last_rows, last_seconds = self.points[-1]
@@ -31,42 +31,42 @@ class CostLine:
         return left_seconds + share * (right_seconds - left_seconds)
 
     def seconds_per_row(self, max_rows: int) -> float:
-        """The price of a row in a batch as full as it gets."""
+        """Of a row in a batch of `max_rows` rows."""
         return self.seconds(max_rows) / max_rows
 
 
 class CostModel:
-    """The cost line of a served model, and how far reality has drifted from it.
+    """The cost line of a served model, corrected by the executions observed since.
 
-    Without a calibration (`line` is `None`) the price of a row is learned from what is executed.
+    Without a calibration (`line` is `None`) the cost of a row is learned from the executions.
     """
 
     def __init__(self, line: CostLine | None, *, max_rows: int) -> None:
         self.line = line
         self._max_rows = max_rows
-        self._price = line.seconds_per_row(max_rows) if line else 0.0
+        self._row_seconds = line.seconds_per_row(max_rows) if line else 0.0
         self._drift = 1.0
         self._has_observed = line is not None
 
     @property
     def seconds_per_row(self) -> float:
         """Expected now, for a row in a full batch; 0 while nothing is known."""
-        return self._price * self._drift
+        return self._row_seconds * self._drift
 
     @property
     def calibrated_seconds_per_row(self) -> float:
         """As measured at calibration, so that the autoscaler's unit does not move with the load."""
-        return self._price
+        return self._row_seconds
 
     def limit_rows(self, rows: int) -> None:
-        """A batch gets no fuller than `rows` from now on, which makes a row dearer."""
+        """Batches have at most `rows` rows from now on, which raises the cost of a row."""
         self._max_rows = rows
         if self.line is not None:
-            self._price = self.line.seconds_per_row(rows)
+            self._row_seconds = self.line.seconds_per_row(rows)
 
     def seconds(self, rows: int) -> float:
         """Expected duration of an execution of `rows` rows."""
-        at_rest = self.line.seconds(rows) if self.line else self._price * rows
+        at_rest = self.line.seconds(rows) if self.line else self._row_seconds * rows
         return at_rest * self._drift
 
     def observe(self, rows: int, seconds: float) -> None:
@@ -77,7 +77,7 @@ class CostModel:
                 drift = self._drift + DRIFT_WEIGHT * (seconds / expected - self._drift)
                 self._drift = min(max(drift, DRIFT_BOUNDS[0]), DRIFT_BOUNDS[1])
             return
-        price = seconds / rows
+        observed = seconds / rows
         weight = DRIFT_WEIGHT if self._has_observed else 1.0
-        self._price += weight * (price - self._price)
+        self._row_seconds += weight * (observed - self._row_seconds)
         self._has_observed = True

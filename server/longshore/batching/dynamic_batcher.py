@@ -15,8 +15,8 @@ from longshore.tensors import Tensors
 
 WAIT_SHARE = 0.5
 """Share of the time to its deadline that a request may be expected to wait. The rest is for its
-execution, its way back and an estimate that is wrong: what is answered a moment too late was
-computed for nobody, and under overload that would be every request."""
+execution, its answer and the error of the estimate: what is answered after the deadline was
+computed in vain, and under overload that would be every request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class DynamicBatcher:
     """Puts admitted requests into the queue, from which the instances take batches.
 
     Natural batching: nothing waits while an instance is idle; what arrives while all are busy is
-    taken together by the next one that finishes. Lives on the event loop.
+    taken together by the next one that finishes. Used on the event loop only.
     """
 
     def __init__(
@@ -51,19 +51,19 @@ class DynamicBatcher:
         self._instance_count = instance_count
         self._clock = clock
         self._on_put = on_put
-        self._rows_inside = 0
+        self._admitted_rows = 0
         self.abandonment = AbandonmentBound(clock)
         self._loop = asyncio.get_running_loop()
         self._idle_waiters: list[asyncio.Event] = []
 
     @property
-    def rows_inside(self) -> int:
+    def admitted_rows(self) -> int:
         """Rows admitted and not yet answered, waiting or running."""
-        return self._rows_inside
+        return self._admitted_rows
 
     async def wait_idle(self, timeout_seconds: float) -> bool:
         """Wait until every admitted request is answered; false when time ran out."""
-        if self._rows_inside == 0:
+        if self._admitted_rows == 0:
             return True
         idle = asyncio.Event()
         self._idle_waiters.append(idle)
@@ -77,7 +77,7 @@ class DynamicBatcher:
 
     def expected_wait_seconds(self) -> float:
         """Until everything admitted so far is computed, with all instances at work."""
-        return self._rows_inside * self.cost.seconds_per_row / self._instance_count
+        return self._admitted_rows * self.cost.seconds_per_row / self._instance_count
 
     def refuse_if_full(self, deadline: float) -> None:
         """Raise before any work is spent on a request that could not be answered in time.
@@ -86,7 +86,7 @@ class DynamicBatcher:
             QueueFull: the expected wait exceeds the bound of the queue, the deadline, or what
                 clients were seen to wait.
         """
-        if self._rows_inside == 0:
+        if self._admitted_rows == 0:
             return
         wait = self.expected_wait_seconds()
         allowed = min(
@@ -147,7 +147,7 @@ class DynamicBatcher:
             future=self._loop.create_future(),
             on_release=self._release,
         )
-        self._rows_inside += rows
+        self._admitted_rows += rows
         if self._on_put is None:
             request.timer = self._loop.call_later(deadline - now, request.expire)
         try:
@@ -160,13 +160,13 @@ class DynamicBatcher:
         return request
 
     def _release(self, request: PendingRequest) -> None:
-        self._rows_inside -= request.rows
+        self._admitted_rows -= request.rows
         age_seconds = self._clock() - request.arrived
         if not request.future.cancelled():
             self.abandonment.note_answered(age_seconds)
         elif self.abandonment.note_abandoned(age_seconds):
             self._loop.call_soon(self._refuse_stale)
-        if self._rows_inside == 0:
+        if self._admitted_rows == 0:
             for waiter in self._idle_waiters:
                 waiter.set()
 

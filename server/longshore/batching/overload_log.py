@@ -15,7 +15,7 @@ WINDOW_SECONDS = 10.0
 class OverloadLog:
     """Counts refusals by their reason; a window begins with the first of them.
 
-    Lives on the event loop. A line for each refusal would cost more than the refusal.
+    Used on the event loop only. A line for each refusal would cost more than the refusal.
     """
 
     def __init__(self, label: str, clock: Callable[[], float]) -> None:

@@ -58,7 +58,7 @@ class PendingRequest:
 
     @property
     def is_abandoned(self) -> bool:
-        """Nobody waits for the answer any more: the client left, or the deadline passed."""
+        """Nobody waits for the answer any more: the client gave up, or the deadline passed."""
         return self.future.done()
 
     def is_wanted(self, now: float) -> bool:
@@ -97,7 +97,7 @@ class PendingRequest:
         self.release()
 
     def release(self) -> None:
-        """Give its place in the queue's accounts back, once."""
+        """Take its rows out of the count of admitted rows, once."""
         if not self.is_released:
             self.is_released = True
             if self.timer is not None:

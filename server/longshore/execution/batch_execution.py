@@ -1,4 +1,4 @@
-"""One execution of a batch: concatenate, run, split, and blame only the request at fault."""
+"""One execution of a batch: concatenate, run, split, and find the request that caused an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PartResult:
 
 @dataclass(slots=True, eq=False)
 class Execution:
-    """An executed batch, on its way back to the event loop."""
+    """An executed batch, to be delivered on the event loop."""
 
     results: list[PartResult]
     rows: int
@@ -40,7 +40,7 @@ class Execution:
     output_seconds: float = 0.0
     """Of it, splitting the outputs by request."""
     out_of_memory_rows: tuple[int, ...] = ()
-    """Rows of the batches on the way for which the device had no memory."""
+    """Rows of each batch tried for which the device had no memory."""
 
 
 Observer = Callable[[Execution], None]
@@ -73,17 +73,17 @@ class BegunBatch:
         """Wait for the outputs. The device worked on this batch from `idle_since` (the end of the
         batch before it) when that was later than its own start.
         """
-        tight: list[int] = []
+        oom_rows: list[int] = []
         outputs = _outputs(self._begun)
         computed = self._clock()
         answers = _answers(self.batch, outputs)
         if isinstance(answers, LongshoreError):
-            results = _try_smaller(self._backend, self.batch, answers, tight)
+            results = _try_smaller(self._backend, self.batch, answers, oom_rows)
             computed = self._clock()
         else:
             results = _results(self.batch, answers)
-        if tight:
-            self._lower_limit(rows_that_fit(tight))
+        if oom_rows:
+            self._lower_limit(rows_that_fit(oom_rows))
         ended = self._clock()
         return Execution(
             results,
@@ -93,7 +93,7 @@ class BegunBatch:
             self._inputs_ready - self.started,
             max(0.0, computed - max(self._inputs_ready, idle_since)),
             ended - computed,
-            tuple(tight),
+            tuple(oom_rows),
         )
 
     def _lower_limit(self, rows: int) -> None:
@@ -110,9 +110,9 @@ def execute_batch(
     return BegunBatch(backend, batch, clock=clock).finish()
 
 
-def rows_that_fit(tight: Sequence[int]) -> int:
-    """The batch to go on with after batches of `tight` rows were too large for the memory."""
-    return max(1, min(tight) // 2)
+def rows_that_fit(oom_rows: Sequence[int]) -> int:
+    """The size of batches to continue with after these sizes were too large for the memory."""
+    return max(1, min(oom_rows) // 2)
 
 
 def _outputs(begun: Begun | LongshoreError) -> Tensors | LongshoreError:
@@ -138,12 +138,12 @@ def _results(batch: Batch, answers: list[Tensors]) -> list[PartResult]:
 
 
 def _try_smaller(
-    backend: Backend, batch: Batch, error: LongshoreError, tight: list[int]
+    backend: Backend, batch: Batch, error: LongshoreError, oom_rows: list[int]
 ) -> list[PartResult]:
     """What the parts get after the batch failed as a whole."""
     smaller: Sequence[Batch] = ()
     if isinstance(error, OutOfDeviceMemory):
-        tight.append(batch.rows)
+        oom_rows.append(batch.rows)
         if batch.rows > 1:
             logger.warning("no device memory for a batch, running its halves: rows=%d", batch.rows)
             smaller = batch.halves()
@@ -152,10 +152,10 @@ def _try_smaller(
         smaller = batch.alone()
     if not smaller:
         return [PartResult(part, error) for part in batch.parts]
-    return [result for piece in smaller for result in _run(backend, piece, tight)]
+    return [result for piece in smaller for result in _run(backend, piece, oom_rows)]
 
 
-def _run(backend: Backend, batch: Batch, tight: list[int]) -> list[PartResult]:
+def _run(backend: Backend, batch: Batch, oom_rows: list[int]) -> list[PartResult]:
     begun: Begun | LongshoreError
     try:
         begun = backend.begin(batch.concatenate(), batch.output_names())
@@ -163,7 +163,7 @@ def _run(backend: Backend, batch: Batch, tight: list[int]) -> list[PartResult]:
         begun = public_error(error)
     answers = _answers(batch, _outputs(begun))
     if isinstance(answers, LongshoreError):
-        return _try_smaller(backend, batch, answers, tight)
+        return _try_smaller(backend, batch, answers, oom_rows)
     return _results(batch, answers)
 
 

@@ -15,7 +15,7 @@ MIN_JOIN_SECONDS = 0.1
 
 
 class InstanceGroup:
-    """Lives on the event loop; an inline model has one instance, which runs there."""
+    """Used on the event loop only; an inline model has one instance, which runs there."""
 
     def __init__(
         self,

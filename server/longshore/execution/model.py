@@ -29,7 +29,7 @@ CLOSE_INTERVAL_SECONDS = 0.02
 
 
 class Model:
-    """Queue, instances and bookkeeping of one loaded version; lives on the event loop."""
+    """Queue, instances and bookkeeping of one loaded version; used on the event loop only."""
 
     def __init__(
         self,
@@ -103,9 +103,9 @@ class Model:
         return len(self._queue)
 
     @property
-    def rows_inside(self) -> int:
+    def admitted_rows(self) -> int:
         """Rows admitted and not yet answered, waiting or running."""
-        return self._batcher.rows_inside
+        return self._batcher.admitted_rows
 
     def start(self) -> None:
         self._instances.start()

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 LARGE_INPUT_BYTES = 4 * 1024 * 1024
 """Rows of an open shape may be a thousand times those that were measured."""
 RESTART_PAUSE_SECONDS = 0.1
-"""Before an instance that failed begins again, so that a fault that stays does not eat the CPU."""
+"""Before an instance that failed begins again, so that a lasting fault does not use up the CPU."""
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""What each execution tells about its model: its cost, its limits, its statistics."""
+"""Recording executions: in the cost model, the metrics, the statistics, and the row limit."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class ExecutionRecorder:
             self._lower_limit(execution.out_of_memory_rows)
         self._statistics.record_execution(execution, int(time.time() * 1000))
 
-    def _lower_limit(self, tight: tuple[int, ...]) -> None:
+    def _lower_limit(self, oom_rows: tuple[int, ...]) -> None:
         """The device had no memory for batches of these rows: hand out smaller ones from now on."""
-        rows = rows_that_fit(tight)
+        rows = rows_that_fit(oom_rows)
         if rows >= self.max_rows:
             return
-        note = f"batches have at most {rows} rows: the device had no memory for {min(tight)}"
+        note = f"batches have at most {rows} rows: the device had no memory for {min(oom_rows)}"
         logger.warning("batch limit lowered: %s %s", self._label, note)
         self.memory_notes = (note,)
         self.max_rows = rows

@@ -157,7 +157,7 @@ class ServedVersions:
         """What is being computed, as facts for a log line."""
         facts = [
             f"version_{served.version}_queued={served.model.queued_requests} "
-            f"version_{served.version}_rows_inside={served.model.rows_inside}"
+            f"version_{served.version}_admitted_rows={served.model.admitted_rows}"
             for served in self.by_number.values()
             if served.model is not None
         ]
