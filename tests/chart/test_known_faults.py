@@ -30,21 +30,6 @@ def test_templates_stay_small_enough_to_read(template: Path):
     assert lines <= (120 if template.suffix == ".tpl" else 150)
 
 
-def test_two_releases_in_one_namespace_share_no_name_and_no_pod():
-    first, second = render({}, name="first"), render({}, name="second")
-
-    def names(objects: list[rendering.Object]) -> set[tuple[str, str]]:
-        return {(entry["kind"], entry["metadata"]["name"]) for entry in objects}
-
-    def selector(objects: list[rendering.Object]) -> rendering.Object:
-        (service,) = [entry for entry in objects if entry["kind"] == "Service"]
-        found: rendering.Object = service["spec"]["selector"]
-        return found
-
-    assert not names(first) & names(second)
-    assert selector(first) != selector(second)
-
-
 def test_a_release_brings_no_adapter_and_no_definitions_of_its_own():
     everything = rendering.ci_values(CHART / "ci/everything-values.yaml")
 

@@ -41,6 +41,12 @@ def fullname(release: str, **values: object) -> str:
     return name
 
 
+def selected(release: str) -> set[frozenset[tuple[str, str]]]:
+    """The labels by which each Service finds its pods."""
+    services = [entry for entry in objects(release) if entry["kind"] == "Service"]
+    return {frozenset(service["spec"]["selector"].items()) for service in services}
+
+
 def owned(release: str) -> set[tuple[str, str]]:
     return {(entry["kind"], entry["metadata"]["name"]) for entry in objects(release)}
 
@@ -76,9 +82,10 @@ def test_every_object_has_a_name_that_the_api_server_takes(release: str):
     ],
     ids=lambda releases: releases[0],
 )
-def test_releases_of_one_namespace_own_no_object_together(releases: tuple[str, ...]):
+def test_releases_of_one_namespace_share_no_object_and_no_pod(releases: tuple[str, ...]):
     for one, other in itertools.combinations(releases, 2):
         assert not owned(one) & owned(other)
+        assert not selected(one) & selected(other)
 
 
 @settings(max_examples=40, deadline=None)
