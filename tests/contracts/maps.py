@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 _ENTRY = re.compile(r"^( *)([\w./-]+)(?:  +\S|, and:|$)")
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_SOURCE = {"__pycache__", "build", "dist"}
 
 
 def maps(document: Path) -> list[set[str]]:
-    """The paths that each code block of `document` lists, folders with a `/` at the end."""
-    blocks = re.findall(r"```\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
-    return [_paths(block.splitlines()) for block in blocks]
+    """The paths that each code block without a language lists, folders with a `/` at the end."""
+    return [
+        _paths(block.splitlines())
+        for language, block in _BLOCK.findall(document.read_text(encoding="utf-8"))
+        if not language
+    ]
 
 
 def folders(parent: Path) -> set[str]:
