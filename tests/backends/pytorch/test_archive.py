@@ -96,20 +96,55 @@ def test_other_entries_are_refused(place: Place, marker: Path, entry: str, reaso
     assert not marker.exists()
 
 
+@pytest.mark.parametrize("config", [CONFIG, ModelConfig()])
 @pytest.mark.parametrize("name", ["model.pt", "model.pt2"])
-def test_bare_pickles_are_refused(place: Place, marker: Path, name: str) -> None:
-    with pytest.raises(ModelLoadError, match=rf"{name}: not a zip archive"):
-        load(place(pickle.dumps(Touch(marker)), name), CONFIG)
-    assert not marker.exists()
-
-
-@pytest.mark.parametrize("name", ["model.pt", "model.pt2"])
-def test_archives_of_torch_save_are_refused(place: Place, marker: Path, name: str) -> None:
+@pytest.mark.parametrize("is_archive", [False, True])
+def test_pickles_are_refused_with_the_way_out_whatever_the_config_says(
+    place: Place, marker: Path, name: str, config: ModelConfig, is_archive: bool
+) -> None:
     buffer = io.BytesIO()
-    torch.save({"model": Touch(marker)}, buffer)
-    with pytest.raises(ModelLoadError, match=rf"{name}: not (TorchScript|an archive of)"):
-        load(place(buffer.getvalue(), name), CONFIG)
+    torch.save(Touch(marker), buffer)
+    content = buffer.getvalue() if is_archive else pickle.dumps(Touch(marker))
+    message = rf"{name}: not .*but a pickle.*which is never loaded.*export the model with torch\."
+    with pytest.raises(ModelLoadError, match=message) as raised:
+        load(place(content, name), config)
+    assert "config.yaml" not in str(raised.value)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (
+            SCRIPT,
+            "model.pt2",
+            "not an archive of torch.export.save, but TorchScript; name it model.pt",
+        ),
+        (PT2, "model.pt", "not an archive of torch.jit.save, but an exported program; name it"),
+    ],
+)
+def test_an_archive_under_the_name_of_another_kind_is_told_its_own(
+    place: Place, content: bytes, name: str, message: str
+) -> None:
+    with pytest.raises(ModelLoadError, match=message):
+        load(place(content, name), CONFIG)
+
+
+@pytest.mark.parametrize("original", [PT2, SCRIPT])
+@pytest.mark.parametrize("entry", ["../escape", "/etc/escape", "C:\\escape", "other/escape"])
+def test_the_entry_that_leads_out_is_the_one_that_is_blamed(
+    place: Place, original: bytes, entry: str
+) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(original)) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr(zipfile.ZipInfo(entry), b"x")
+    name = "model.pt2" if original is PT2 else "model.pt"
+    with pytest.raises(ModelLoadError) as raised:
+        load(place(target.getvalue(), name), CONFIG)
+    assert f"{name}: entry {entry!r} " in str(raised.value)
+    assert ("leads out of" if entry != "other/escape" else "outside of") in str(raised.value)
 
 
 def test_a_pickle_added_to_torchscript_is_refused(place: Place, marker: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a TorchScript or `.pt2` file consists of, judged before torch opens it.
+"""What a TorchScript or `.pt2` archive consists of, judged before torch opens it.
 
 `torch.export.load` unpickles weights and constants that their configuration marks `use_pickle`, and
 sample inputs after a failed careful attempt (torch/export/pt2_archive/_package.py,
@@ -14,13 +14,15 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from longshore.errors import ModelLoadError
 
+_PICKLE_START = b"\x80"
 MAX_ENTRIES = 100_000
 MAX_EXPANSION = 20
 _FREE_EXPANSION_BYTES = 64 * 1024**2
@@ -42,6 +44,13 @@ _SAMPLE_INPUTS = "data/sample_inputs/model.pt"
 _CONFIG = re.compile(r"data/(weights|constants)/model_\w+_config\.json")
 
 
+_PROGRAM = "models/model.json"
+_NEVER_LOADED = (
+    "which is never loaded, because pickles run code; export the model with torch.export.save "
+    "(model.pt2) or torch.jit.save (model.pt)"
+)
+
+
 class _Refused(ValueError):
     pass
 
@@ -52,13 +61,10 @@ def check_torchscript(file: BinaryIO, *, path: Path) -> None:
     Raises:
         ModelLoadError: names `path` and what is refused.
     """
-    with _errors_of(path), zipfile.ZipFile(file) as archive:
+    with _open_archive(file, path) as archive:
         entries = _entries(archive)
-        if "constants.pkl" not in entries or not any(name.startswith("code/") for name in entries):
-            raise _Refused(
-                "not TorchScript but a pickle of torch.save, which is never loaded; save the "
-                "model with torch.jit.save or torch.export.save"
-            )
+        if not _is_torchscript(entries):
+            raise _Refused(f"not an archive of torch.jit.save, but {_kind(entries)}")
         _check_names(entries, _TORCHSCRIPT_ENTRY)
 
 
@@ -68,17 +74,32 @@ def safe_pt2(file: BinaryIO, *, path: Path) -> io.BytesIO:
     Raises:
         ModelLoadError: names `path` and what is refused.
     """
-    with _errors_of(path), zipfile.ZipFile(file) as archive:
+    with _open_archive(file, path) as archive:
         entries = _entries(archive)
         if any(name.startswith("data/aotinductor/") for name in entries):
             raise _Refused("an AOTInductor package is native code, which is never loaded")
-        if "models/model.json" not in entries:
-            raise _Refused("not an archive of torch.export.save: it has no models/model.json")
+        if _PROGRAM not in entries:
+            raise _Refused(f"not an archive of torch.export.save, but {_kind(entries)}")
         _check_names(entries, _PT2_ENTRY)
         for name, entry in entries.items():
             if _CONFIG.fullmatch(name):
                 _check_payloads(archive.read(entry), name)
         return _copy(archive, entries)
+
+
+def _is_torchscript(entries: Collection[str]) -> bool:
+    return "constants.pkl" in entries and any(name.startswith("code/") for name in entries)
+
+
+def _kind(entries: Collection[str]) -> str:
+    """What else an archive is, and what its owner can do."""
+    if _is_torchscript(entries):
+        return "TorchScript; name it model.pt"
+    if _PROGRAM in entries:
+        return "an exported program; name it model.pt2"
+    if "data.pkl" in entries:
+        return f"a pickle of torch.save, {_NEVER_LOADED}"
+    return f"another one: it has neither {_PROGRAM} nor code/"
 
 
 def _copy(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> io.BytesIO:
@@ -102,14 +123,18 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     unpacked = sum(info.file_size for info in infos)
     if unpacked > MAX_EXPANSION * packed + _FREE_EXPANSION_BYTES:
         raise _Refused(f"{packed} bytes unpack to {unpacked}, a decompression bomb")
-    roots = {info.filename.split("/", 1)[0] for info in infos}
-    entries: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         if _UNSAFE_NAME.search(info.filename):
             raise _Refused(f"entry {info.filename!r} leads out of the archive")
-        name = info.filename.partition("/")[2]
-        if len(roots) != 1 or not name:
-            raise _Refused(f"entry {info.filename!r} is outside the one directory of the archive")
+    roots = Counter(info.filename.split("/", 1)[0] for info in infos).most_common(1)
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        root, _, name = info.filename.partition("/")
+        if root != roots[0][0] or not name:
+            raise _Refused(
+                f"entry {info.filename!r} is outside of {roots[0][0]!r}, the one directory of the "
+                "archive"
+            )
         if name in entries:
             raise _Refused(f"entry {info.filename!r} is there twice")
         entries[name] = info
@@ -138,11 +163,17 @@ def _check_payloads(content: bytes, name: str) -> None:
 
 
 @contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
+def _open_archive(file: BinaryIO, path: Path) -> Iterator[zipfile.ZipFile]:
+    """`file` as an archive; whatever is wrong with it as an error of the family."""
+    start = file.read(1)
+    file.seek(0)
     try:
-        yield
+        with zipfile.ZipFile(file) as archive:
+            yield archive
     except zipfile.BadZipFile as error:
         reason = "not a zip archive as torch.jit.save and torch.export.save write it"
+        if start == _PICKLE_START:
+            raise ModelLoadError(f"{path}: {reason}, but a pickle, {_NEVER_LOADED}") from error
         raise ModelLoadError(f"{path}: {reason}: {error}") from error
     except (ValueError, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
         raise ModelLoadError(f"{path}: {error}") from error
