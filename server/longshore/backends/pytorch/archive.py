@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from longshore.backends.pytorch.program_document import check_program
 from longshore.errors import ModelLoadError
 
 _PICKLE_START = b"\x80"
@@ -81,6 +82,7 @@ def safe_pt2(file: BinaryIO, *, path: Path) -> io.BytesIO:
         if _PROGRAM not in entries:
             raise _Refused(f"not an archive of torch.export.save, but {_kind(entries)}")
         _check_names(entries, _PT2_ENTRY)
+        check_program(archive.read(entries[_PROGRAM]))
         for name, entry in entries.items():
             if _CONFIG.fullmatch(name):
                 _check_payloads(archive.read(entry), name)
