@@ -14,6 +14,7 @@ MODELS = Path(__file__).parents[2] / "models"
 PROGRAM = """
 import sys
 from pathlib import Path
+import longshore.assembly
 import longshore.server
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import load_model

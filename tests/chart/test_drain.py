@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.settings import Settings
+from longshore.settings.groups import Settings
 from tests.chart import rendering
 
 

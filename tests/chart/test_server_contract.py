@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 import longshore
-from longshore.settings import Settings, load_settings
+from longshore.settings.groups import Settings
+from longshore.settings.reading import load_settings
 from tests.attacks.served_process import ServedProcess
 from tests.chart import rendering
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from longshore.settings import load_settings
+from longshore.settings.reading import load_settings
 from tests.chart import rendering
 from tests.chart.engines import KUBE_VERSION, Engine, RefusedError, merged
 from tests.chart.rendering import Object, Values

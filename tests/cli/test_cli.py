@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from longshore import __version__
 from longshore.cli import main
-from longshore.settings import option_table
+from longshore.settings.table import option_table
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 
@@ -103,3 +105,17 @@ def test_a_manifest_is_written_and_verified(capsys, digits):
 
     assert main(["manifest", "--verify", str(digits)]) == 1
     assert "model.onnx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["manifest"]])
+def test_a_reader_that_goes_away_ends_a_command_silently(command, digits):
+    arguments = " ".join([sys.executable, "-m", "longshore.cli", *command, str(digits)])
+    ended = subprocess.run(
+        ["bash", "-c", f"{arguments} | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stderr == ""
+    assert ended.stdout == "141\n"

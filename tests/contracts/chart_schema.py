@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from longshore.option import Option
-from longshore.settings import option_table
+from longshore.settings.option import Option
+from longshore.settings.table import option_table
 from tests.contracts import number_patterns
 from tests.contracts.chart_values import VALUES
 

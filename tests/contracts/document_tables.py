@@ -11,8 +11,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from longshore.metrics import ServerMetrics
-from longshore.option import Option
-from longshore.settings import option_table
+from longshore.settings.option import Option
+from longshore.settings.table import option_table
 from tests.contracts.chart_schema import SCHEMA, renewed_schema
 from tests.contracts.chart_values import VALUES, described_values
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from longshore.settings import Settings, option_table
+from longshore.settings.groups import Settings
+from longshore.settings.table import option_table
 from tests.contracts.chart_schema import SCHEMA, without_schema
 from tests.contracts.chart_values import VALUES, described_values, undescribed
 from tests.contracts.document_tables import ARCHITECTURE, README, renewed
@@ -50,7 +51,7 @@ def test_every_value_of_the_chart_is_read_by_a_template():
 def test_every_setting_is_used(name: str):
     """By its name, on one of the groups that `Settings` has."""
     groups = "|".join(group.name for group in fields(Settings))
-    sources = [path for path in SERVER.rglob("*.py") if path.name != "settings.py"]
+    sources = [path for path in SERVER.rglob("*.py") if path.parent.name != "settings"]
     used = re.compile(rf"\b(?:settings|{groups})\.{name}\b")
 
     assert any(used.search(path.read_text(encoding="utf-8")) for path in sources)

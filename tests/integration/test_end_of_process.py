@@ -99,3 +99,36 @@ def test_ctrl_c_drains_too(tmp_path):
         server.signal(signal.SIGINT.name)
 
         assert server.wait(10) == 0
+
+
+def test_a_model_that_could_not_be_served_shows_in_the_exit_code(tmp_path):
+    model = identity_model(tmp_path, "no_such_key: 1\n")
+    server = ServedProcess(model, **QUICK)
+    wait_for(server.health)
+    wait_for(lambda: server.metric("longshore_model_load_failures_total") == 1)
+    server.terminate()
+
+    server.wait(10)
+    assert server.stop() == 1
+
+
+def test_an_event_loop_that_turns_is_live_until_the_process_ends(tmp_path):
+    program = ("-c", QUICK_TO_CALL_A_LOOP_STUCK)
+    options = {"program": program, "drain_delay_seconds": 2.5, **QUICK}
+    with ServedProcess(identity_model(tmp_path), **options) as server:
+        server.terminate()
+        wait_for(lambda: server.metric("longshore_draining") == 1)
+        time.sleep(2.0)
+
+        assert server.management("/v2/health/live")[0] == 200
+        assert server.wait(10) == 0
+
+
+QUICK_TO_CALL_A_LOOP_STUCK = """
+import sys
+from longshore import cli, server
+from longshore.rest import health
+
+server.TICK_SECONDS, health.STUCK_AFTER_SECONDS = 0.1, 1.0
+sys.exit(cli.main(sys.argv[1:]))
+"""

@@ -11,20 +11,19 @@ from tests.attacks.served_process import ServedProcess, identity_model, infer_bo
 from tests.integration.test_lifecycle import QUICK, ask, wait_for
 
 STUCK_ON_SIGNAL = """
-import signal, sys, threading, time
+import asyncio, signal, sys, threading, time
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # in the threads of the imports too
-from longshore import cli
-from longshore.execution import model
+from longshore import cli, server
 from longshore.rest import health
 
 health.STUCK_AFTER_SECONDS = 1.0
-loaded = []
-start = model.Model.start
-model.Model.start = lambda self: (loaded.append(self), start(self))
+loops = []
+run = server.Server.run
+server.Server.run = lambda self: (loops.append(asyncio.get_running_loop()), run(self))[1]
 
 def stick():
     signal.sigwait({signal.SIGUSR1})
-    loaded[0]._instances[0].loop.call_soon_threadsafe(time.sleep, 4.0)
+    loops[0].call_soon_threadsafe(time.sleep, 4.0)
 
 threading.Thread(target=stick, daemon=True).start()
 sys.exit(cli.main(sys.argv[1:]))

@@ -30,6 +30,8 @@ class DrainController:
     ) -> None:
         self.is_draining = False
         """Read from any thread."""
+        self.timeout_seconds = timeout_seconds
+        """After the delay, how long requests in flight are waited for."""
         self._delay_seconds = delay_seconds
         self._budget_seconds = delay_seconds + timeout_seconds
         self._clock = clock

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from longshore.errors import SettingsError
-from longshore.settings import load_settings, misspelt_variables, option_table
+from longshore.settings.reading import load_settings, misspelt_variables
+from longshore.settings.table import option_table
 
 
 def test_the_command_line_wins_over_environment_file_and_default(tmp_path):

@@ -1,0 +1,219 @@
+"""From settings to the parts of a server: what each room is told, and who knows whom."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from longshore.autoscaling import ScalingSignal
+from longshore.backends.base import CudaOptions, GraphUse, Precision
+from longshore.lifecycle.drain import DrainController
+from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.version_loader import ServingOptions
+from longshore.lifecycle.watcher import VersionWatcher
+from longshore.loading.cpu_quota import available_cpus
+from longshore.loading.load_options import LoadOptions
+from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
+from longshore.repository.layout import ModelRepository
+from longshore.repository.manifest import ManifestPolicy
+from longshore.rest.access import Certificate, TokenFile
+from longshore.rest.app import inference_app, management_app
+from longshore.rest.body import BodyReader
+from longshore.rest.endpoints import Endpoints
+from longshore.rest.health import Health, Heartbeat
+from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
+from longshore.rest.inference import InferenceEndpoint
+from longshore.rest.listener import affordable_connections
+from longshore.rest.metrics_endpoint import MetricsEndpoint
+from longshore.rest.ports import InferencePort, ManagementPort, uvicorn_config
+from longshore.rest.repository_extension import RepositoryExtension
+from longshore.settings.groups import CudaSettings, HttpSettings, Settings
+
+if TYPE_CHECKING:
+    from longshore.lifecycle.device_sampler import DeviceSampler
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that `Server` starts, runs and ends."""
+
+    metrics: ServerMetrics
+    manager: ModelManager
+    watcher: VersionWatcher
+    signal: ScalingSignal
+    drain: DrainController
+    heartbeat: Heartbeat
+    secrets: tuple[TokenFile | Certificate, ...]
+    """Files that are read again when they change."""
+    inference_port: InferencePort
+    management_port: ManagementPort
+    device_sampler: DeviceSampler | None
+    """With a GPU alone."""
+
+
+def assemble(settings: Settings) -> Parts:
+    """Build the parts; called on the event loop that will run them.
+
+    Raises:
+        SettingsError: a file that a setting names cannot be used.
+    """
+    metrics = ServerMetrics(
+        latency_buckets_seconds=settings.metrics.latency_buckets_seconds
+        or DEFAULT_LATENCY_BUCKETS_SECONDS
+    )
+    manager = ModelManager(
+        _repository(settings),
+        metrics,
+        load_options=_load_options(settings),
+        serving_options=_serving_options(settings),
+    )
+    metrics.create_model(manager.served.name)
+    signal = ScalingSignal(metrics, manager.served.name)
+    drain = DrainController(
+        metrics,
+        delay_seconds=settings.lifecycle.drain_delay_seconds,
+        timeout_seconds=settings.lifecycle.drain_timeout_seconds,
+    )
+    heartbeat = Heartbeat()
+    health = Health(manager.served, drain, heartbeat)
+    tokens = _tokens(settings.http)
+    app = _inference_app(settings, manager, signal, drain, health, tokens)
+    http_config, certificate = _http_config(settings.http, app)
+    return Parts(
+        metrics,
+        manager,
+        _watcher(settings, manager),
+        signal,
+        drain,
+        heartbeat,
+        tuple(secret for secret in (tokens, certificate) if secret is not None),
+        InferencePort(http_config, settings.http.host, settings.http.port),
+        ManagementPort(
+            management_app(health, MetricsEndpoint(metrics.registry)),
+            settings.metrics.management_host,
+            settings.metrics.management_port,
+        ),
+        _device_sampler(settings, manager, metrics),
+    )
+
+
+def _inference_app(
+    settings: Settings,
+    manager: ModelManager,
+    signal: ScalingSignal,
+    drain: DrainController,
+    health: Health,
+    tokens: TokenFile | None,
+) -> ASGIApp:
+    http, has_repository = settings.http, settings.lifecycle.repository_api
+    loop = asyncio.get_running_loop()
+
+    def must_close(closes_at: float) -> bool:
+        return drain.is_draining or loop.time() >= closes_at
+
+    return inference_app(
+        InferenceEndpoint(
+            manager.served,
+            signal,
+            BodyReader(max_bytes=http.max_body_bytes, timeout_seconds=http.body_timeout_seconds),
+            default_timeout_seconds=settings.batching.request_timeout_seconds,
+        ),
+        Endpoints(manager.served, shows_version=http.show_version, has_repository=has_repository),
+        health,
+        must_close=must_close,
+        repository=RepositoryExtension(manager) if has_repository else None,
+        tokens=tokens,
+    )
+
+
+def _tokens(http: HttpSettings) -> TokenFile | None:
+    return TokenFile(Path(http.auth_token_file)) if http.auth_token_file else None
+
+
+def _http_config(http: HttpSettings, app: ASGIApp) -> tuple[uvicorn.Config, Certificate | None]:
+    limits = ConnectionLimits(
+        max_connections=affordable_connections(http.max_connections),
+        max_header_bytes=http.max_header_bytes,
+        header_timeout_seconds=http.header_timeout_seconds,
+        write_timeout_seconds=http.write_timeout_seconds,
+        max_age_seconds=http.connection_max_age_seconds,
+    )
+    config = uvicorn_config(
+        app,
+        http=limited_protocol(limits),
+        timeout_keep_alive=http.keep_alive_seconds,
+        ssl_certfile=http.tls_cert_file or None,
+        ssl_keyfile=http.tls_key_file or None,
+    )
+    config.load()
+    if config.ssl is None:
+        return config, None
+    return config, Certificate(Path(http.tls_cert_file), Path(http.tls_key_file), config.ssl)
+
+
+def _device_sampler(
+    settings: Settings, manager: ModelManager, metrics: ServerMetrics
+) -> DeviceSampler | None:
+    if settings.model.device == "cpu":
+        return None
+    from longshore.lifecycle.device_sampler import DeviceSampler
+
+    return DeviceSampler(manager.served, metrics)
+
+
+def _watcher(settings: Settings, manager: ModelManager) -> VersionWatcher:
+    return VersionWatcher(
+        manager,
+        Path(settings.model.model_path),
+        poll_seconds=settings.lifecycle.model_poll_seconds,
+    )
+
+
+def _repository(settings: Settings) -> ModelRepository:
+    lifecycle = settings.lifecycle
+    return ModelRepository(
+        Path(settings.model.model_path),
+        name=settings.model.name,
+        settle_seconds=lifecycle.version_settle_seconds,
+        manifest=cast(ManifestPolicy, lifecycle.manifest),
+    )
+
+
+def _load_options(settings: Settings) -> LoadOptions:
+    model = settings.model
+    cache = settings.calibration.calibration_cache
+    return LoadOptions(
+        cpus=available_cpus(),
+        device=model.device,
+        cuda=_cuda_options(settings.cuda),
+        instances=model.instances,
+        threads=model.threads,
+        max_batch_size=settings.batching.max_batch_size,
+        calibration_budget_seconds=settings.calibration.calibration_budget_seconds,
+        max_execution_seconds=settings.calibration.max_execution_seconds,
+        calibration_cache=Path(cache).expanduser() if cache else None,
+        waits_for_batches=bool(settings.batching.max_queue_delay_microseconds),
+    )
+
+
+def _cuda_options(settings: CudaSettings) -> CudaOptions:
+    return CudaOptions(
+        precision=cast(Precision, settings.cuda_precision),
+        graphs=cast(GraphUse, settings.cuda_graphs),
+        compiles=settings.torch_compile,
+        memory_limit_bytes=settings.cuda_memory_limit_bytes,
+    )
+
+
+def _serving_options(settings: Settings) -> ServingOptions:
+    delay = settings.batching.max_queue_delay_microseconds
+    return ServingOptions(
+        max_queue_seconds=settings.batching.max_queue_seconds,
+        max_queue_delay_seconds=None if delay is None else delay / 1e6,
+        unload_timeout_seconds=settings.lifecycle.drain_timeout_seconds,
+    )

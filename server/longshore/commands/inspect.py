@@ -1,0 +1,86 @@
+"""`longshore inspect`: what would be served, and what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longshore.commands.command import Command, Purpose
+from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.exit_code import ExitCode
+
+if TYPE_CHECKING:
+    from longshore.repository.artifact import Artifact
+    from longshore.repository.model_config import ModelConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", metavar="DIR", help="directory of the model")
+    parser.add_argument("--name", help="name of the model, as for serve")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what would be served and what is wrong; fails when nothing can be served."""
+    from longshore.repository.inspection import inspect
+    from longshore.repository.layout import ModelRepository
+    from longshore.repository.model_config import ModelConfig
+
+    found = inspect(ModelRepository(Path(options.directory), name=options.name, settle_seconds=0))
+    print(f"model: {found.model_name or '(no valid name)'}")
+    config = found.config or ModelConfig()
+    is_servable = [_print_version(config, artifact) for artifact in found.artifacts]
+    for problem in found.problems:
+        print(f"version {problem.version} is not served: {problem.message}")
+    if found.fault:
+        print(f"nothing is served: {found.fault}")
+    if found.artifacts and not is_servable[0]:
+        _print_draft(found.root, config, found.artifacts[0])
+    return ExitCode.OK if any(is_servable) else ExitCode.FAILED
+
+
+def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
+    """Load one version as `serve` would, on the CPU, and print its tensors or what is wrong."""
+    from longshore.backends.base import Device
+    from longshore.backends.registry import create_backend
+    from longshore.loading.proof.declared_signature import declared_signature
+    from longshore.loading.proof.learned_outputs import learn_outputs
+    from longshore.repository.integrity import open_verified
+
+    try:
+        with open_verified(artifact) as verified:
+            config, left_out = learn_outputs(verified, config, threads=1)
+            backend = create_backend(verified, config=config, device=Device("cpu"), threads=1)
+        signature = declared_signature(config, backend.signature)
+    except (ModelConfigError, ModelLoadError) as error:
+        print(f"version {artifact.version} is not served: {error}")
+        return False
+    print(f"version {artifact.version}: {artifact.path.name} ({artifact.format})")
+    for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
+        for spec in specs:
+            print(f"  {kind} {spec.name}: {spec.datatype} {list(spec.shape)}")
+    for part in (*signature.left_out, *left_out):
+        print(f"  not served: {part}")
+    backend.close()
+    return True
+
+
+def _print_draft(root: Path, config: ModelConfig, artifact: Artifact) -> None:
+    """Print the config that `artifact` lacks, where one can be found."""
+    from longshore.loading.config_draft import draft_config
+    from longshore.repository.config.document import read_document
+    from longshore.repository.integrity import open_verified
+    from longshore.repository.layout import CONFIG_FILE
+
+    file = root / CONFIG_FILE
+    try:
+        document = read_document(file) if root.is_dir() and file.exists() else None
+        with open_verified(artifact) as verified:
+            text = draft_config(verified, config, document or {})
+    except (ModelConfigError, ModelLoadError):
+        return  # the version's own line says it
+    if text is not None:
+        print(f"\n{text}", end="")
+
+
+COMMAND = Command(Purpose.LOOK, "say what would be served, and what is wrong", add_arguments, run)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from longshore import cli
+from longshore.commands.catalogue import OWN
+
+PLUGIN = """
+from longshore.commands.command import Command, Purpose
+{imports}
+
+def run(options):
+    print("berth", options.number)
+    return 5
+
+COMMAND = Command(
+    Purpose.OPERATE,
+    "find a berth",
+    lambda parser: parser.add_argument("number", type=int),
+    run,
+)
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution that brings the command `berth`, needing what `imports` imports."""
+
+    def install_distribution(imports: str = "", extra: str = "") -> None:
+        info = tmp_path / "harbour-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harbour\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(
+            f"[longshore.commands]\nberth = harbour_plugin:COMMAND {extra}\n"
+        )
+        (tmp_path / "harbour_plugin.py").write_text(PLUGIN.format(imports=imports))
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "harbour_plugin", raising=False)
+
+    return install_distribution
+
+
+def test_a_command_of_another_package_runs_as_our_own_do(install, capsys):
+    install()
+
+    assert cli.main(["berth", "7"]) == 5
+    assert capsys.readouterr().out == "berth 7\n"
+
+
+def test_help_lists_commands_by_purpose(install, capsys):
+    install()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    headings = ["serve a model:", "look at a model:", "operate:"]
+    assert sorted(headings, key=text.index) == headings
+    assert text.index("operate:") < text.index("  berth     find a berth")
+
+
+def test_a_command_whose_extra_is_missing_says_which_to_install(install, capsys):
+    install(imports="import absent_library", extra="[docks]")
+
+    assert cli.main(["berth", "7"]) == 2
+    assert capsys.readouterr().err == (
+        "longshore: berth needs the extra 'docks' (no module absent_library): "
+        "pip install 'longshore[docks]'\n"
+    )
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert "not installed:\n  berth     berth needs the extra 'docks'" in capsys.readouterr().out
+
+
+def test_a_command_that_cannot_be_imported_is_named(install, capsys):
+    install(imports="import absent_library")
+
+    assert cli.main(["berth", "7"]) == 2
+    assert "berth cannot be imported: No module named 'absent_library'" in capsys.readouterr().err
+
+
+def test_an_unknown_command_is_compared_with_those_there_are(install, capsys):
+    install()
+
+    assert cli.main(["serv"]) == 2
+    assert capsys.readouterr().err == (
+        "longshore: 'serv' is no command; `longshore --help` lists them; did you mean 'serve'?\n"
+    )
+    assert cli.main(["qqq"]) == 2
+    assert capsys.readouterr().err.endswith("lists them\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["-x"]])
+def test_no_command_is_a_mistake_in_use(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == 2
+    assert "usage: longshore [-h] [--version] COMMAND ..." in capsys.readouterr().err
+
+
+def test_every_module_of_a_command_is_in_the_catalogue():
+    folder = Path(cli.__file__).parent / "commands"
+    modules = {path.stem for path in folder.glob("*.py")}
+
+    assert modules - {"__init__", "catalogue", "command"} == set(OWN)
