@@ -75,6 +75,13 @@ class UnsupportedEncoding(LongshoreError):
     outcome = "invalid"
 
 
+class UnsupportedMediaType(LongshoreError):
+    """A `Content-Type` that says that the body is neither JSON nor octets."""
+
+    status = 415
+    outcome = "invalid"
+
+
 # Not now.
 
 

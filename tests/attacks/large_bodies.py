@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.attacks.http_client import Answer, parse_answer, post
-from tests.attacks.overload import OpenClients
+from tests.attacks.overload import REQUEST, OpenClients
 from tests.attacks.served_process import ServedProcess, identity_model
 
 BODY_BYTES = 100_000_000
@@ -87,9 +87,11 @@ def _whole_length(received: bytearray) -> int | None:
     return end + 4 + int(head.headers[b"x"])
 
 
-async def beside(port: int, path: str, body: bytes, headers: str) -> dict[str, object]:
-    """Small requests before and while one large body is sent, computed and answered."""
-    clients = OpenClients(port)
+async def beside(
+    port: int, path: str, body: bytes, headers: str, *, small: bytes = REQUEST
+) -> dict[str, object]:
+    """Requests `small` before and while one large body is sent, computed and answered."""
+    clients = OpenClients(port, small)
     await clients.send(RATE, 2.0)
     before = clients.load.percentile(0.99)
     begun = time.monotonic()

@@ -16,6 +16,8 @@ SCENARIOS = {
     "abandonment": "abandonment",
     "deadlines": "deadlines",
     "large_body": "large_bodies",
+    "large_answer": "large_answers",
+    "bombs": "bombs",
     "malformed": "malformed",
     "swaps": "swaps",
     "slow_clients": "slow_clients",

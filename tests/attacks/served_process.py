@@ -84,7 +84,16 @@ class ServedProcess:
 
     @property
     def resident_bytes(self) -> int:
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
+        return self._memory("VmRSS")
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most resident bytes since its start."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> int:
+        """proc(5), `/proc/pid/status`."""
+        found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
         assert found is not None
         return int(found[1]) * 1024
 

@@ -9,9 +9,11 @@ import pytest
 
 from tests.attacks import (
     abandonment,
+    bombs,
     deadlines,
     drains,
     fuzz,
+    large_answers,
     large_bodies,
     malformed,
     overload,
@@ -92,6 +94,23 @@ def test_a_large_body_lets_the_others_be_answered(tmp_path, form):
 
     assert figures["status"] in ((200,) if form == "flat list" else (200, 413))
     assert_answered(figures["others"])
+
+
+@pytest.mark.parametrize("form", large_answers.FORMS)
+def test_a_large_answer_lets_the_others_be_answered(tmp_path, form):
+    figures = asyncio.run(large_answers.measure_form(tmp_path, form, size=10_000_000))
+
+    assert figures["status"] == 200
+    assert_answered(figures["others"])
+
+
+def test_bombs_take_no_more_memory_than_is_promised(tmp_path):
+    figures = asyncio.run(bombs.measure(tmp_path))
+
+    assert set(figures["fates"]) <= {"400", "413", "429"}
+    grown = figures["memory at its peak, MiB"] - figures["memory before, MiB"]
+    assert grown <= figures["promised, MiB"]
+    assert figures["ready after"]
 
 
 @pytest.mark.parametrize("name", slow_clients.ATTACKS)

@@ -85,6 +85,18 @@ MISTAKES = {
         "bytes follow the end",
     ),
     "unknown encoding": (infer_body(), {"Content-Encoding": "br"}, 415, "br"),
+    "multipart whose bytes are JSON": (
+        infer_body(),
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        415,
+        "'multipart/form-data; boundary=x' is not one of application/json",
+    ),
+    "a type that is neither JSON nor octets": (
+        infer_body(),
+        {"Content-Type": "text/plain"},
+        415,
+        "application/octet-stream",
+    ),
     "bad timeout": (infer_body(), {"X-Request-Timeout-Ms": "soon"}, 400, "X-Request-Timeout-Ms"),
     "negative timeout": (infer_body(), {"X-Request-Timeout-Ms": "-5"}, 400, "above 0"),
     "timeout of NaN": (infer_body(), {"X-Request-Timeout-Ms": "nan"}, 400, "above 0"),
@@ -102,6 +114,15 @@ def ask(connection, method="POST", path=INFER, body=None, headers=None):
     connection.request(method, path, body, headers or {})
     answer = connection.getresponse()
     return answer, answer.read()
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "application/json; charset=utf-8", ""]
+)
+def test_a_body_is_taken_as_curl_and_others_send_it(connection, content_type):
+    answer, content = ask(connection, body=infer_body(), headers={"Content-Type": content_type})
+
+    assert answer.status == 200, content
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=str)

@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 from longshore.errors import LongshoreError
 from longshore.rest.body import BodyReader
 from longshore.rest.http_protocol import ConnectionLimits, LimitedProtocol, limited_protocol
+from longshore.rest.request_head import read_head
 
 IDLE_SECONDS = 75
 WRITE_SECONDS = 30
@@ -93,9 +94,11 @@ class Echo:
     async def __call__(self, scope, receive, send) -> None:
         status = 200
         try:
-            body = self.reader.take_whole(scope)
+            head = read_head(scope["header_map"])
+            body = self.reader.take_whole(scope, head)
             if body is None:
-                body = await self.reader.read(scope, receive)
+                with self.reader.share() as share:
+                    body = await self.reader.read(scope, receive, head, share)
         except LongshoreError as error:
             status, body = error.status, b""
             self.errors.append(type(error).__name__)

@@ -84,7 +84,7 @@ async def test_a_long_body_is_collected_without_a_pause(connection):
 async def test_the_rest_of_a_huge_body_is_read_with_pauses_so_that_others_have_a_turn(
     connection, monkeypatch
 ):
-    monkeypatch.setattr("longshore.rest.body.PILED_BYTES", 150_000)
+    monkeypatch.setattr("longshore.rest.body.COLLECTED_BYTES", 150_000)
     protocol, transport, _ = connection
     body = bytes(range(250)) * 1200
     for piece in in_pieces(body):

@@ -5,7 +5,8 @@ import pytest
 from longshore.errors import InvalidRequest
 from longshore.metrics import PROTOCOLS
 from longshore.rest import wire
-from longshore.rest.wire import HEADER_LENGTH, V1, V2
+from longshore.rest.request_head import JSON_LENGTH, read_head
+from longshore.rest.wire import V1, V2
 from longshore.tensors import Datatype, Signature, TensorSpec
 
 KIB = 1024
@@ -31,23 +32,24 @@ def signature(datatype=Datatype.FP32):
          "long tensor"],
 )  # fmt: skip
 def test_only_what_is_quickly_decoded_is_light(body_kib, json_kib, datatype, is_light):
-    headers = {} if json_kib is None else {HEADER_LENGTH: b"%d" % (json_kib * KIB)}
+    form = V2.json if json_kib is None else V2.binary
+    head = read_head({} if json_kib is None else {JSON_LENGTH: b"%d" % (json_kib * KIB)})
 
-    assert V2.is_light(bytes(body_kib * KIB), headers, signature(datatype)) is is_light
+    assert form.is_light(bytes(body_kib * KIB), head, signature(datatype)) is is_light
 
 
 def test_json_is_light_while_it_is_short():
-    assert V1.is_light(bytes(KIB), {}, signature())
-    assert not V1.is_light(bytes(600 * KIB), {}, signature())
+    assert V1.json.is_light(bytes(KIB), read_head({}), signature())
+    assert not V1.json.is_light(bytes(600 * KIB), read_head({}), signature())
 
 
 def test_a_header_length_that_is_no_number_is_said_at_once():
     with pytest.raises(InvalidRequest, match="Inference-Header-Content-Length"):
-        V2.is_light(bytes(600 * KIB), {HEADER_LENGTH: b"9" * 30}, signature())
+        V2.binary.is_light(bytes(600 * KIB), read_head({JSON_LENGTH: b"9" * 30}), signature())
 
 
 def test_every_protocol_has_a_label_that_is_exported_from_the_start():
-    wires = [value for value in vars(wire).values() if isinstance(value, wire.Wire)]
-    labels = {w.label(headers) for w in wires for headers in ({}, {HEADER_LENGTH: b"0"})}
+    protocols = [value for value in vars(wire).values() if isinstance(value, wire.Protocol)]
+    labels = {w.label for protocol in protocols for w in protocol}
 
     assert labels == set(PROTOCOLS)

@@ -70,14 +70,14 @@ def encode_binary_response(
         if not output.binary_data:
             entries.append(json_output(output.name, array))
             continue
-        entry, blob = _binary_output(output.name, array)
+        entry, parts = _binary_output(output.name, array)
         entries.append(entry)
-        blobs.append(blob)
+        blobs += parts
     header = dump_response(response, entries)
-    parts = [header, *blobs]
-    if any(memoryview(part).nbytes > STEP_BYTES for part in parts):
-        return join(parts), len(header)
-    return b"".join(parts), len(header)
+    whole = [header, *blobs]
+    if sum([memoryview(part).nbytes for part in whole]) > STEP_BYTES:
+        return join(whole), len(header)
+    return b"".join(whole), len(header)
 
 
 def array_from_bytes(data: memoryview, shape: tuple[int, ...], spec: TensorSpec) -> Array:
@@ -151,14 +151,16 @@ class _BinaryTensors:
         return size
 
 
-def _binary_output(name: str, array: Array) -> tuple[dict[str, Any], bytes | memoryview]:
+def _binary_output(name: str, array: Array) -> tuple[dict[str, Any], list[Body | memoryview]]:
     datatype = output_datatype(name, array)
-    blob: bytes | memoryview
+    parts: list[Body | memoryview]
     if datatype is Datatype.BYTES:
-        blob = encode_bytes_tensor(output_bytes(name, array))
+        parts = [*encode_bytes_tensor(output_bytes(name, array))]
+        size = sum(map(len, parts))
     else:
-        blob = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data
-    size = blob.nbytes if isinstance(blob, memoryview) else len(blob)
+        data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data
+        parts = [data]
+        size = data.nbytes
     parameters = {"binary_data_size": size}
     shape = array.shape
-    return {"name": name, "datatype": datatype, "shape": shape, "parameters": parameters}, blob
+    return {"name": name, "datatype": datatype, "shape": shape, "parameters": parameters}, parts

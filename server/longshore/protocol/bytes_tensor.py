@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from longshore.errors import InvalidRequest
+from longshore.protocol.steps import Body
+from longshore.protocol.text_pieces import grouped
 from longshore.tensors import Array
 
 _LENGTH = struct.Struct("<I")
@@ -38,8 +40,15 @@ def decode_bytes_tensor(data: memoryview, count: int, *, name: str) -> Array:
     return array
 
 
-def encode_bytes_tensor(elements: list[bytes]) -> bytes:
-    return b"".join([part for e in elements for part in (_LENGTH.pack(len(e)), e)])
+def encode_bytes_tensor(elements: list[Body]) -> list[Body]:
+    """The parts of the tensor, in their order: a long element is one, and is not copied."""
+    parts: list[Body] = []
+    for group in grouped(elements):
+        if len(group) == 1:
+            parts += (_LENGTH.pack(len(group[0])), group[0])
+        else:
+            parts.append(b"".join([part for e in group for part in (_LENGTH.pack(len(e)), e)]))
+    return parts
 
 
 def _element(data: memoryview, offset: int, index: int, name: str) -> tuple[int, Any]:

@@ -17,7 +17,8 @@ from longshore.protocol.json_data import array_from_list
 from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
 from longshore.protocol.large_json import LARGE_BODY_BYTES, NumberList, take_apart
 from longshore.protocol.messages import InferenceRequest, InferenceResponse, Parameters
-from longshore.protocol.steps import Body, is_long, join, json_pieces
+from longshore.protocol.steps import STEP_BYTES, Body, is_long, join, json_pieces
+from longshore.protocol.text_pieces import LongTexts, are_long, not_text
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 ReadTensor: TypeAlias = Callable[[dict[str, Any], Parameters, TensorSpec, tuple[int, ...]], Array]
@@ -117,7 +118,7 @@ def dump_response(response: InferenceResponse, outputs: list[dict[str, Any]]) ->
 
 def _is_long(output: dict[str, Any]) -> bool:
     data = output.get("data")
-    return isinstance(data, np.ndarray) and is_long(data)
+    return isinstance(data, LongTexts) or (isinstance(data, np.ndarray) and is_long(data))
 
 
 def _dump_in_pieces(response: InferenceResponse, outputs: list[dict[str, Any]]) -> Iterator[bytes]:
@@ -130,7 +131,7 @@ def _dump_in_pieces(response: InferenceResponse, outputs: list[dict[str, Any]]) 
             continue
         data = output.pop("data")
         yield orjson.dumps(output)[: -len(b"}")] + b',"data":'
-        yield from json_pieces(data)
+        yield from data.pieces() if isinstance(data, LongTexts) else json_pieces(data)
         yield b"}"
     yield b"]}"
 
@@ -152,7 +153,7 @@ def _document(response: InferenceResponse, outputs: list[dict[str, Any]]) -> dic
 def json_output(name: str, array: Array) -> dict[str, Any]:
     """An entry of `outputs`; `data` is flat, for orjson with OPT_SERIALIZE_NUMPY."""
     datatype = output_datatype(name, array)
-    data = json_strings(name, array) if datatype is Datatype.BYTES else json_numbers(array).ravel()
+    data = json_texts(name, array) if datatype is Datatype.BYTES else json_numbers(array).ravel()
     return {"name": name, "datatype": datatype, "shape": array.shape, "data": data}
 
 
@@ -163,14 +164,14 @@ def json_numbers(array: Array) -> Array:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
-def json_strings(name: str, array: Array) -> list[str]:
+def json_texts(name: str, array: Array) -> list[str] | LongTexts:
+    elements = output_bytes(name, array)
+    if are_long(elements):
+        return LongTexts(name, elements)
     try:
-        return [element.decode() for element in output_bytes(name, array)]
+        return [element.decode() for element in elements]
     except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"output '{name}' holds bytes that are not UTF-8 text and have no JSON form; "
-            "ask for it with `binary_data`: true"
-        ) from error
+        raise not_text(name) from error
 
 
 def output_datatype(name: str, array: Array) -> Datatype:
@@ -180,12 +181,12 @@ def output_datatype(name: str, array: Array) -> Datatype:
         raise InferenceFailed(f"output '{name}': {error}") from error
 
 
-def output_bytes(name: str, array: Array) -> list[bytes]:
+def output_bytes(name: str, array: Array) -> list[Body]:
     """The elements of a BYTES output in row-major order; text becomes UTF-8."""
-    elements: list[bytes] = []
+    elements: list[Body] = []
     for element in array.ravel().tolist():
         if isinstance(element, str):
-            elements.append(element.encode("utf-8", "surrogateescape"))
+            elements.append(_utf8(element))
         elif isinstance(element, bytes):
             elements.append(element)
         else:
@@ -193,6 +194,16 @@ def output_bytes(name: str, array: Array) -> list[bytes]:
                 f"output '{name}' holds {type(element).__name__}, which no tensor can carry"
             )
     return elements
+
+
+def _utf8(text: str) -> Body:
+    """Lone surrogates stand for the bytes that the framework could not read as UTF-8."""
+    if len(text) <= STEP_BYTES:
+        return text.encode("utf-8", "surrogateescape")
+    encoded = bytearray()
+    for begin in range(0, len(text), STEP_BYTES):
+        encoded += text[begin : begin + STEP_BYTES].encode("utf-8", "surrogateescape")
+    return encoded
 
 
 def _read_inputs(

@@ -172,7 +172,7 @@ def _value(name: str, array: Array) -> Any:
     return texts.reshape(array.shape).tolist()
 
 
-def _text(element: bytes) -> Any:
+def _text(element: Body) -> Any:
     try:
         return element.decode()
     except UnicodeDecodeError:

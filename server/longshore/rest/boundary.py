@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.errors import InferenceFailed, LongshoreError, MethodNotAllowed, ModelNotFound
 from longshore.rest.access import TokenFile
-from longshore.rest.inference import InferenceEndpoint, parse_target
+from longshore.rest.inference import InferenceEndpoint
 from longshore.rest.responses import error_answer, request_context, send_answer
+from longshore.rest.target import parse_target
 
 logger = logging.getLogger(__name__)
 

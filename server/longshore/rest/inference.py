@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,7 +13,6 @@ from longshore.autoscaling import ScalingSignal
 from longshore.batching.pending_request import PendingRequest
 from longshore.errors import (
     InferenceFailed,
-    InvalidRequest,
     LongshoreError,
     MethodNotAllowed,
     QueueFull,
@@ -25,27 +21,22 @@ from longshore.errors import (
 )
 from longshore.execution.model import Model
 from longshore.lifecycle.served_versions import ServedVersions
-from longshore.protocol.large_json import LARGE_BODY_BYTES
 from longshore.protocol.messages import InferenceRequest, InferenceResponse
-from longshore.rest.body import BodyReader, compress
+from longshore.protocol.steps import Body
+from longshore.rest.answer_encoding import encode_answer
+from longshore.rest.body import BodyReader
+from longshore.rest.request_head import JSON_LENGTH, RequestHead, read_head
 from longshore.rest.responses import (
     Answer,
-    encoded_answer,
     error_answer,
     request_context,
     send_answer,
 )
-from longshore.rest.wire import V1, V2, Wire
+from longshore.rest.target import Target
+from longshore.rest.wire import Wire
 from longshore.tensors import Tensors
 
 logger = logging.getLogger(__name__)
-
-Target: TypeAlias = tuple[Wire, str, str | None]
-"""Wire format, model name, and version when the path names one."""
-PREDICT = ":predict"
-TIMEOUT_HEADER = b"x-request-timeout-ms"
-COMPRESS_FROM_BYTES = 1024
-"""Shorter answers are sent as they are: compressing them costs more than it saves."""
 
 
 class InferenceEndpoint:
@@ -74,15 +65,15 @@ class InferenceEndpoint:
         """
         if scope["method"] != "POST":
             raise MethodNotAllowed(scope["method"], allowed=("POST",))
-        wire, name, version = target
+        protocol, name, version = target
+        wire = protocol.binary if JSON_LENGTH in scope["header_map"] else protocol.json
         arrived = self._clock()
-        headers: dict[bytes, bytes] = scope["header_map"]
         try:
             model = self._served.get_ready(name, version)
         except LongshoreError as error:
-            await send_answer(scope, send, self._refuse_unserved(error, wire, headers, name))
+            await send_answer(scope, send, self._refuse_unserved(error, wire, name))
             return
-        self._signal.arrive(model.version, wire.label(headers))
+        self._signal.arrive(model.version, wire.label)
         model.inflight_requests += 1
         outcome = "cancelled"
         computed: PendingRequest | None = None
@@ -113,38 +104,29 @@ class InferenceEndpoint:
         if outcome != RequestCancelled.outcome:
             await send_answer(scope, send, answer)
 
-    def _refuse_unserved(
-        self, error: LongshoreError, wire: Wire, headers: dict[bytes, bytes], name: str
-    ) -> Answer:
+    def _refuse_unserved(self, error: LongshoreError, wire: Wire, name: str) -> Answer:
         """A request that no ready version could take; those for our model still ask for it."""
         if name == self._served.name:
             version = self._served.newest
-            self._signal.arrive(version, wire.label(headers))
+            self._signal.arrive(version, wire.label)
             self._signal.depart(version, error.outcome, 0.0)
         return error_answer(error)
 
     async def _infer(
-        self,
-        model: Model,
-        wire: Wire,
-        scope: Scope,
-        receive: Receive,
-        arrived: float,
+        self, model: Model, wire: Wire, scope: Scope, receive: Receive, arrived: float
     ) -> tuple[Answer, PendingRequest]:
-        headers: dict[bytes, bytes] = scope["header_map"]
         try:
-            deadline = arrived + self._timeout_seconds(model, headers)
-            self._body_reader.refuse_if_too_large(headers)
+            head = read_head(scope["header_map"])
+            deadline = arrived + self._timeout_seconds(model, head)
+            self._body_reader.refuse_if_too_large(head)
             model.refuse_if_full(deadline)
-            body = self._body_reader.take_whole(scope)
-            is_admitted = body is not None  # nothing else ran since the queue was asked
-            if body is None:
-                body = await self._body_reader.read(scope, receive)
-            if wire.is_light(body, headers, model.signature):
-                request = wire.decode(body, headers, model.signature)
-            else:  # elsewhere, so that other clients are not kept waiting
-                request = await asyncio.to_thread(wire.decode, body, headers, model.signature)
-                is_admitted = False
+            body = self._body_reader.take_whole(scope, head)
+            # Where nothing else runs before it is queued, the queue need not be asked again.
+            is_admitted = body is not None and wire.is_light(body, head, model.signature)
+            if is_admitted and body is not None:
+                request = wire.decode(body, head, model.signature)
+            else:
+                request = await self._read_request(model, wire, scope, receive, head, body)
             del body
             rows = model.count_rows(request.inputs)
         except QueueFull:
@@ -169,58 +151,45 @@ class InferenceEndpoint:
                 outputs = await self._wait(pending, receive)
         finally:
             pending.release()
-        if sum([array.nbytes for array in outputs.values()]) < LARGE_BODY_BYTES:
-            return self._encode(outputs, model, request, wire, headers), pending
-        answer = await asyncio.to_thread(self._encode, outputs, model, request, wire, headers)
-        return answer, pending
+        response = InferenceResponse(model.name, model.version, outputs, id=request.id)
+        return await encode_answer(wire, response, request, head.answer_coding), pending
+
+    async def _read_request(
+        self,
+        model: Model,
+        wire: Wire,
+        scope: Scope,
+        receive: Receive,
+        head: RequestHead,
+        body: Body | None,
+    ) -> InferenceRequest:
+        """A request whose body is not there yet, or takes long to decode: that is done elsewhere,
+        so that other clients are not kept waiting."""
+        with self._body_reader.share() as share:
+            if body is None:
+                body = await self._body_reader.read(scope, receive, head, share)
+            if wire.is_light(body, head, model.signature):
+                return wire.decode(body, head, model.signature)
+            return await asyncio.to_thread(wire.decode, body, head, model.signature)
 
     async def _wait(self, pending: PendingRequest, receive: Receive) -> Tensors:
-        """The answer; a client that leaves meanwhile takes its request out of the queue."""
+        """The outputs; a request whose client disconnects meanwhile is taken out of the queue."""
         watch = asyncio.get_running_loop().create_task(_until_disconnect(receive))
         watch.add_done_callback(lambda _: pending.abandon())
         try:
             return await pending.future
         except asyncio.CancelledError:
             if watch.done() and not watch.cancelled():
-                raise RequestCancelled("the client left") from None
+                raise RequestCancelled("the client disconnected") from None
             raise
         finally:
             watch.cancel()
 
-    def _encode(
-        self,
-        outputs: Tensors,
-        model: Model,
-        request: InferenceRequest,
-        wire: Wire,
-        headers: dict[bytes, bytes],
-    ) -> Answer:
-        response = InferenceResponse(model.name, model.version, outputs, id=request.id)
-        encoded = wire.encode(response, request)
-        accepted = headers.get(b"accept-encoding")
-        if accepted is not None and len(encoded.body) >= COMPRESS_FROM_BYTES:
-            compressed = compress(encoded.body, accepted)
-            if compressed is not None:
-                encoded.body, coding = compressed
-                encoded.headers.append((b"content-encoding", coding))
-                encoded.headers.append((b"vary", b"accept-encoding"))
-        return encoded_answer(encoded)
-
-    def _timeout_seconds(self, model: Model, headers: dict[bytes, bytes]) -> float:
-        """The client's `X-Request-Timeout-Ms`, else the model's deadline, else the server's."""
-        value = headers.get(TIMEOUT_HEADER)
-        default = model.default_timeout_seconds or self._default_timeout_seconds
-        if value is None:
-            return default
-        try:
-            milliseconds = float(value)
-        except ValueError:
-            milliseconds = math.nan
-        if not 0 < milliseconds < math.inf:
-            raise InvalidRequest(
-                f"X-Request-Timeout-Ms: {value.decode('latin-1')!r} is not a number above 0"
-            )
-        return min(milliseconds / 1000, self._default_timeout_seconds)
+    def _timeout_seconds(self, model: Model, head: RequestHead) -> float:
+        """The client's, else the model's deadline, else the server's."""
+        if head.timeout_seconds is None:
+            return model.default_timeout_seconds or self._default_timeout_seconds
+        return min(head.timeout_seconds, self._default_timeout_seconds)
 
     def _account(
         self, model: Model, outcome: str, seconds: float, computed: PendingRequest | None
@@ -230,30 +199,6 @@ class InferenceEndpoint:
             model.statistics.record_failure(seconds)
         else:
             model.statistics.record_success(computed, seconds)
-
-
-@lru_cache(maxsize=128)
-def parse_target(path: str) -> Target | None:
-    """`/v2/models/{name}[/versions/{version}]/infer` or `/v1/models/{name}[...]:predict`.
-
-    Remembered: every request comes through here, and nearly all ask for the same.
-    """
-    parts = path.split("/")
-    if len(parts) < 4 or parts[2] != "models":
-        return None
-    wire = V2
-    if parts[1] == "v1":
-        wire = V1
-        if not parts[-1].endswith(PREDICT):
-            return None
-        parts[-1] = parts[-1].removesuffix(PREDICT)
-    elif parts[1] != "v2" or parts.pop() != "infer":
-        return None
-    if len(parts) == 4:
-        return wire, parts[3], None
-    if len(parts) == 6 and parts[4] == "versions":
-        return wire, parts[3], parts[5]
-    return None
 
 
 async def _until_disconnect(receive: Receive) -> None:

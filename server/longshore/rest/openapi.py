@@ -17,7 +17,7 @@ ERROR_STATUSES = {
     "404": "No such model or version.",
     "408": "The body did not arrive in time.",
     "413": "The body is larger than the server accepts.",
-    "415": "A content encoding that the server cannot decode.",
+    "415": "A content type that is neither JSON nor octets, or an unknown content encoding.",
     "429": "The expected wait exceeds the deadline; retry after `Retry-After` seconds.",
     "500": "The model failed on a valid request.",
     "501": "A part of the protocol that the server does not offer.",

@@ -74,7 +74,7 @@ class HttpSettings:
     max_body_bytes: int = option(
         128 * 1024 * 1024,
         "Largest request body, also after decompression; more is answered 413, and 429 when bodies "
-        "of four times as much are arriving at once.",
+        "of four times as much are being read at once.",
         minimum=1,
     )
     body_timeout_seconds: float = option(
