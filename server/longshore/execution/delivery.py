@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from longshore.execution.batch_execution import Execution, Observer, PartResult, public_error
+from longshore.execution.batch_execution import Execution, Observer, public_error
 
 logger = logging.getLogger(__name__)
 
@@ -15,26 +15,21 @@ def deliver(execution: Execution, observe: Observer) -> None:
     What is raised on the way is the answer of the request that it belongs to, and of no other.
     """
     for done in execution.results:
+        part, result = done.part, done.result
+        request = part.request
         try:
-            _answer(execution, done)
+            if isinstance(result, Exception):
+                request.fail(result)
+                continue
+            request.input_seconds += execution.input_seconds
+            request.infer_seconds += execution.infer_seconds
+            request.output_seconds += execution.output_seconds
+            outputs = request.add_part(part.start, part.stop - part.start, result)
+            if outputs is not None:
+                request.succeed(outputs)
         except Exception as error:
-            done.part.request.fail(public_error(error))
+            request.fail(public_error(error))
     try:
         observe(execution)
     except Exception:
         logger.exception("an execution was not recorded: rows=%d", execution.rows)
-
-
-def _answer(execution: Execution, done: PartResult) -> None:
-    request = done.part.request
-    if request.is_abandoned:
-        return
-    if isinstance(done.result, Exception):
-        request.fail(done.result)
-        return
-    request.input_seconds += execution.input_seconds
-    request.infer_seconds += execution.infer_seconds
-    request.output_seconds += execution.output_seconds
-    outputs = request.add_part(done.part.start, done.part.rows, done.result)
-    if outputs is not None:
-        request.succeed(outputs)
