@@ -7,7 +7,8 @@ import pytest
 
 from longshore.batching.cost import CostLine, CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
-from longshore.batching.request_queue import BatchingPolicy, RequestQueue
+from longshore.batching.request_groups import BatchingPolicy
+from longshore.batching.request_queue import RequestQueue
 from longshore.errors import QueueFull, RequestTimeout
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from longshore.batching.batch import Batch
 from longshore.batching.pending_request import PendingRequest
-from longshore.batching.request_queue import BatchingPolicy, RequestQueue
+from longshore.batching.request_groups import BatchingPolicy
+from longshore.batching.request_queue import RequestQueue
 from longshore.errors import RequestTimeout
 from tests.clock import FakeClock
 
@@ -119,7 +120,7 @@ def test_a_request_nobody_waits_for_is_skipped(clock, make_request):
     abandoned.future.cancel()
 
     assert [part.request for part in queue.take_now().parts] == [wanted]
-    assert queue.pending_rows == 0
+    assert len(queue) == 0
 
 
 def test_one_nobody_waits_for_is_left_out_between_two_that_are_wanted(clock, make_request):
@@ -134,7 +135,7 @@ def test_one_nobody_waits_for_is_left_out_between_two_that_are_wanted(clock, mak
 
     assert [part.request for part in queue.take_now().parts] == [first, last]
     assert expired.rows_taken == 0
-    assert queue.pending_rows == 0
+    assert len(queue) == 0
 
 
 def test_an_expired_request_never_reaches_the_device(clock, make_request):
@@ -143,7 +144,7 @@ def test_an_expired_request_never_reaches_the_device(clock, make_request):
     clock.advance(0.6)
 
     assert queue.take_now() is None
-    assert queue.pending_rows == 0
+    assert len(queue) == 0
 
 
 def test_sweeping_frees_abandoned_requests_behind_others(clock, make_request):
@@ -154,7 +155,7 @@ def test_sweeping_frees_abandoned_requests_behind_others(clock, make_request):
     requests[1].future.cancel()
 
     assert queue.drop_unwanted() == 1
-    assert queue.pending_rows == 4
+    assert len(queue) == 2
     assert [part.request for part in queue.take_now().parts] == [requests[0], requests[2]]
 
 
@@ -343,7 +344,7 @@ def test_a_client_may_give_up_between_choice_and_taking(
 
     groups = [] if batch is None else [part.request.group for part in batch.parts]
     assert groups == ["second"] * others
-    assert len(queue) == queue.pending_rows == 0
+    assert len(queue) == 0
 
 
 def test_the_length_may_be_asked_for_while_another_thread_puts(clock, make_request):

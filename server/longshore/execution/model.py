@@ -12,7 +12,8 @@ from longshore.batching.cost import CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
 from longshore.batching.overload_log import OverloadLog
 from longshore.batching.pending_request import PendingRequest
-from longshore.batching.request_queue import BatchingPolicy, RequestQueue
+from longshore.batching.request_groups import BatchingPolicy
+from longshore.batching.request_queue import RequestQueue
 from longshore.errors import InvalidRequest, ModelNotReady
 from longshore.execution.description import ModelDescription
 from longshore.execution.housekeeping import Housekeeping

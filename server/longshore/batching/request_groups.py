@@ -1,0 +1,150 @@
+"""Which of the requests that wait make the next batch.
+
+First come, first served over groups of requests that may share an execution.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from longshore.batching.batch import Batch, BatchPart
+from longshore.batching.padding import PaddingPlan
+from longshore.batching.pending_request import PendingRequest
+
+Group: TypeAlias = deque[PendingRequest]
+"""Requests of one group, in order of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchingPolicy:
+    """What may share an execution, and how long an idle instance waits for it to fill."""
+
+    max_rows: int = 1
+    """Most rows in one execution; 1 with `is_batched` false hands on each request whole."""
+    is_batched: bool = False
+    max_delay_seconds: float = 0.0
+    preferred_rows: tuple[int, ...] = ()
+    """With a delay, a batch that reaches one of these is sent without waiting further."""
+    padding: PaddingPlan | None = None
+
+
+class RequestGroups:
+    """Not thread-safe: `batching.request_queue` holds its lock around every call.
+
+    A client may give up at any moment all the same: whether a request is wanted is asked anew
+    wherever it matters.
+    """
+
+    def __init__(self, policy: BatchingPolicy) -> None:
+        self.policy = policy
+        self._groups: dict[Hashable, Group] = {}
+        self.length = 0
+        """Requests that wait, those that nobody waits for any more included until dropped."""
+
+    def put(self, request: PendingRequest) -> None:
+        group = self._groups.get(request.group)
+        if group is None:
+            group = self._groups[request.group] = deque()
+        group.append(request)
+        self.length += 1
+
+    def untouched(self) -> list[PendingRequest]:
+        """Requests of which nothing was taken yet."""
+        return [r for group in self._groups.values() for r in group if r.started is None]
+
+    def drop_unwanted(self, now: float) -> int:
+        """Forget requests that nobody waits for; returns how many."""
+        before = self.length
+        for key, group in list(self._groups.items()):
+            kept: Group = deque()
+            for request in group:
+                if request.is_wanted(now):
+                    kept.append(request)
+                else:
+                    self._drop(request)
+            if kept:
+                self._groups[key] = kept
+            else:
+                del self._groups[key]
+        return before - self.length
+
+    def due(self, now: float, *, may_wait: bool) -> tuple[Group | None, float | None]:
+        """Of the groups that need not wait for more rows, the one whose first request came
+        earliest; without any, the seconds until the first need not. Drops what nobody waits for.
+        """
+        policy = self.policy
+        is_delayed = may_wait and policy.max_delay_seconds > 0 and policy.is_batched
+        due: Group | None = None
+        wait_seconds: float | None = None
+        for key, group in list(self._groups.items()):
+            while group and not group[0].is_wanted(now):
+                self._drop(group.popleft())
+            if not group:
+                del self._groups[key]
+                continue
+            if is_delayed:
+                delay_left = self._delay_left(group, now)
+                if delay_left > 0:
+                    if wait_seconds is None or delay_left < wait_seconds:
+                        wait_seconds = delay_left
+                    continue
+            if due is None or group[0].arrived < due[0].arrived:
+                due = group
+        return due, wait_seconds
+
+    def _drop(self, request: PendingRequest) -> None:
+        """Forget a request that was taken out of its group because it is not wanted."""
+        self.length -= 1
+        if request.timer is None and not request.is_abandoned:
+            request.expire()  # taken on the event loop: nothing else would answer it
+
+    def _delay_left(self, group: Group, now: float) -> float:
+        """Seconds for which an idle instance waits for more rows; 0 or less when it need not."""
+        seconds = group[0].arrived + self.policy.max_delay_seconds - now
+        if seconds > 0:
+            rows = self._wanted_rows(group, now)
+            if rows >= self.policy.max_rows or rows in self.policy.preferred_rows:
+                return 0.0
+        return seconds
+
+    def is_full(self, group: Group, now: float) -> bool:
+        return not self.policy.is_batched or self._wanted_rows(group, now) >= self.policy.max_rows
+
+    def _wanted_rows(self, group: Group, now: float) -> int:
+        """Rows that somebody waits for, counted until they fill a batch."""
+        rows = 0
+        for request in group:
+            if rows >= self.policy.max_rows:
+                break
+            if request.is_wanted(now):
+                rows += request.rows_left
+        return rows
+
+    def take(self, group: Group, now: float) -> Batch | None:
+        """`None` when every client of the group gave up since it was chosen."""
+        policy = self.policy
+        key = group[0].group
+        parts: list[BatchPart] = []
+        room = policy.max_rows
+        while group and room > 0:
+            request = group[0]
+            if not request.is_wanted(now):
+                self._drop(group.popleft())
+                continue
+            start = request.rows_taken
+            stop = min(request.rows, start + room)
+            parts.append(BatchPart(request, start, stop))
+            request.rows_taken = stop
+            request.started = request.started or now
+            room -= stop - start
+            if stop == request.rows:
+                group.popleft()
+                self.length -= 1
+            if not policy.is_batched:
+                break
+        if not group:
+            del self._groups[key]
+        return Batch(parts, policy.padding) if parts else None
