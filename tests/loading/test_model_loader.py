@@ -33,6 +33,13 @@ def test_a_model_with_a_price_gets_threads_and_large_batches(load_identity):
     assert plan.cost.seconds(1) == pytest.approx(0.002, rel=0.5)
 
 
+@pytest.mark.parametrize("content", ["", "delay_seconds: 0.002"], ids=["inline", "on threads"])
+def test_the_split_that_is_said_to_be_chosen_is_the_one_that_runs(load_identity, content):
+    plan = load_identity(content, cpus=4).plan
+
+    assert f"chose {plan.instances}x{plan.threads}" in plan.notes
+
+
 def test_a_model_whose_first_axis_is_fixed_is_served_unbatched_and_says_why(load_identity):
     plan = load_identity(FIXED).plan
 

@@ -111,7 +111,7 @@ class Learner:
 
         measurements = measure(self._splits)
         best = calibration.choose(measurements)
-        notes = [*findings.notes, _summary(measurements, best)]
+        notes = [*findings.notes, _summary(measurements)]
         if budget.allows(0.0):
             notes += pins.split_notes(best, measure(self._splits_left_out()))
         if budget.has_stopped:
@@ -130,6 +130,8 @@ class Learner:
     def _decide(self, best: Measurement, findings: Findings, notes: list[str]) -> ExecutionPlan:
         rows = best.best_rows if findings.is_batched else 1
         is_inline = self._may_run_inline() and calibration.runs_inline(best.cost)
+        split = Split(1, best.split.threads) if is_inline else best.split
+        notes.append(f"chose {split}")
         if is_inline:
             rows = calibration.largest_inline_batch(best.cost, rows)
             notes.append("runs on the event loop: cheaper than handing it to a thread")
@@ -139,8 +141,8 @@ class Learner:
         return ExecutionPlan(
             findings.is_batched,
             rows,
-            1 if is_inline else best.split.instances,
-            best.split.threads,
+            split.instances,
+            split.threads,
             is_inline,
             best.cost,
             tuple(notes),
@@ -163,8 +165,8 @@ def _open_splits(options: LoadOptions, device: Device) -> list[Split]:
     )
 
 
-def _summary(measurements: list[Measurement], best: Measurement) -> str:
+def _summary(measurements: list[Measurement]) -> str:
     figures = ", ".join(
         f"{m.split}: {m.best_throughput:.4g}/s at {m.best_rows}" for m in measurements
     )
-    return f"measured instances x threads: {figures}; chose {best.split}"
+    return f"measured instances x threads: {figures}"
