@@ -92,13 +92,15 @@ def test_a_writer_that_is_killed_disturbs_nobody(tmp_path, has_manifest):
         time.sleep(0.5)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
-        wait_for(lambda: "problems" in server.health())
+        wait_for(lambda: any("model.onnx: " in p for p in server.health().get("problems", [])))
+        failures = server.metric("longshore_model_load_failures_total")
         time.sleep(1.0)
 
         assert "version 2" in server.health()["problems"][0]
         assert server.health()["ready"]
         assert version(server) == "1"
-        assert server.metric("longshore_model_load_failures_total") == 1
+        assert failures in (1, 2), "an empty directory may have been seen before"
+        assert server.metric("longshore_model_load_failures_total") == failures, "not each poll"
 
         shutil.copy(whole, model / "2" / "new")
         os.rename(model / "2" / "new", model / "2" / "model.onnx")

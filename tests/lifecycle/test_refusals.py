@@ -80,7 +80,7 @@ async def ready_body(manager):
 
 async def index(manager):
     rows = orjson.loads((await RepositoryExtension(manager).repository_index({})).body)
-    return {row["version"]: (row["state"], row["reason"]) for row in rows}
+    return {row.get("version"): (row["state"], row["reason"]) for row in rows}
 
 
 async def test_every_way_to_refuse_a_version_is_counted_shown_and_logged(
@@ -177,6 +177,9 @@ async def test_a_refusal_of_the_whole_model_is_counted_and_shown(manage, model, 
     body = await ready_body(manager)
     assert body["ready"]
     assert "config.yaml: nonsense: unknown key" in body["problems"][0]
+    rows = await index(manager)
+    assert rows["1"] == ("READY", "")
+    assert rows[None] == ("UNAVAILABLE", body["problems"][0])
 
 
 async def test_a_replacement_in_place_that_is_refused_leaves_what_serves(manage, model, failures):

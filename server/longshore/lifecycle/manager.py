@@ -105,7 +105,7 @@ class ModelManager:
             loaded = [await self._load(artifact, scan.config) for artifact in new]
             if all(loaded) or 0 < reserved < len(self._reserve):
                 break
-            scan = await self._scan()  # one that cannot be served leaves its place
+            scan = await self._scan()  # the next in place of one that cannot be served
         wanted = {artifact.version for artifact in scan.artifacts}
         wanted |= await self._use_reserve(version_policy.limit(scan.config.version_policy))
         self._choose_default(wanted)
@@ -130,7 +130,7 @@ class ModelManager:
 
     async def _scan(self) -> Scan:
         self.served.progress.start("looking at the volume")
-        scan = await self.workers.run(self._repository.scan, self._leaves_its_place)
+        scan = await self.workers.run(self._repository.scan, self._is_passed_over)
         self.served.settling = tuple(
             f"version {p.version}: {p.message}" for p in scan.problems if p.is_temporary
         )
@@ -148,8 +148,8 @@ class ModelManager:
         refusal = self.served.refusals.get(artifact.version)
         return refusal is not None and refusal.is_of(artifact, config)
 
-    def _leaves_its_place(self, artifact: Artifact, config: ModelConfig) -> bool:
-        """To the next version that the policy could serve; not while what it was before serves."""
+    def _is_passed_over(self, artifact: Artifact, config: ModelConfig) -> bool:
+        """In favour of the next that the policy could serve; not while its earlier files serve."""
         if artifact.version in self._reserve:
             return True
         served = self.served.by_number.get(artifact.version)
@@ -166,7 +166,7 @@ class ModelManager:
         return served.artifact != artifact
 
     async def _load(self, artifact: Artifact, config: ModelConfig) -> bool:
-        """Load beside what is served; false when the version leaves its place to another."""
+        """Load beside what is served; false when another is to be tried in its place."""
         served = ServedVersion(artifact)
         previous = self.served.by_number.get(artifact.version)
         if previous is None or not previous.is_ready:

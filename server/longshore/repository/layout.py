@@ -59,13 +59,13 @@ class Scan:
     """The versions to serve, oldest first, each complete and still."""
     problems: tuple[VersionProblem, ...]
     passed_over: tuple[str, ...] = ()
-    """Versions that would be served, had they not left their place."""
+    """Versions that would be served, had they not been passed over."""
     config: ModelConfig = field(default_factory=ModelConfig)
     """`config.yaml` as it was."""
 
 
-Leaves = Callable[[Artifact, ModelConfig], bool]
-"""Whether a version was tried as it is and leaves its place to the next."""
+PassesOver = Callable[[Artifact, ModelConfig], bool]
+"""Whether a version was tried as it is and is passed over in favour of the next."""
 
 
 class ModelRepository:
@@ -136,8 +136,8 @@ class ModelRepository:
         ordered = tuple(self.root / version for version in sorted(versions, key=int))
         return ordered or (self.root,)
 
-    def scan(self, leaves: Leaves = lambda artifact, config: False) -> Scan:
-        """Look at the volume; a version that `leaves` its place makes room for the next.
+    def scan(self, passes_over: PassesOver = lambda artifact, config: False) -> Scan:
+        """Look at the volume; in place of a version that `passes_over` names the next is served.
 
         A version that was in the last answer and is being changed now stays in this one as it was,
         beside the problem: its bytes are loaded already.
@@ -147,7 +147,7 @@ class ModelRepository:
             ModelConfigError: a mistake in `config.yaml`, or a name that is not allowed.
         """
         try:
-            scan = self._scan_file() if self.root.is_file() else self._scan_root(leaves)
+            scan = self._scan_file() if self.root.is_file() else self._scan_root(passes_over)
         except IrregularFile as error:
             raise ModelLoadError(f"{self.root}: {error}") from error
         except OSError as error:
@@ -160,7 +160,7 @@ class ModelRepository:
         self._listed = {artifact.version: artifact for artifact in scan.artifacts}
         return scan
 
-    def _scan_root(self, leaves: Leaves) -> Scan:
+    def _scan_root(self, passes_over: PassesOver) -> Scan:
         if not self.root.is_dir():
             kind = describe_mode(self.root.stat().st_mode)
             raise ModelLoadError(f"{self.root}: {kind} is not a model directory or model file")
@@ -174,7 +174,7 @@ class ModelRepository:
         ]
         self._stillness.forget_all_but({*versions, "1"})
         if versions:
-            return self._scan_versions(versions, config, problems, leaves)
+            return self._scan_versions(versions, config, problems, passes_over)
         return self._scan_lone(config, problems)
 
     def _entries(self) -> list[str]:
@@ -185,7 +185,7 @@ class ModelRepository:
         versions: list[str],
         config: ModelConfig,
         problems: list[VersionProblem],
-        leaves: Leaves,
+        passes_over: PassesOver,
     ) -> Scan:
         policy = config.version_policy
         for version in version_policy.missing(policy, versions):
@@ -200,7 +200,7 @@ class ModelRepository:
             if len(artifacts) == version_policy.limit(policy):
                 break
             artifact, problem = self._look(version, self.root / version, config)
-            if artifact is not None and leaves(artifact, config):
+            if artifact is not None and passes_over(artifact, config):
                 passed_over.append(version)
             elif artifact is not None:
                 artifacts.append(artifact)

@@ -26,7 +26,7 @@ def is_almost_version(name: str) -> bool:
 
 def candidates(policy: VersionPolicy, versions: Iterable[str]) -> list[str]:
     """The versions that the policy could serve, newest first; of `latest` n those are all, because
-    a broken one leaves its place to the next.
+    the next is served in place of a broken one.
     """
     listed = {str(version) for version in policy.versions}
     return sorted(

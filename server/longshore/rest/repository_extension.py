@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from longshore.errors import ModelNotFound
 from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.refusals import WHOLE_MODEL
 from longshore.lifecycle.state import ModelState
 from longshore.rest.responses import Answer, json_answer
 from longshore.rest.routes import answer_route
@@ -42,6 +43,7 @@ class RepositoryExtension:
         ]
 
     async def repository_index(self, params: dict[str, Any]) -> Answer:
+        """A row for each version, and one without a version where the whole model is refused."""
         served = self._manager.served
         versions = [
             {
@@ -52,6 +54,10 @@ class RepositoryExtension:
             }
             for row in served.statuses()
         ]
+        whole = served.refusals.get(WHOLE_MODEL)
+        if whole is not None:
+            row = {"name": served.name, "state": INDEX_STATES[whole.state], "reason": whole.reason}
+            versions.append(row)
         return json_answer(versions)
 
     async def repository_model_load(self, params: dict[str, Any]) -> Answer:
