@@ -35,12 +35,13 @@
 {{- if kindIs "invalid" $given }}{{ include "longshore.drainSumSeconds" . }}{{ else }}{{ int64 $given }}{{ end }}
 {{- end }}
 
-{{/* Seconds that a pod needs to become ready: reading, device, calibration and warm-up, times 1.5. */}}
+{{/* Seconds that a pod needs to become ready: reading, device, calibration, warm-up and 10, times 1.5. A batch that was begun
+may end after the calibration's budget; the warm-up executes one row and the largest batch. */}}
 {{- define "longshore.startupSeconds" -}}
 {{- $startup := .Values.probes.startup }}
 {{- $device := ternary (ternary 60 0 (eq .Values.device "gpu")) $startup.deviceSeconds (kindIs "invalid" $startup.deviceSeconds) }}
 {{- $calibration := include "longshore.setting" (dict "config" .Values.config "name" "calibration_budget_seconds") | float64 }}
 {{- $reading := divf $startup.modelMebibytes $startup.volumeMebibytesPerSecond }}
-{{- $derived := mulf 1.5 (addf $reading $device $calibration 10) | ceil | int64 }}
+{{- $derived := mulf 1.5 (addf $reading $device $calibration (mulf 3 .Values.longestBatchSeconds) 10) | ceil | int64 }}
 {{- if kindIs "invalid" $startup.seconds }}{{ $derived }}{{ else }}{{ int64 $startup.seconds }}{{ end }}
 {{- end }}

@@ -167,6 +167,10 @@ class InferenceFailed(LongshoreError):
     outcome = "error"
 
 
+class ModelDefect(InferenceFailed):
+    """The model fails whatever it is given: what it takes or gives is not what was declared."""
+
+
 class UnsupportedFeature(LongshoreError):
     """A part of the protocol that the server, or this model, does not offer."""
 

@@ -61,10 +61,11 @@ def test_a_longer_grace_period_is_obeyed():
 @pytest.mark.parametrize(
     ("values", "seconds"),
     [
-        ({}, 95),  # 1.5 x (2048 MiB / 50 + 0 + 10 + 10) = 91.4, in steps of 5
-        ({"device": "gpu"}, 185),
-        ({"probes": {"startup": {"modelMebibytes": 0}}}, 30),
-        ({"config": {"calibration_budget_seconds": 100}}, 230),
+        ({}, 115),  # 1.5 x (2048 MiB / 50 + 0 + 10 + 3 x 5 + 10) = 113.9, in steps of 5
+        ({"device": "gpu"}, 205),
+        ({"probes": {"startup": {"modelMebibytes": 0}}}, 55),
+        ({"longestBatchSeconds": 30}, 230),
+        ({"config": {"calibration_budget_seconds": 100}}, 250),
         ({"probes": {"startup": {"seconds": 7}}}, 10),
     ],
 )

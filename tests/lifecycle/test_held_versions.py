@@ -8,8 +8,7 @@ import pytest
 
 from tests.lifecycle.conftest import write_version
 
-REFUSES_SAMPLES = "input: [{name: INPUT0, data_type: TYPE_INT32, dims: [-1, 4096]}]\nfail_when: 0\n"
-"""Every sample of so many small integers holds a 0."""
+REFUSES_SAMPLES = "input: [{name: x, data_type: TYPE_INT32, dims: [-1, 4]}]\nwork_when: 12345\n"
 
 
 def default(manager) -> str:

@@ -24,7 +24,7 @@ def load_identity(tmp_path: Path) -> Load:
         path = directory / "model.identity"
         path.write_text(content)
         artifact = Artifact("identity", "1", directory, path, ArtifactFormat.IDENTITY)
-        settings = LoadOptions(cpus=2, calibration_budget_seconds=0.5)
+        settings = LoadOptions(cpus=2, calibration_budget_seconds=1.5)
         return load_model(
             artifact, config or ModelConfig(), dataclasses.replace(settings, **options)
         )

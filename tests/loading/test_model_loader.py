@@ -110,7 +110,7 @@ def test_a_pinned_batch_is_the_largest_that_is_measured(load_identity):
 
 def test_a_model_that_no_sample_fits_is_served_unwarmed_and_unbatched(load_identity):
     loaded = load_identity(
-        "input: [{name: INPUT0, data_type: TYPE_INT64, dims: [-1, 1024]}]\nfail_when: 1\n"
+        "input: [{name: INPUT0, data_type: TYPE_INT64, dims: [-1, 4]}]\nwork_when: 12345\n"
     )
 
     assert not loaded.plan.is_batched

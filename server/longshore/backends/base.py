@@ -11,6 +11,7 @@ from longshore import __version__
 from longshore.backends.devices.health import DeviceHealth
 from longshore.backends.devices.identity import DeviceIdentity
 from longshore.backends.devices.memory import DeviceMemory
+from longshore.errors import ModelDefect
 from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Array, LeftOut, Signature, Tensors
@@ -100,6 +101,12 @@ class Backend(ABC):
         config has any.
         """
         return self.execute(inputs, self.signature.output_names), self.signature.left_out
+
+    def fails_always(self, errors: Sequence[Exception], verified: VerifiedArtifact) -> bool:
+        """Whether `errors`, raised by inputs that differ in rows, sizes and values as much as they
+        can, show that the model fails on every input. In doubt it does not.
+        """
+        return any(isinstance(error, ModelDefect) for error in errors)
 
     pipeline_depth: int = 1
     """Executions that may be begun before the first of them is finished."""

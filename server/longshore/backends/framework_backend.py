@@ -18,6 +18,7 @@ from longshore.errors import (
     ModelLoadError,
     OutOfDeviceMemory,
 )
+from longshore.repository.integrity import VerifiedArtifact
 from longshore.tensors import Array, Tensors
 
 if TYPE_CHECKING:  # a pod without a GPU imports nothing that is for one
@@ -91,6 +92,16 @@ class FrameworkBackend(Backend):
         if self._runner is not None:
             self._runner.close()
             self._runner = None
+
+    def fails_always(self, errors: Sequence[Exception], verified: VerifiedArtifact) -> bool:
+        if super().fails_always(errors, verified):
+            return True
+        texts = {str(error) for error in errors}
+        return len(texts) == 1 and self.is_constant(texts.pop(), verified)
+
+    def is_constant(self, text: str, verified: VerifiedArtifact) -> bool:
+        """Whether an error that is the same for unlike inputs follows from none of them."""
+        return False
 
     def failure(self, error: Exception) -> LongshoreError:
         """What an error of the framework, the model or the device means."""

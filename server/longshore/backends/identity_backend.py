@@ -9,6 +9,7 @@ framework.
     delay_seconds: 0.0          # for each execution
     delay_per_row_seconds: 0.0
     fail_when: 13               # InferenceFailed if an element equals it
+    work_when: 12345         # InferenceFailed unless an element equals it
     lose_device_when: 14        # as if a GPU had failed for good, if an element equals it
     max_device_rows: 64         # as if a GPU had no memory for more
 """
@@ -36,8 +37,8 @@ from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 _MAX_BYTES = 1024 * 1024
 _KEYS = (
-    "input", "output", "delay_seconds", "delay_per_row_seconds", "fail_when", "lose_device_when",
-    "max_device_rows",
+    "input", "output", "delay_seconds", "delay_per_row_seconds", "fail_when", "work_when",
+    "lose_device_when", "max_device_rows",
 )  # fmt: skip
 _DATATYPES = {**{f"TYPE_{datatype}": datatype for datatype in Datatype},
               "TYPE_STRING": Datatype.BYTES}  # fmt: skip
@@ -50,6 +51,7 @@ class _Behaviour:
     delay_seconds: float = 0.0
     delay_per_row_seconds: float = 0.0
     fail_when: Any = None
+    work_when: Any = None
     lose_device_when: Any = None
     max_device_rows: int | None = None
 
@@ -97,6 +99,8 @@ class IdentityBackend(Backend):
             self.device.health.check()
         if (name := _holder(inputs, behaviour.fail_when)) is not None:
             raise InferenceFailed(f"input '{name}' holds {behaviour.fail_when!r}")
+        if behaviour.work_when is not None and _holder(inputs, behaviour.work_when) is None:
+            raise InferenceFailed(f"no input holds {behaviour.work_when!r}")
         return {name: inputs[self._sources[name]] for name in output_names}
 
     @property
@@ -123,6 +127,7 @@ def _read_behaviour(text: bytes, path: Path) -> _Behaviour:
         delay_seconds=_delay(keys.get("delay_seconds")),
         delay_per_row_seconds=_delay(keys.get("delay_per_row_seconds")),
         fail_when=_element(keys.get("fail_when")),
+        work_when=_element(keys.get("work_when")),
         lose_device_when=_element(keys.get("lose_device_when")),
         max_device_rows=keys["max_device_rows"].integer(minimum=1)
         if "max_device_rows" in keys

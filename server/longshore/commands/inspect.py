@@ -40,28 +40,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
-    """Load one version as `serve` would, on the CPU, and print its tensors or what is wrong."""
-    from longshore.backends.base import Device
-    from longshore.backends.registry import create_backend
-    from longshore.loading.proof.declared_signature import declared_signature
-    from longshore.loading.proof.learned_outputs import learn_outputs
-    from longshore.repository.integrity import open_verified
+    """Load and run one version as `serve` would, on the CPU, and print its tensors or what is
+    wrong.
+    """
+    from longshore.loading.try_out import try_out
 
     try:
-        with open_verified(artifact) as verified:
-            config, left_out = learn_outputs(verified, config, threads=1)
-            backend = create_backend(verified, config=config, device=Device("cpu"), threads=1)
-        signature = declared_signature(config, backend.signature)
+        found = try_out(artifact, config)
     except (ModelConfigError, ModelLoadError) as error:
         print(f"version {artifact.version} is not served: {error}")
         return False
     print(f"version {artifact.version}: {artifact.path.name} ({artifact.format})")
+    signature = found.signature
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         for spec in specs:
             print(f"  {kind} {spec.name}: {spec.datatype} {list(spec.shape)}")
-    for part in (*signature.left_out, *left_out):
+    for part in signature.left_out:
         print(f"  not served: {part}")
-    backend.close()
+    if found.run_problem and config.startup != "vouched":
+        print(f"  takes no other version's place: {found.run_problem}")
     return True
 
 

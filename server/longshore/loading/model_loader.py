@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices.selection import resolve_device
 from longshore.batching.padding import PaddingPlan
 from longshore.loading.backend_pool import BackendPool
+from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.declared_padding import client_signature
@@ -19,10 +21,14 @@ from longshore.loading.proof.sample_inputs import Maker
 from longshore.loading.records.calibration_cache import CalibrationCache
 from longshore.loading.records.calibration_record import CalibrationRecord, device_name
 from longshore.progress import Progress
+from longshore.repository.artifact import SAMPLES_FILE, Artifact
 from longshore.repository.integrity import VerifiedArtifact, open_verified
-from longshore.repository.layout import Artifact, ArtifactFormat
+from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import LeftOut, Signature
+
+if TYPE_CHECKING:  # most starts remember what was found out
+    from longshore.loading.proof.discovery import Discovery
 
 
 @dataclass(slots=True)
@@ -91,11 +97,15 @@ class _Loader:
     ) -> None:
         self.started = time.perf_counter()
         self.artifact = artifact = verified.artifact
+        self.verified = verified
+        self.budget = Budget(options.calibration_budget_seconds)
         self.left_out: tuple[LeftOut, ...] = ()
         if artifact.format is ArtifactFormat.TORCHSCRIPT and config.input and not config.output:
             from longshore.loading.proof.learned_outputs import learn_outputs  # most declare them
 
-            config, self.left_out = learn_outputs(verified, config, threads=options.cpus)
+            config, self.left_out = learn_outputs(
+                verified, config, threads=options.cpus, budget=self.budget
+            )
         self.config = config
         self.options = options
         self.wanted_device = resolve_device(
@@ -139,18 +149,36 @@ class _Loader:
         if device_name(first) != record.device_name:
             self.pool.keep_only([])
             return None
-        return record.findings(self.config, self.signature), record.plan
+        findings = record.findings(self.config, self.signature)
+        if self._has_recorded_samples:  # files that are no part of what the record is of
+            self._discovery().run_recorded(first)
+        return findings, record.plan
 
     def _learn(self) -> tuple[Findings, ExecutionPlan]:
         from longshore.loading.measurement.learner import Learner  # most starts remember
 
-        learner = Learner(self.pool, self.config, self.options, self.wanted_device)
+        learner = Learner(self.pool, self.options, self.wanted_device, self.budget)
         self._open_first(learner.first_split, self.wanted_device.options.plain())
-        findings, plan = learner.learn(self.signature)
-        if plan.cost is not None:
+        findings, plan = learner.learn(self._discovery())
+        if plan.cost is not None and findings.can_be_kept:
             backend = self.pool.open(plan.split)[0]
             self.record = CalibrationRecord.of(plan, findings, backend)
         return findings, plan
+
+    def _discovery(self) -> Discovery:
+        from longshore.loading.proof.discovery import Discovery
+
+        return Discovery(
+            self.verified,
+            self.config,
+            self.signature,
+            budget=self.budget,
+            is_forbidden=self.options.max_batch_size == 0,
+        )
+
+    @property
+    def _has_recorded_samples(self) -> bool:
+        return bool(self.config.model_warmup) or SAMPLES_FILE in self.artifact.files
 
     def keep_record(self) -> None:
         if self.record is not None:
@@ -159,7 +187,8 @@ class _Loader:
     def _open_first(self, split: Split, options: CudaOptions) -> Backend:
         """Open the model and read what it says of itself."""
         self.pool.device = replace(self.wanted_device, options=options)
-        first = self.pool.open(split)[0]
+        with self.budget.paused():
+            first = self.pool.open(split)[0]
         self.load_seconds = time.perf_counter() - self.started
         signature = declared_signature(self.config, first.signature)
         self.signature = replace(signature, left_out=(*signature.left_out, *self.left_out))

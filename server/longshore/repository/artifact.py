@@ -23,6 +23,8 @@ class ArtifactFormat(StrEnum):
         return _BACKENDS[self]
 
 
+SAMPLES_FILE = "samples.json"
+"""Beside the artifact: an inference request, or a list of them, that the version answers."""
 FORMATS = {
     "model.onnx": ArtifactFormat.ONNX,
     "model.pt": ArtifactFormat.TORCHSCRIPT,

@@ -18,7 +18,7 @@ from typing import BinaryIO, TypeAlias
 
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
 from longshore.progress import Progress
-from longshore.repository.artifact import FORMATS, Artifact, ArtifactFormat
+from longshore.repository.artifact import FORMATS, SAMPLES_FILE, Artifact, ArtifactFormat
 from longshore.repository.manifest import (
     FILE_NAME,
     TEMPORARY_PREFIX,
@@ -254,7 +254,7 @@ def _hash_open(descriptor: int, progress: Progress) -> ListedFile:
 
 def _needs_neighbours(artifact: Artifact) -> bool:
     """Whether onnxruntime may look for external data, which it does from the path of the model."""
-    others = {*artifact.files} - {artifact.path.name, _MODEL_CONFIG}
+    others = {*artifact.files} - {artifact.path.name, _MODEL_CONFIG, SAMPLES_FILE}
     return artifact.format is ArtifactFormat.ONNX and bool(others)
 
 

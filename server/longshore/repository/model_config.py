@@ -75,6 +75,29 @@ class DynamicBatching:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmupInput:
+    """One input of a warm-up sample; `dims` without the batch axis, as those of a `ModelInput`."""
+
+    name: str
+    data_type: Datatype
+    dims: tuple[int, ...]
+    source: Literal["zero_data", "random_data", "input_data_file"]
+    file: str = ""
+    """Below the directory `warmup` of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWarmup:
+    """`model_warmup`: an input that the model runs on."""
+
+    name: str
+    batch_size: int
+    inputs: tuple[WarmupInput, ...]
+    count: int = 1
+    """Executions of it; 0 is one as well."""
+
+
+@dataclass(frozen=True, slots=True)
 class VersionPolicy:
     """The version directories to serve: the `latest` n, `all`, or the `specific` ones listed."""
 
@@ -107,6 +130,7 @@ class ModelConfig:
     instance_group: InstanceGroup = InstanceGroup()
     dynamic_batching: DynamicBatching = DynamicBatching()
     version_policy: VersionPolicy = VersionPolicy()
+    model_warmup: tuple[ModelWarmup, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     file: str = field(default="config.yaml", compare=False)
     """What errors call it."""

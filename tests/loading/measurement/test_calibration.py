@@ -7,8 +7,9 @@ from longshore.backends.base import Backend, Device
 from longshore.backends.devices.memory import DeviceMemory
 from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost, OutOfDeviceMemory
+from longshore.loading.budget import Budget
 from longshore.loading.measurement import calibration
-from longshore.loading.measurement.calibration import Budget, Measurement
+from longshore.loading.measurement.calibration import Measurement
 from longshore.loading.plan import Split
 from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.tensors import Datatype, Signature, TensorSpec
@@ -233,3 +234,12 @@ def test_a_batch_that_does_not_run_ends_the_search_and_a_lost_device_everything(
 
     with pytest.raises(DeviceLost):
         measure_gpu(GpuBackend(clock, error=DeviceLost("gone")), clock)
+
+
+def test_batches_that_are_made_to_be_measured_are_bounded_in_bytes(clock, monkeypatch):
+    monkeypatch.setattr(calibration, "MOST_BATCH_BYTES", 100)  # a row has 8
+
+    (measurement,) = measure({Split(1, 1): lambda rows: 0.01}, clock)
+
+    assert [rows for rows, _ in measurement.cost.points] == [1, 2, 4, 8]
+    assert measurement.limit.startswith("a batch of 16 was not measured: its inputs exceed ")

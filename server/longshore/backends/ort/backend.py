@@ -94,6 +94,12 @@ class OnnxRuntimeBackend(FrameworkBackend):
                 outputs[name] = _to_bytes(outputs[name])
         return outputs
 
+    def is_constant(self, text: str, verified: VerifiedArtifact) -> bool:
+        from longshore.backends.ort.failing_node import fails_on_any_input  # seldom asked
+
+        with verified.open() as file:
+            return fails_on_any_input(file, text)
+
     @property
     def shares_instances(self) -> bool:
         """A session may be run by several threads; with a pool of its own they would share it."""

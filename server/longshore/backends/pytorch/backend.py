@@ -16,7 +16,7 @@ from longshore.backends.pytorch.exported import open_exported
 from longshore.backends.pytorch.program import Program, refused
 from longshore.backends.pytorch.tensors import DATATYPES, servable, to_array, to_tensor
 from longshore.backends.pytorch.torchscript import open_script_module, open_torchscript
-from longshore.errors import InvalidRequest, LongshoreError, ModelLoadError
+from longshore.errors import InvalidRequest, LongshoreError, ModelDefect, ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact
 from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 _INDEX_ERROR = re.compile(r"\bindex (?:-?\d+ )?(?:is )?out of (?:range|bounds)\b")
 """TorchScript raises everything as a RuntimeError."""
+_CONSTANT_INDEX = re.compile(
+    r"index -?\d+ (?:is out of bounds for dimension \d+ with size [1-9]"
+    r"|out of range for tensor of size \[[1-9])"
+)
+"""Index and size are stated; a size of 0 may be that of what a search in the input has found."""
+_WRONG_TYPE = re.compile(
+    r"same dtype|scalar types?\b|types? .*should be the same|not implemented for '\w+'"
+    r"|can't be cast to the desired output type"
+)
+"""The types of the inputs are declared: no value and no size of an input changes them."""
 _AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -104,7 +114,12 @@ class TorchBackend(FrameworkBackend):
         text = plain(error)
         if isinstance(error, IndexError) or _INDEX_ERROR.search(text):
             return InvalidRequest(f"the model refuses its inputs: {text}")
+        if _WRONG_TYPE.search(text):
+            return ModelDefect(f"torch: {text}")
         return super().failure(error)
+
+    def is_constant(self, text: str, verified: VerifiedArtifact) -> bool:
+        return _CONSTANT_INDEX.search(text) is not None
 
     def close(self) -> None:
         del self._call

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from longshore.errors import InferenceFailed
+from longshore.errors import ModelDefect
 
 Path = tuple[Any, ...]
 """Of pytree's keys, from the outermost container to a part."""
@@ -75,7 +75,7 @@ class ResultReader:
         """The parts of `result` by name; it may have more.
 
         Raises:
-            InferenceFailed: it does not hold them.
+            ModelDefect: it does not hold them.
         """
         if self._lone is not None and isinstance(result, torch.Tensor):
             return {self._lone: result}
@@ -98,28 +98,26 @@ def find_by_name_or_order(result: Any, names: Sequence[str]) -> dict[str, int]:
     result without names at the top, by the order of its tensors.
 
     Raises:
-        InferenceFailed: neither is possible.
+        ModelDefect: neither is possible.
     """
     leaves = pytree.tree_leaves(result)
     try:
         known = {name: index for index, name in enumerate(result_names(result))}
     except ValueError as error:
-        raise InferenceFailed(f"the model's result cannot be told apart: {error}") from error
+        raise ModelDefect(f"the model's result cannot be told apart: {error}") from error
     missing = [name for name in names if name not in known]
     if not missing:
         return {name: known[name] for name in names}
     if has_names(result):
-        raise InferenceFailed(f"the model returned no '{missing[0]}', but {', '.join(known)}")
+        raise ModelDefect(f"the model returned no '{missing[0]}', but {', '.join(known)}")
     tensors = [index for index, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
     if len(tensors) == len(names):
         return dict(zip(names, tensors, strict=True))
     others = [leaf for leaf in leaves if not isinstance(leaf, torch.Tensor) and leaf is not None]
     if others and len(tensors) < len(names):
         kind = type(others[0]).__name__
-        raise InferenceFailed(f"the model returned {kind} where a tensor belongs")
-    raise InferenceFailed(
-        f"the model returned {len(tensors)} tensors, its signature has {len(names)}"
-    )
+        raise ModelDefect(f"the model returned {kind} where a tensor belongs")
+    raise ModelDefect(f"the model returned {len(tensors)} tensors, its signature has {len(names)}")
 
 
 def _leaves_with_path(tree: Any) -> list[tuple[Path, Any]]:

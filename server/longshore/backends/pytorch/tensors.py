@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from longshore.errors import InferenceFailed
+from longshore.errors import ModelDefect
 from longshore.tensors import Array, Datatype, LeftOut, Tensors, TensorSpec
 
 DATATYPES = {
@@ -90,8 +90,8 @@ def to_array(tensor: Any) -> Array:
     """C-ordered, on the CPU.
 
     Raises:
-        InferenceFailed: not a tensor.
+        ModelDefect: not a tensor.
     """
     if not isinstance(tensor, torch.Tensor):
-        raise InferenceFailed(f"the model returned {type(tensor).__name__} where a tensor belongs")
+        raise ModelDefect(f"the model returned {type(tensor).__name__} where a tensor belongs")
     return np.asarray(tensor.numpy(force=True), order="C")

@@ -8,7 +8,6 @@ clock, with the pipeline kept full, as long as its memory allows.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from statistics import fmean
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost
+from longshore.loading.budget import Budget
 from longshore.loading.plan import Split
 from longshore.loading.proof.sample_inputs import Maker
 from longshore.progress import Progress
@@ -26,6 +26,10 @@ GOOD_ENOUGH = 0.97
 PATIENCE = 2
 """Doublings of the batch without a better throughput before the search stops."""
 LARGEST_BATCH = 1024
+MOST_BATCH_BYTES = 512 * 2**20
+"""Of the inputs of a batch that is made to be measured; the outputs and what is between them come
+on top.
+"""
 SAMPLE_SECONDS = 0.015
 """Least time spent on one point, so that a cheap model is measured over many executions."""
 LEAST_SAMPLES = 3
@@ -60,23 +64,6 @@ class Measurement:
         return next(rows for rows, _ in self.cost.points if self.throughput(rows) >= wanted)
 
 
-class Budget:
-    """The time that a calibration may take; it stops where it is when that is spent."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.clock = clock
-        self.seconds = seconds
-        self.has_stopped = False
-        """Something was left unmeasured for want of time."""
-        self._end = clock() + seconds
-
-    def allows(self, seconds: float) -> bool:
-        """Whether `seconds` more fit into what is left."""
-        fits = self.clock() + seconds < self._end
-        self.has_stopped = self.has_stopped or not fits
-        return fits
-
-
 def candidate_splits(cpus: int, *, instances: int | None, threads: int | None) -> list[Split]:
     """Ways to divide `cpus` CPUs, narrow executions first; what is pinned stays as it is."""
     if instances is not None and threads is not None:
@@ -107,7 +94,7 @@ def measure(
     bounds = Bounds(largest_batch, max_execution_seconds)
     measurements: list[Measurement] = []
     for split in splits:
-        if measurements and not budget.allows(_least_seconds(measurements[0].cost.points[0][1])):
+        if measurements and not budget.allows(least_seconds(measurements[0].cost.points[0][1])):
             break
         backends = load(split)
         progress.begin(f"measuring {split} instances x threads")
@@ -135,7 +122,7 @@ def largest_inline_batch(cost: CostLine, rows: int) -> int:
     return rows
 
 
-def _least_seconds(execution_seconds: float) -> float:
+def least_seconds(execution_seconds: float) -> float:
     """What measuring an execution takes at least: one to warm up, and the samples."""
     return (1 + LEAST_SAMPLES) * execution_seconds
 
@@ -164,9 +151,13 @@ def _measure_split(
     points: list[tuple[int, float]] = []
     best = 0.0
     rows, disappointments = 1, 0
+    row_bytes = sum(array.nbytes for array in maker.make(1, seed=0).values())
     while rows <= bounds.rows and disappointments < PATIENCE:
-        if points and not budget.allows(_least_seconds(2 * points[-1][1])):
+        if points and not budget.allows(least_seconds(2 * points[-1][1])):
             break
+        if points and rows * row_bytes > MOST_BATCH_BYTES:
+            largest = f"{MOST_BATCH_BYTES // 2**20} MiB"
+            return points, f"a batch of {rows} was not measured: its inputs exceed {largest}"
         try:
             seconds = _seconds_per_execution(backends, maker, rows, budget)
         except DeviceLost:
@@ -199,7 +190,9 @@ def _seconds_per_execution(
         names = backend.signature.output_names
         try:
             backend.prepare(inputs)
+            before = budget.clock()
             backend.execute(inputs, names)
+            first = budget.clock() - before
         except Exception:
             start.abort()
             raise
@@ -207,16 +200,20 @@ def _seconds_per_execution(
         seconds = backend.device_seconds(inputs, names)
         if seconds is not None:
             return seconds
-        return _fastest_execution(lambda: backend.execute(inputs, names), budget.clock)
+        return _fastest_execution(lambda: backend.execute(inputs, names), budget, first)
 
     with ThreadPoolExecutor(len(backends)) as pool:
         return fmean(pool.map(fastest, backends))
 
 
-def _fastest_execution(execute: Callable[[], object], clock: Callable[[], float]) -> float:
+def _fastest_execution(execute: Callable[[], object], budget: Budget, first: float) -> float:
+    """`first` is what an execution took before, which counts where the budget allows no other."""
+    clock = budget.clock
     begun = clock()
     fastest = float("inf")
     for sample in range(1, MOST_SAMPLES + 1):
+        if not budget.allows(min(first, fastest)):
+            return min(first, fastest)
         before = clock()
         execute()
         after = clock()

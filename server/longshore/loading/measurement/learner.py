@@ -5,32 +5,39 @@ from __future__ import annotations
 from dataclasses import replace
 
 from longshore.backends.base import Device
+from longshore.batching.cost import CostLine
 from longshore.errors import OutOfDeviceMemory
 from longshore.loading.backend_pool import BackendPool
+from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.measurement import acceleration, calibration, pins
-from longshore.loading.measurement.calibration import Budget, Measurement
+from longshore.loading.measurement.calibration import Measurement
 from longshore.loading.plan import ExecutionPlan, Split
-from longshore.loading.proof.discovery import find_out
+from longshore.loading.proof.discovery import Discovery
 from longshore.loading.proof.findings import Findings
 from longshore.loading.proof.sample_inputs import Maker
-from longshore.repository.model_config import ModelConfig
-from longshore.tensors import Signature
 
+_ACCELERATION_TRIALS = 3
+"""Executions at least that comparing two ways to run a model takes."""
 CUDA_EXECUTION_SECONDS = 0.1
 """Unless another bound is set: throughput on a GPU grows with nearly every batch, latency too."""
 
 
 class Learner:
     """Tries the backends of `pool`, which runs the model as its file says until something faster
-    has proven itself on `wanted`, the device with the options that were asked for.
+    has proven itself on `wanted`, the device with the options that were asked for. All of it
+    happens within `budget`.
     """
 
     def __init__(
-        self, pool: BackendPool, config: ModelConfig, options: LoadOptions, wanted: Device
+        self,
+        pool: BackendPool,
+        options: LoadOptions,
+        wanted: Device,
+        budget: Budget,
     ) -> None:
+        self._budget = budget
         self._pool = pool
-        self._config = config
         self._options = options
         self._wanted = wanted
         self._splits = _open_splits(options, wanted)
@@ -40,20 +47,18 @@ class Learner:
         """The one to begin with."""
         return self._splits[0]
 
-    def learn(self, signature: Signature) -> tuple[Findings, ExecutionPlan]:
-        """What was found out, and the plan that follows from it; `signature` has the masks.
+    def learn(self, discovery: Discovery) -> tuple[Findings, ExecutionPlan]:
+        """What was found out, and the plan that follows from it.
 
         Raises:
             ModelConfigError: the config does not fit what the model gave.
-            ModelLoadError: the model cannot be opened in one of the ways that are tried.
+            ModelLoadError: the model cannot be opened in one of the ways that are tried, fails on
+                a recorded sample, or fails on every input.
         """
         self._pool.verified.progress.begin("finding inputs that work, and proving batching")
-        findings = find_out(
-            self._pool.open(self._splits[0])[0],
-            signature,
-            self._config,
-            is_forbidden=self._options.max_batch_size == 0,
-            open_on_cpu=lambda: self._pool.open_on_cpu(self._options.cpus),
+        backend = self._pool.open(self._splits[0])[0]
+        findings = discovery.find_out(
+            backend, open_on_cpu=lambda: self._pool.open_on_cpu(self._options.cpus)
         )
         notes = self._accelerate(findings)
         plan = self._plan(findings)
@@ -68,6 +73,8 @@ class Learner:
             return []
         if findings.maker is None:
             return [f"not {acceleration.name(wanted.options)}: no sample input works"]
+        if not self._budget.allows(_ACCELERATION_TRIALS * max(findings.seconds.values())):
+            return [f"not {acceleration.name(wanted.options)}: {self._budget.exceeded}"]
         rows = acceleration.PROBED_ROWS if findings.is_batched else 1
         rows = min(rows, self._options.max_batch_size or rows)
         inputs = findings.maker.make(rows, seed=rows)
@@ -92,7 +99,7 @@ class Learner:
 
     def _measure(self, findings: Findings, maker: Maker) -> ExecutionPlan:
         options = self._options
-        budget = Budget(options.calibration_budget_seconds)
+        budget = self._budget
         largest = options.max_batch_size or calibration.LARGEST_BATCH
         longest = options.max_execution_seconds
         if longest is None and self._wanted.kind == "cuda":
@@ -109,13 +116,18 @@ class Learner:
                 progress=self._pool.verified.progress,
             )
 
-        measurements = measure(self._splits)
-        best = calibration.choose(measurements)
-        notes = [*findings.notes, _summary(measurements)]
-        if budget.allows(0.0):
+        if budget.allows(calibration.least_seconds(min(findings.seconds.values()))):
+            measurements = measure(self._splits)
+            best = calibration.choose(measurements)
+            summary = _summary(measurements)
+        else:
+            best = Measurement(self._splits[0], CostLine(tuple(sorted(findings.seconds.items()))))
+            summary = "not measured: the first executions say what a batch costs"
+        notes = [*findings.notes, summary]
+        if budget.allows(calibration.least_seconds(best.cost.points[0][1])):
             notes += pins.split_notes(best, measure(self._splits_left_out()))
         if budget.has_stopped:
-            notes.append(f"calibration stopped after its budget of {budget.seconds:g} s")
+            notes.append(budget.exceeded)
         if best.limit:
             notes.append(best.limit)
         return self._decide(best, findings, notes)

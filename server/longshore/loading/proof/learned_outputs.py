@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,10 +11,11 @@ from longshore.backends.base import Backend, Device
 from longshore.backends.registry import create_backend
 from longshore.batching.padding import PaddingPlan
 from longshore.errors import LongshoreError, ModelLoadError
+from longshore.loading.budget import Budget
 from longshore.loading.proof.declared_padding import client_signature, declared_padding
 from longshore.loading.proof.sample_inputs import (
-    DIMENSION_CANDIDATES,
     SampleMaker,
+    candidate_dimensions,
     find_sample_maker,
 )
 from longshore.repository.integrity import VerifiedArtifact
@@ -27,7 +29,7 @@ Answer = tuple[Tensors, tuple[LeftOut, ...]]
 
 
 def learn_outputs(
-    verified: VerifiedArtifact, config: ModelConfig, *, threads: int
+    verified: VerifiedArtifact, config: ModelConfig, *, threads: int, budget: Budget | None = None
 ) -> tuple[ModelConfig, tuple[LeftOut, ...]]:
     """`config` with the outputs that the model gives on the CPU, and what it gives besides; as it
     is where the artifact or the config itself says the outputs.
@@ -40,9 +42,11 @@ def learn_outputs(
     is_told = artifact.format is not ArtifactFormat.TORCHSCRIPT or config.output
     if is_told or not config.input:
         return config, ()
-    backend = create_backend(verified, config=config, device=Device("cpu"), threads=threads)
+    budget = budget or Budget(math.inf)
+    with budget.paused():
+        backend = create_backend(verified, config=config, device=Device("cpu"), threads=threads)
     try:
-        answers = _answers(backend, config)
+        answers = _answers(backend, config, budget)
     finally:
         backend.close()
     outputs, left_out = answers[0]
@@ -58,7 +62,7 @@ def learn_outputs(
     return replace(config, output=tuple(learned)), left_out
 
 
-def _answers(backend: Backend, config: ModelConfig) -> list[Answer]:
+def _answers(backend: Backend, config: ModelConfig, budget: Budget) -> list[Answer]:
     """To inputs of several sizes: what differs between them varies."""
     declared = declared_padding(config, backend.signature)
     masks = PaddingPlan({}, declared.masks) if declared else None
@@ -67,14 +71,19 @@ def _answers(backend: Backend, config: ModelConfig) -> list[Answer]:
         return backend.execute_all(masks.combine([inputs]) if masks else inputs)
 
     signature = client_signature(backend.signature, declared)
-    maker, reason = find_sample_maker(signature, run)
+    maker, errors = find_sample_maker(signature, run)
     if maker is None:
+        reason = str(errors[-1])
         raise ModelLoadError(
             f"{config.file}: output: missing, and no run tells it, since no sample input works: "
             f"{reason}; correct the inputs, or declare the outputs"
         )
+    started = budget.clock()
     answers = [run(maker.make(1, seed=0))]
+    seconds = budget.clock() - started
     for inputs in _others(maker):
+        if not budget.allows(seconds):
+            break
         try:
             answers.append(run(inputs))
         except LongshoreError:  # a size that the model does not take tells nothing
@@ -84,7 +93,7 @@ def _answers(backend: Backend, config: ModelConfig) -> list[Answer]:
 
 def _others(maker: SampleMaker) -> Iterator[Tensors]:
     yield maker.make(2, seed=1)
-    for dimension in DIMENSION_CANDIDATES:
+    for dimension in candidate_dimensions(maker.signature):
         if dimension != maker.dimension:
             yield replace(maker, dimension=dimension).make(1, seed=2)
 

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from longshore.batching.padding import Axis, PaddingPlan
-from longshore.loading.proof.batch_proof import agrees
+from longshore.loading.budget import BudgetSpent
+from longshore.loading.proof.agreement import agrees, tolerances
 from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.repository.model_config import Padding
 from longshore.tensors import Tensors
 
 LENGTHS = (5, 7)
+PROVEN_ROWS = 4
+"""A column of so many is enough to judge its elements by."""
 PADDED_LENGTH = 11
 """Lengths tried when the config names no buckets."""
 
@@ -22,18 +25,23 @@ def prove_padding(
     """The plan with its output axes, or `None` and the reason why padding changes the answers.
 
     `run` takes the inputs with their masks.
+
+    Raises:
+        BudgetSpent: `run` did.
     """
     lengths = {axis: _lengths(padding) for axis, padding in plan.inputs.items()}
     try:
         for index in (0, 1):
             fixed = {axis: sizes[index] for axis, sizes in lengths.items()}
-            inputs = replace(maker, fixed=fixed).make(1, seed=index + 1)
+            inputs = replace(maker, fixed=fixed).make(PROVEN_ROWS, seed=index + 1)
             bare = PaddingPlan({}, plan.masks)
             wanted = run(bare.combine([inputs]))
             plan = replace(plan, outputs=_following_axes(wanted, fixed, plan, is_first=index == 0))
             reason = _objection(plan, run, inputs, wanted)
             if reason:
                 return None, reason
+    except BudgetSpent:
+        raise
     except Exception as error:
         return None, f"the padded model fails: {error}"
     return plan, ""
@@ -71,6 +79,6 @@ def _objection(
     for name, array in wanted.items():
         if found[name].shape != array.shape:
             return f"output '{name}' keeps the padded length"
-        if not agrees(found[name], array):
+        if not agrees(found[name], array, tolerances(array)):
             return f"output '{name}' changes when its inputs are padded"
     return ""

@@ -10,10 +10,13 @@ from typing import Protocol
 import numpy as np
 
 from longshore.batching.padding import PaddingPlan
+from longshore.loading.budget import BudgetSpent
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec, element_count
 
-DIMENSION_CANDIDATES = (16, 128, 32, 1, 224)
+DIMENSION_CANDIDATES = (16, 32, 128, 224, 1)
 """Tried in this order for a dimension that may vary; image models want 32 or more, some only 1."""
+MOST_SAMPLE_BYTES = 16 * 2**20
+"""A row whose open dimensions make it larger is not tried; fixed dimensions are what they are."""
 INTEGER_BOUNDS = (100, 2)
 """Integers are often indices into a table of unknown size: try below 100, then 0 and 1."""
 MOST_NUMBERS = 2**20
@@ -36,11 +39,11 @@ class SampleMaker:
     def make(self, rows: int, seed: int) -> Tensors:
         generator = Random(seed)
         return {
-            spec.name: _random(spec, self._shape(spec, rows), self.integer_bound, generator)
+            spec.name: _random(spec, self.shape(spec, rows), self.integer_bound, generator)
             for spec in self.signature.inputs
         }
 
-    def _shape(self, spec: TensorSpec, rows: int) -> tuple[int, ...]:
+    def shape(self, spec: TensorSpec, rows: int) -> tuple[int, ...]:
         sizes = self.fixed or {}
         return tuple(
             (rows if axis == 0 else sizes.get((spec.name, axis), self.dimension))
@@ -67,7 +70,7 @@ class MaskedMaker:
         return self.masks.combine([self.maker.make(rows, seed)])
 
 
-def with_masks(maker: SampleMaker, declared: PaddingPlan | None) -> Maker:
+def with_masks(maker: Maker, declared: PaddingPlan | None) -> Maker:
     """Of inputs as the model takes them, where clients leave out the masks of `declared`."""
     return MaskedMaker(maker, PaddingPlan({}, declared.masks)) if declared else maker
 
@@ -77,23 +80,60 @@ def find_sample_maker(
     run: Callable[[Tensors], object],
     *,
     integer_bounds: tuple[int, ...] = INTEGER_BOUNDS,
-) -> tuple[SampleMaker | None, str]:
-    """The first way to make inputs that the model runs on, or `None` and the last error."""
-    reason = ""
+) -> tuple[SampleMaker | None, list[Exception]]:
+    """The first way to make inputs that the model runs on, and the errors of those before it.
+
+    Raises:
+        BudgetSpent: `run` did.
+    """
+    errors: list[Exception] = []
     for maker in _candidates(signature, integer_bounds):
         try:
             run(maker.make(1, seed=0))
+        except BudgetSpent:
+            raise
         except Exception as error:
-            reason = str(error)
+            errors.append(error)
         else:
-            return maker, ""
-    return None, reason
+            return maker, errors
+    return None, errors
+
+
+def unlike_inputs(signature: Signature) -> Iterator[Tensors]:
+    """Inputs that differ in rows, sizes and values as much as inputs can."""
+    for dimension in candidate_dimensions(signature)[:2]:
+        for rows in (1, 2, 3):
+            random = SampleMaker(signature, dimension, integer_bound=1000).make(rows, seed=rows)
+            yield random
+            for number, word in ((0, b"0"), (1, b"1")):
+                yield {
+                    name: np.full_like(array, word if array.dtype.kind == "O" else number)
+                    for name, array in random.items()
+                }
+
+
+def candidate_dimensions(signature: Signature) -> list[int]:
+    """What may stand in for open dimensions, without those that make a row too large; the one that
+    makes the smallest where all do.
+    """
+    candidates: tuple[int, ...] = DIMENSION_CANDIDATES
+    if all(-1 not in spec.shape[1:] for spec in signature.inputs):
+        candidates = DIMENSION_CANDIDATES[:1]
+    fitting = [d for d in candidates if _row_bytes(signature, d) <= MOST_SAMPLE_BYTES]
+    return fitting or [min(candidates)]
+
+
+def _row_bytes(signature: Signature, dimension: int) -> int:
+    maker = SampleMaker(signature, dimension, integer_bound=1)
+    return sum(
+        element_count(maker.shape(spec, rows=1)) * spec.datatype.numpy_dtype.itemsize
+        for spec in signature.inputs
+    )
 
 
 def _candidates(signature: Signature, integer_bounds: tuple[int, ...]) -> Iterator[SampleMaker]:
-    varies = any(-1 in spec.shape[1:] for spec in signature.inputs)
     counts = any(np.issubdtype(s.datatype.numpy_dtype, np.integer) for s in signature.inputs)
-    for dimension in DIMENSION_CANDIDATES if varies else DIMENSION_CANDIDATES[:1]:
+    for dimension in candidate_dimensions(signature):
         for bound in integer_bounds if counts else integer_bounds[:1]:
             yield SampleMaker(signature, dimension, bound)
 

@@ -81,6 +81,7 @@ def _key(
         options.threads,
         options.max_batch_size,
         options.max_execution_seconds,
+        options.calibration_budget_seconds,
         options.waits_for_batches,
     )
     return hashlib.sha256("\n".join(map(repr, facts)).encode()).hexdigest()

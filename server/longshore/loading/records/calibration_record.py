@@ -33,8 +33,8 @@ class CalibrationRecord:
 
     @classmethod
     def of(cls, plan: ExecutionPlan, findings: Findings, backend: Backend) -> CalibrationRecord:
-        """`findings` have a sample, and `backend` is one that the plan will run on."""
-        assert findings.sample is not None
+        """`findings` can be kept, and `backend` is one that the plan will run on."""
+        assert isinstance(findings.sample, SampleMaker)
         padding = findings.padding
         return cls(
             plan,

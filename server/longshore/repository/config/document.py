@@ -14,6 +14,7 @@ from longshore.errors import ModelConfigError
 from longshore.repository.config import (
     dynamic_batching,
     instance_group,
+    model_warmup,
     parameters,
     tensors,
     version_policy,
@@ -34,6 +35,7 @@ KEYS = (
     "instance_group",
     "dynamic_batching",
     "version_policy",
+    "model_warmup",
     "parameters",
 )
 UNSUPPORTED = {
@@ -41,7 +43,6 @@ UNSUPPORTED = {
     "ensemble_scheduling": "one release serves one model; compose models in the caller",
     "sequence_batching": "requests are independent of each other, no state is kept between them",
     "optimization": "the calibration chooses; see the settings for what can be pinned",
-    "model_warmup": "every batch size is warmed up before the model is ready, with made inputs",
     "batch_input": "only the model's own inputs are given to it",
     "batch_output": "every output must carry the batch on its first axis",
     "default_model_filename": "the file is called model.onnx, model.pt or model.pt2",
@@ -100,6 +101,7 @@ def parse_model_config(value: Any, *, file: str) -> ModelConfig:
         instance_group=instance_group.read(keys.get("instance_group")),
         dynamic_batching=dynamic_batching.read(keys.get("dynamic_batching")),
         version_policy=version_policy.read(keys.get("version_policy")),
+        model_warmup=model_warmup.read(keys.get("model_warmup")),
         parameters=parameters.read(keys.get("parameters")),
         file=file,
     )

@@ -44,10 +44,10 @@ def read_outputs(node: ConfigNode | None) -> tuple[ModelOutput, ...]:
 def _input(node: ConfigNode) -> ModelInput:
     keys = node.section(INPUT_KEYS, unsupported=UNSUPPORTED_INPUT)
     name = node.required(keys, "name").text()
-    dims = _dims(node.required(keys, "dims"))
+    dims = read_dims(node.required(keys, "dims"))
     return ModelInput(
         name=name,
-        data_type=_data_type(node.required(keys, "data_type")),
+        data_type=read_data_type(node.required(keys, "data_type")),
         dims=dims,
         padding=padding.read(keys.get("padding"), dims=dims, own_name=name),
     )
@@ -57,12 +57,12 @@ def _output(node: ConfigNode) -> ModelOutput:
     keys = node.section(OUTPUT_KEYS, unsupported=UNSUPPORTED_OUTPUT)
     return ModelOutput(
         name=node.required(keys, "name").text(),
-        data_type=_data_type(node.required(keys, "data_type")),
-        dims=_dims(node.required(keys, "dims")),
+        data_type=read_data_type(node.required(keys, "data_type")),
+        dims=read_dims(node.required(keys, "dims")),
     )
 
 
-def _data_type(node: ConfigNode) -> Datatype:
+def read_data_type(node: ConfigNode) -> Datatype:
     """Triton's `TYPE_FP32` and the protocol's `FP32` are the same word here."""
     if not isinstance(node.value, str):
         raise node.unexpected(", ".join(Datatype))
@@ -72,7 +72,7 @@ def _data_type(node: ConfigNode) -> Datatype:
     return Datatype[name]
 
 
-def _dims(node: ConfigNode) -> tuple[int, ...]:
+def read_dims(node: ConfigNode) -> tuple[int, ...]:
     dims = []
     for item in node.items():
         if item.value == 0:
