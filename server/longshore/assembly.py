@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -36,6 +37,8 @@ from longshore.settings.groups import CudaSettings, HttpSettings, Settings
 
 if TYPE_CHECKING:
     from longshore.lifecycle.device_sampler import DeviceSampler
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,6 @@ def _repository(settings: Settings) -> ModelRepository:
 
 def _load_options(settings: Settings) -> LoadOptions:
     model = settings.model
-    cache = settings.calibration.calibration_cache
     return LoadOptions(
         cpus=available_cpus(),
         device=model.device,
@@ -196,9 +198,20 @@ def _load_options(settings: Settings) -> LoadOptions:
         max_batch_size=settings.batching.max_batch_size,
         calibration_budget_seconds=settings.calibration.calibration_budget_seconds,
         max_execution_seconds=settings.calibration.max_execution_seconds,
-        calibration_cache=Path(cache).expanduser() if cache else None,
+        calibration_cache=_calibration_cache(settings.calibration.calibration_cache),
         waits_for_batches=bool(settings.batching.max_queue_delay_microseconds),
     )
+
+
+def _calibration_cache(directory: str) -> Path | None:
+    """`None` keeps nothing; so does a home that is not there, as for a user id without an entry in
+    the password file (OpenShift's arbitrary ones) and without HOME.
+    """
+    try:
+        return Path(directory).expanduser() if directory else None
+    except RuntimeError as error:
+        logger.warning("calibration not kept: calibration_cache=%s %s", directory, error)
+        return None
 
 
 def _cuda_options(settings: CudaSettings) -> CudaOptions:

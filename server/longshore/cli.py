@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
-from longshore import __version__
+from longshore import __version__, standard_streams
 from longshore.commands.catalogue import every_command, find_command
 from longshore.commands.command import Command, Purpose
 from longshore.errors import ModelConfigError, ModelLoadError, SettingsError
@@ -19,13 +19,11 @@ READER_GONE = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (`exit_code.ExitCode`)."""
+    standard_streams.prepare()
     try:
-        code = _run(sys.argv[1:] if arguments is None else list(arguments))
-        if sys.stdout is not None:  # it is None where the descriptor is closed
-            sys.stdout.flush()
-        return code
+        with standard_streams.flushed():
+            return _run(sys.argv[1:] if arguments is None else list(arguments))
     except BrokenPipeError:
-        _discard_output()
         return READER_GONE
     except SettingsError as error:
         return _fail(error, ExitCode.USAGE)
@@ -48,14 +46,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _fail(error: Exception, code: ExitCode) -> int:
-    print(f"longshore: {error}", file=sys.stderr)
+    with suppress(OSError), standard_streams.flushed():
+        print(f"longshore: {error}", file=sys.stderr)
     return code
-
-
-def _discard_output() -> None:
-    """Nobody reads: keep the interpreter from failing once more when it flushes at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _hint(name: str) -> str:

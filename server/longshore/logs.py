@@ -39,8 +39,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def configure_logging(level: str, log_format: str, stream: TextIO = sys.stderr) -> None:
-    """Send every log line of this process to `stream`; `log_format` as the setting of that name."""
+def configure_logging(level: str, log_format: str, stream: TextIO | None = None) -> None:
+    """Send every log line of this process to `stream`, by default stderr; `log_format` as the
+    setting of that name.
+    """
+    stream = stream or sys.stderr
     is_text = log_format == "text" or (log_format == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TextFormatter(TEXT_FORMAT) if is_text else JsonFormatter())

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -105,17 +103,3 @@ def test_a_manifest_is_written_and_verified(capsys, digits):
 
     assert main(["manifest", "--verify", str(digits)]) == 1
     assert "model.onnx" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", [["inspect"], ["manifest"]])
-def test_a_reader_that_goes_away_ends_a_command_silently(command, digits):
-    arguments = " ".join([sys.executable, "-m", "longshore.cli", *command, str(digits)])
-    ended = subprocess.run(
-        ["bash", "-c", f"{arguments} | true; echo ${{PIPESTATUS[0]}}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert ended.stderr == ""
-    assert ended.stdout == "141\n"

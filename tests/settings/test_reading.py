@@ -133,3 +133,26 @@ def test_every_default_is_allowed():
 
     assert settings == load_settings({}, {})
     assert isinstance(Path(settings.calibration.calibration_cache), Path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe: 1", "not UTF-8 at byte 0"),
+        (b"a: [", "while parsing"),
+        (b"[" * 100_000, "maximum recursion depth"),
+        (b"a: 2026-13-45", "month must be"),
+    ],
+)
+def test_a_config_file_that_cannot_be_read_is_named(tmp_path, content, message):
+    file = tmp_path / "settings.yaml"
+    file.write_bytes(content)
+
+    with pytest.raises(SettingsError, match=f"{re.escape(str(file))}: .*{message}"):
+        load_settings({}, {}, file)
+
+
+def test_a_config_file_that_is_a_directory_or_absent_is_named(tmp_path):
+    for path, message in ((tmp_path, "Is a directory"), (tmp_path / "x", "No such file")):
+        with pytest.raises(SettingsError, match=f"{re.escape(str(path))}: {message}"):
+            load_settings({}, {}, path)

@@ -25,12 +25,38 @@ DROP_SYN = (
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 lets the system choose one, which the log then names."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    """A listening socket; port 0 lets the system choose one, which the log then names.
+
+    Without a `host` it accepts IPv4 and IPv6, as far as the machine has them; an address means just
+    that one, so that `::` is IPv6 alone and `0.0.0.0` IPv4 alone.
+
+    Raises:
+        OSError: the address or the port cannot be had.
+    """
+    listener = _listen_on(host, port) if host else _listen_on_all(port)
     listener.setblocking(False)
-    logger.info("listening: address=%s port=%d", host, listener.getsockname()[1])
+    address, found_port = listener.getsockname()[:2]
+    logger.info("listening: address=%s port=%d", host or f"{address} (all)", found_port)
     return listener
+
+
+def _listen_on(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not host.isascii():
+        raise OSError(f"{host!r} is no address")
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def _listen_on_all(port: int) -> socket.socket:
+    """One socket for both families (RFC 3493, section 3.7): IPv4 clients come as mapped addresses.
+    A kernel without IPv6, or a seccomp profile that forbids it, has no such socket.
+    """
+    if socket.has_dualstack_ipv6():
+        with suppress(OSError):
+            return socket.create_server(
+                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
+            )
+    return socket.create_server(("", port), backlog=BACKLOG)  # a port in use is said by this one
 
 
 def affordable_connections(wanted: int) -> int:

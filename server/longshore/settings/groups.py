@@ -69,7 +69,11 @@ class CudaSettings:
 class HttpSettings:
     """The inference port and what a client may send to it."""
 
-    host: str = option("0.0.0.0", "Address that the inference port listens on.")
+    host: str = option(
+        "",
+        "Address that the inference port listens on; the default is every address, IPv4 and IPv6. "
+        "`0.0.0.0` is IPv4 alone, `::` IPv6 alone.",
+    )
     port: int = option(8000, "Inference port.", minimum=0, maximum=65535)
     max_body_bytes: int = option(
         128 * 1024 * 1024,
@@ -199,7 +203,9 @@ class LifecycleSettings:
 class MetricsSettings:
     """The management port."""
 
-    management_host: str = option("0.0.0.0", "Address that the management port listens on.")
+    management_host: str = option(
+        "", "Address that the management port listens on; as `host` by default and in its words."
+    )
     management_port: int = option(
         8002,
         "Port of `/metrics` and a second set of health paths, served by a thread of its own.",

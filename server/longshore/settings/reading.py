@@ -60,7 +60,11 @@ def _read_config_file(path: Path) -> dict[str, Any]:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise SettingsError(f"{path}: {error}") from error
     if content is None:
         return {}
