@@ -143,5 +143,5 @@ class TorchBackend(FrameworkBackend):
 
 
 def _torch_cuda() -> Any:
-    """Imported by those who ask for a GPU alone."""
+    """Imported only where a GPU is asked for."""
     return importlib.import_module("longshore.backends.pytorch.cuda")

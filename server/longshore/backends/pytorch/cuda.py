@@ -60,15 +60,15 @@ def open_runner(forward: Forward, device: Device) -> CudaRunner:
 def _state_precision(precision: Precision) -> None:
     """One process serves one model, so what torch keeps for the whole process is the model's own.
 
-    By the older of torch's two ways: it moves the newer settings too, while the newer leave the
-    older behind, and torch.compile raises when it finds that they disagree.
+    By the older of torch's two settings: it sets the newer one too, but not the other way round,
+    and torch.compile raises where the two disagree.
     """
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 class TorchDevice:
-    """By torch's allocator, and by the driver for what other processes leave."""
+    """By torch's allocator, and by the driver for what other processes hold."""
 
     def __init__(self, device: Device) -> None:
         self._index = device.index
