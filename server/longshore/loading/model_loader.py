@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from longshore.repository.integrity import VerifiedArtifact, open_verified
 from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import LeftOut, Signature
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:  # most starts remember what was found out
     from longshore.loading.proof.discovery import Discovery
@@ -149,7 +152,12 @@ class _Loader:
         if device_name(first) != record.device_name:
             self.pool.keep_only([])
             return None
-        findings = record.findings(self.config, self.signature)
+        try:
+            findings = record.findings(self.config, self.signature)
+        except ValueError as error:
+            logger.warning("calibration cache ignored: error=%s", error)
+            self.pool.keep_only([])
+            return None
         if self._has_recorded_samples:  # files that are no part of what the record is of
             self._discovery().run_recorded(first)
         return findings, record.plan

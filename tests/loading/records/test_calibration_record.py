@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -101,11 +103,81 @@ def test_a_config_that_changes_how_the_model_runs_is_learned_anew(load_twice, co
     assert [loaded.plan.source for loaded in load_twice(SLOW, config)] == sources
 
 
-@pytest.mark.parametrize("content", ['{"plan": 5}', "[]", "{", '{"plan": {"cost": null}}'])
-def test_a_record_that_is_none_is_ignored(load_twice, load_identity, tmp_path, content, caplog):
+def changed(path, value):
+    """The record with `value` at `path`; `...` takes the key away."""
+
+    def change(record):
+        *parents, last = path
+        holder = record
+        for key in parents:
+            holder = holder[key]
+        if value is ...:
+            del holder[last]
+        else:
+            holder[last] = value
+        return record
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed(("plan", "cost", "points"), []),
+        changed(("plan", "cost", "points"), None),
+        changed(("plan", "cost", "points"), [[2, 0.1], [1, 0.1]]),
+        changed(("plan", "cost", "points"), [[1, 0.0]]),
+        changed(("plan", "cost", "points"), [[1, float("nan")]]),
+        changed(("plan", "cost", "points"), [[1, "0.1"]]),
+        changed(("plan", "cost", "points"), [[True, 0.1]]),
+        changed(("plan", "cost", "points"), [[1, 0.1, 2]]),
+        changed(("plan", "cost"), None),
+        changed(("plan", "max_batch_size"), 0),
+        changed(("plan", "max_batch_size"), 2.0),
+        changed(("plan", "is_batched"), False),
+        changed(("plan", "is_batched"), 1),
+        changed(("plan", "instances"), None),
+        changed(("plan", "instances"), 10**9),
+        changed(("plan", "threads"), -1),
+        changed(("plan", "is_inline"), "no"),
+        changed(("plan", "notes"), "none"),
+        changed(("plan", "notes"), [1]),
+        changed(("plan", "unknown"), 1),
+        changed(("plan", "source"), ...),
+        changed(("dimension",), 10**6),
+        changed(("dimension",), "16"),
+        changed(("integer_bound",), 0),
+        changed(("device_name",), None),
+        changed(("padded_outputs",), 5),
+        changed(("padded_outputs",), [["OUTPUT0", 1, "INPUT0"]]),
+        changed(("padded_outputs",), [["OTHER", 1, "INPUT0", 1]]),
+        changed(("padded_outputs",), [["OUTPUT0", 1, "INPUT0", 2]]),
+        changed(("cuda", "precision"), "fp8"),
+        changed(("cuda", "memory_limit_bytes"), 0),
+        changed(("cuda", "unknown"), 0),
+        changed(("cuda",), ...),
+        lambda record: [record],
+        lambda record: None,
+        lambda record: {"plan": 5},
+    ],
+)
+def test_a_record_that_no_start_writes_is_as_none(load_twice, tmp_path, change, caplog):
+    config = padded(buckets=(8, 16))
+    first, _ = load_twice(SLOW, config)
+    (entry,) = (tmp_path / "cache").iterdir()
+    entry.write_text(json.dumps(change(json.loads(entry.read_text()))))
+
+    again, _ = load_twice(SLOW, config)
+
+    assert again.plan.source == "measured"
+    assert again.padding == first.padding
+    assert "calibration cache ignored" in caplog.text
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "\ud800"])
+def test_what_is_no_json_is_as_none(load_twice, tmp_path, content):
     load_twice(SLOW)
     (entry,) = (tmp_path / "cache").iterdir()
-    entry.write_text(content)
+    entry.write_bytes(content.encode("utf-8", "surrogatepass"))
 
     assert [loaded.plan.source for loaded in load_twice(SLOW)] == ["measured", "cached"]
-    assert "calibration cache ignored" in caplog.text

@@ -44,7 +44,7 @@ class CalibrationCache:
             return CalibrationRecord.from_json(self._path.read_text("utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             logger.warning(
                 "calibration cache ignored: directory=%s error=%s", self._directory, error
             )

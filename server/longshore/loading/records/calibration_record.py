@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
 
 from longshore.backends.base import Backend, CudaOptions
-from longshore.batching.cost import CostLine
 from longshore.loading.plan import ExecutionPlan
 from longshore.loading.proof.declared_padding import client_signature, declared_padding
 from longshore.loading.proof.findings import Findings
-from longshore.loading.proof.sample_inputs import SampleMaker
+from longshore.loading.proof.sample_inputs import (
+    DIMENSION_CANDIDATES,
+    INTEGER_BOUNDS,
+    SampleMaker,
+)
+from longshore.loading.records import record_reader
 from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
 
@@ -46,13 +49,21 @@ class CalibrationRecord:
         )
 
     def findings(self, config: ModelConfig, signature: Signature) -> Findings:
-        """As they were when the record was made; `signature` has the masks."""
+        """As they were when the record was made; `signature` has the masks.
+
+        Raises:
+            ValueError: padded axes that this model has not.
+        """
         declared = declared_padding(config, signature)
         clients = client_signature(signature, declared)
         padding = None
         if declared is not None and self.padded_outputs is not None:
             outputs = {(name, axis): (of, at) for name, axis, of, at in self.padded_outputs}
             padding = replace(declared, outputs=outputs)
+            for (name, axis), source in outputs.items():
+                spec = signature.output_by_name.get(name)
+                if spec is None or axis >= len(spec.shape) or source not in declared.inputs:
+                    raise ValueError(f"padded_outputs: the model has no such axis of '{name}'")
         sample = SampleMaker(clients, self.dimension, self.integer_bound)
         return Findings(sample, declared, self.plan.is_batched, padding)
 
@@ -61,31 +72,22 @@ class CalibrationRecord:
 
     @classmethod
     def from_json(cls, text: str) -> CalibrationRecord:
-        """Raises ValueError, TypeError or KeyError when it is none."""
-        content: dict[str, Any] = json.loads(text)
-        outputs = content["padded_outputs"]
+        """Raises ValueError when it is none: a key, a type or a value that no start writes."""
+        keys = tuple(field.name for field in fields(cls))
+        content = record_reader.read_json(text, keys)
+        outputs = content.raw("padded_outputs")
         return cls(
-            plan=_plan(content["plan"]),
-            dimension=int(content["dimension"]),
-            integer_bound=int(content["integer_bound"]),
-            padded_outputs=None if outputs is None else _axes(outputs),
-            device_name=content["device_name"],
-            cuda=CudaOptions(**content["cuda"]),
+            plan=record_reader.read_plan(content.raw("plan")),
+            dimension=content.choice("dimension", DIMENSION_CANDIDATES),
+            integer_bound=content.choice("integer_bound", INTEGER_BOUNDS),
+            padded_outputs=None
+            if outputs is None
+            else record_reader.read_axes(content.items("padded_outputs")),
+            device_name=content.text("device_name"),
+            cuda=record_reader.read_cuda(content.raw("cuda")),
         )
 
 
 def device_name(backend: Backend) -> str:
     identity = backend.device_identity()
     return "" if identity is None else identity.name
-
-
-def _axes(rows: list[Any]) -> tuple[tuple[str, int, str, int], ...]:
-    return tuple((str(name), int(axis), str(of), int(at)) for name, axis, of, at in rows)
-
-
-def _plan(content: dict[str, Any]) -> ExecutionPlan:
-    points = tuple((int(rows), float(seconds)) for rows, seconds in content["cost"]["points"])
-    notes = tuple(content["notes"])
-    return ExecutionPlan(
-        **{**content, "cost": CostLine(points), "notes": notes, "source": "cached"}
-    )
