@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from longshore.commands.command import Command
 from longshore.errors import SettingsError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "longshore.commands"
@@ -64,13 +67,32 @@ def _entry_points(name: str | None = None) -> list[EntryPoint]:
 
 def _load(entry: EntryPoint) -> Command:
     try:
-        command: Command = entry.load()
-    except ImportError as error:
-        if not entry.extras or not isinstance(error, ModuleNotFoundError):
-            raise SettingsError(f"{entry.name} cannot be imported: {error}") from error
-        extra = entry.extras[0]
+        with _naming_the_extra(entry):
+            command: Command = entry.load()
+    except SettingsError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the module of another package raises
+        raise SettingsError(f"{entry.name} cannot be imported: {error}") from error
+
+    def run(options: Namespace) -> int:
+        with _naming_the_extra(entry):
+            return command.run(options)
+
+    return replace(command, run=run)
+
+
+@contextmanager
+def _naming_the_extra(entry: EntryPoint) -> Iterator[None]:
+    """Say which extra to install where a module is missing that is not the command's own."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        is_own = (error.name or "").partition(".")[0] == entry.module.partition(".")[0]
+        if is_own or not entry.extras:
+            raise
+        extra = ",".join(entry.extras)
+        distribution = entry.dist.name if entry.dist else "longshore"
         raise SettingsError(
             f"{entry.name} needs the extra '{extra}' (no module {error.name}): "
-            f"pip install 'longshore[{extra}]'"
+            f"pip install '{distribution}[{extra}]'"
         ) from error
-    return command
