@@ -55,7 +55,7 @@ coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their figures (10 minutes, alone on the machine)
 	$(BIN)/python -m tests.attacks.measure
 
-fuzz: $(VENV)/.dev ## Bend FUZZ_INPUTS inputs for every parser of foreign bytes (1,000,000 take 5 minutes)
+fuzz: $(VENV)/.dev ## Fuzz every parser of untrusted bytes with FUZZ_INPUTS mutated inputs (1,000,000 take 5 minutes)
 	FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m tests.attacks.measure fuzz
 
 soak: $(VENV)/.dev ## Ordinary and hostile traffic for SOAK_SECONDS: memory, descriptors and p99 stay flat

@@ -1,11 +1,11 @@
-"""Clients that give up after 0.3 s, on a model that has far more asked of it than it can do."""
+"""Clients that abandon their request after 0.3 s, on a model under four times its capacity."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
-from tests.attacks.http_client import Connection, Fate, post
+from tests.attacks.http_client import Connection, Outcome, post
 from tests.attacks.overload import capacity
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
@@ -16,12 +16,12 @@ REQUEST = post("/v2/models/echo/infer", infer_body())
 async def ask(port: int, give_up_seconds: float) -> str:
     """One client; says `answered`, `refused` or `abandoned`."""
     connection = await Connection.open(port)
-    if isinstance(connection, Fate):
+    if isinstance(connection, Outcome):
         return "refused"
     answer = await connection.exchange(REQUEST, timeout_seconds=give_up_seconds)
     connection.close()
-    if isinstance(answer, Fate):
-        return "abandoned" if answer is Fate.HUNG else "refused"
+    if isinstance(answer, Outcome):
+        return "abandoned" if answer is Outcome.HUNG else "refused"
     return "answered" if answer.status == 200 else "refused"
 
 
@@ -38,16 +38,16 @@ async def measure(
         for _ in range(clients):
             tasks.append(asyncio.create_task(ask(served.port, GIVE_UP_SECONDS)))
             await asyncio.sleep(seconds / clients)
-        fates = await asyncio.gather(*tasks)
+        outcomes = await asyncio.gather(*tasks)
         await asyncio.sleep(2.0)
         executed = served.metric("longshore_inferences_total") - before
-    answered, abandoned = fates.count("answered"), fates.count("abandoned")
+    answered, abandoned = outcomes.count("answered"), outcomes.count("abandoned")
     return {
         "capacity, 1/s": possible,
         "clients": clients,
         "answered": answered,
         "abandoned after 0.3 s": abandoned,
-        "refused": fates.count("refused"),
+        "refused": outcomes.count("refused"),
         "executed": executed,
         "executed for abandoned requests": executed - answered,
         "executed share of abandoned requests, %": round(

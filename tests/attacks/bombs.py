@@ -27,10 +27,10 @@ async def measure(directory: Path, *, bombs: int = BOMBS) -> dict[str, object]:
         answers = await asyncio.gather(
             *(ask(served.port, request, timeout_seconds=60) for _ in range(bombs))
         )
-        fates = Counter(str(a.status) if isinstance(a, Answer) else a.value for a in answers)
+        outcomes = Counter(str(a.status) if isinstance(a, Answer) else a.value for a in answers)
         return {
             "bytes of a bomb": len(bomb),
-            "fates": dict(fates),
+            "outcomes": dict(outcomes),
             "memory before, MiB": before >> 20,
             "memory at its peak, MiB": served.peak_bytes >> 20,
             "promised, MiB": PROMISED_TIMES * BODY_LIMIT_BYTES >> 20,

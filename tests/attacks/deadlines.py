@@ -1,4 +1,4 @@
-"""Deadlines about as long as an answer takes, on a busy server: each is kept or refused, aloud."""
+"""Deadlines about as long as an answer takes, on a busy server: each is met or refused."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ REQUESTS_EACH = 100
 BODY = infer_body(rows=200)
 
 
-async def ask_again(port: int, milliseconds: float, fates: Counter[str]) -> None:
+async def ask_again(port: int, milliseconds: float, outcomes: Counter[str]) -> None:
     request = post("/v2/models/echo/infer", BODY, f"X-Request-Timeout-Ms: {milliseconds}\r\n")
     connection = await Connection.open(port)
     for _ in range(REQUESTS_EACH):
         assert isinstance(connection, Connection)
         answer = await connection.exchange(request, timeout_seconds=5)
-        fates[str(answer.status) if isinstance(answer, Answer) else answer.value] += 1
+        outcomes[str(answer.status) if isinstance(answer, Answer) else answer.value] += 1
         if not connection.is_open:
             connection = await Connection.open(port)
 
@@ -29,16 +29,16 @@ async def ask_again(port: int, milliseconds: float, fates: Counter[str]) -> None
 async def measure(directory: Path) -> dict[str, object]:
     figures: dict[str, object] = {}
     for kind, behaviour in (("on the loop", ""), ("on a thread", "delay_seconds: 0.001\n")):
-        fates = Counter[str]()
+        outcomes = Counter[str]()
         with ServedProcess(
             identity_model(directory, behaviour), version_settle_seconds=0
         ) as served:
             await asyncio.gather(
                 *(
-                    ask_again(served.port, milliseconds, fates)
+                    ask_again(served.port, milliseconds, outcomes)
                     for milliseconds in MILLISECONDS * CLIENTS_EACH
                 )
             )
             left = served.metric("longshore_inflight_requests")
-        figures[kind] = {"fates": dict(fates), "in flight afterwards": left}
+        figures[kind] = {"outcomes": dict(outcomes), "in flight afterwards": left}
     return figures

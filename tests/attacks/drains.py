@@ -1,4 +1,4 @@
-"""A pod's end under load, as a Service's clients live through it.
+"""The termination of a pod under load, as the clients of its Service see it.
 
 Clients go on sending for the endpoint lag after SIGTERM, on kept and on fresh connections. Beside
 them come late ones that no Service would send: around the moment when the listener closes, on
@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.attacks.http_client import Answer, Connection, Fate, ask, post
+from tests.attacks.http_client import Answer, Connection, Outcome, ask, post
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
 REQUEST = post("/v2/models/echo/infer", infer_body())
@@ -24,7 +24,7 @@ LAG_SECONDS = 3.0
 
 @dataclass(slots=True)
 class DrainResult:
-    """Fates by name; `ok` is an answer 200."""
+    """Outcomes by name; `ok` is an answer 200."""
 
     before: Counter[str] = field(default_factory=Counter)
     during_lag: Counter[str] = field(default_factory=Counter)
@@ -44,8 +44,8 @@ class DrainResult:
     def requests(self) -> int:
         return self.before.total() + self.during_lag.total() + self.late.total()
 
-    def count(self, fate: str) -> int:
-        return self.before[fate] + self.during_lag[fate] + self.late[fate]
+    def count(self, outcome: str) -> int:
+        return self.before[outcome] + self.during_lag[outcome] + self.late[outcome]
 
     @property
     def served_share_of_lag(self) -> float:
@@ -62,12 +62,12 @@ class _Clients:
         self.terminated_at = float("inf")
 
     async def keep_alive(self) -> None:
-        connection: Connection | Fate = Fate.REFUSED
+        connection: Connection | Outcome = Outcome.REFUSED
         while not self._is_over():
             sent = time.monotonic()
-            if isinstance(connection, Fate) or not connection.is_open:
+            if isinstance(connection, Outcome) or not connection.is_open:
                 connection = await Connection.open(self._port)
-            if isinstance(connection, Fate):
+            if isinstance(connection, Outcome):
                 self._note(sent, connection)
             else:
                 self._note(sent, await connection.exchange(REQUEST, timeout_seconds=HANG_SECONDS))
@@ -81,29 +81,29 @@ class _Clients:
 
     async def late(self, delay_seconds: float, *, is_idle: bool) -> None:
         """One request within 0.3 s of the moment when the listener closes."""
-        connection = await Connection.open(self._port) if is_idle else Fate.REFUSED
+        connection = await Connection.open(self._port) if is_idle else Outcome.REFUSED
         while self.terminated_at == float("inf"):
             await asyncio.sleep(0.02)
         at = self.terminated_at + delay_seconds + random.uniform(-0.3, 0.3)
         await asyncio.sleep(max(0.0, at - time.monotonic()))
         if not is_idle:
             connection = await Connection.open(self._port)
-        if isinstance(connection, Fate):
+        if isinstance(connection, Outcome):
             self.result.late[connection] += 1
             return
-        fate = await connection.exchange(REQUEST, timeout_seconds=HANG_SECONDS)
-        self.result.late[_name(fate)] += 1
+        outcome = await connection.exchange(REQUEST, timeout_seconds=HANG_SECONDS)
+        self.result.late[_name(outcome)] += 1
 
     def _is_over(self) -> bool:
         return time.monotonic() > self.terminated_at + LAG_SECONDS
 
-    def _note(self, sent: float, answer: Answer | Fate) -> None:
+    def _note(self, sent: float, answer: Answer | Outcome) -> None:
         phase = self.result.during_lag if sent >= self.terminated_at else self.result.before
         phase[_name(answer)] += 1
 
 
-def _name(answer: Answer | Fate) -> str:
-    if isinstance(answer, Fate):
+def _name(answer: Answer | Outcome) -> str:
+    if isinstance(answer, Outcome):
         return answer.value
     return "ok" if answer.status == 200 else str(answer.status)
 

@@ -1,8 +1,8 @@
-"""Inputs that nobody would send on purpose, a great many of them, to every parser of foreign bytes.
+"""Fuzzing of every parser of untrusted bytes.
 
-Well-formed inputs are bent: bits flipped, parts cut, doubled, swapped with parts of others, words
-replaced by words that parsers stumble over. Whatever comes of it has to be a value or an error of
-the family, within a second. The same bytes then go to a real process over HTTP.
+Well-formed inputs are mutated: bits flipped, parts cut, repeated, or replaced by parts of other
+inputs and by tokens that are hard to parse. Each has to give a value, or an error of
+`longshore.errors`, within a second. The same bytes are then sent to a real process over HTTP.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PREDICT, INFER = "/v1/models/echo:predict", "/v2/models/echo/infer"
 SPECS = (TensorSpec("x", Datatype.FP32, (-1, 4)), TensorSpec("b", Datatype.BYTES, (-1,)))
 WIDE = Signature(SPECS, SPECS)
 NARROW = Signature(SPECS[:1], SPECS[:1])
-WORDS = [
+TOKENS = [
     *(b"0", b"-1", b"1e999", b"NaN", b"18446744073709551616", b"9223372036854775808", b"0.1"),
     *(b"null", b"true", b'""', b"[]", b"{}", b"[[]]", b'"\\ud800"', b"\xff", b"\0", b"\\u0000"),
     *(b'"inputs"', b'"data"', b'"shape"', b'"name"', b'"datatype"', b'"parameters"', b'"outputs"'),
@@ -93,8 +93,8 @@ CONFIG_SEEDS = [
 ]  # fmt: skip
 
 
-class Bender:
-    """Bends seeds; the same number gives the same inputs."""
+class Mutator:
+    """Mutates seed inputs; the same number gives the same mutations."""
 
     def __init__(self, seeds: list[bytes], number: int) -> None:
         self._seeds = seeds
@@ -103,18 +103,18 @@ class Bender:
     def __call__(self) -> bytes:
         data = bytearray(self._random.choice(self._seeds))
         for _ in range(self._random.choice((1, 1, 1, 2, 5))):
-            self._bend(data)
+            self._mutate(data)
         return bytes(data)
 
-    def _bend(self, data: bytearray) -> None:
+    def _mutate(self, data: bytearray) -> None:
         chance = self._random
         at = chance.randrange(len(data) + 1)
         until = min(len(data), at + chance.choice((1, 1, 4, 16, 64)))
         kind = chance.randrange(7)
         if kind == 0:
-            data[at:until] = chance.choice(WORDS)
+            data[at:until] = chance.choice(TOKENS)
         elif kind == 1:
-            data[at:at] = chance.choice(WORDS)
+            data[at:at] = chance.choice(TOKENS)
         elif kind == 2:
             del data[at:until]
         elif kind == 3:
@@ -173,7 +173,7 @@ class Findings:
     inputs: int = 0
     accepted: int = 0
     faults: list[str] = field(default_factory=list)
-    """What came out that should not, with the input."""
+    """Errors that are not of the family, time limits passed, and empty messages, with the input."""
 
 
 @contextmanager
@@ -190,13 +190,13 @@ def no_longer_than(seconds: float) -> Iterator[None]:
 
 
 def fuzz(name: str, inputs: int, number: int) -> Findings:
-    """`inputs` bent inputs to one target, in this process."""
+    """Feed `inputs` mutated inputs to one target, in this process."""
     target, seeds = TARGETS[name]
-    bend, chance = Bender(seeds, number), random.Random(number)
+    mutated, chance = Mutator(seeds, number), random.Random(number)
     findings = Findings()
     with np.errstate(all="ignore"):
         for _ in range(inputs):
-            data = bend()
+            data = mutated()
             findings.inputs += 1
             try:
                 with no_longer_than(SLOW_SECONDS):
@@ -204,7 +204,7 @@ def fuzz(name: str, inputs: int, number: int) -> Findings:
                 findings.accepted += 1
             except EXPECTED as error:
                 if not str(error):
-                    findings.faults.append(f"{name}: no words for {data!r}")
+                    findings.faults.append(f"{name}: empty message for {data!r}")
             except BaseException as error:
                 findings.faults.append(f"{name}: {type(error).__name__}: {error} from {data!r}")
     return findings
@@ -213,15 +213,15 @@ def fuzz(name: str, inputs: int, number: int) -> Findings:
 async def fuzz_process(
     served: ServedProcess, inputs: int, number: int
 ) -> tuple[Findings, Counter[str]]:
-    """The same over HTTP: every answer has to come, and none may be 5xx."""
+    """Mutated requests over HTTP: each has to be answered, and none by 5xx."""
     whole = [request for name, request in every_request() if len(request) < 4000]
     seeds = [post(INFER, infer_body()), post(PREDICT, V1_SEEDS[0]), *whole]
-    bend_request, bend_body = Bender(seeds, number), Bender([infer_body()], number)
+    mutated_request, mutated_body = Mutator(seeds, number), Mutator([infer_body()], number)
     findings, statuses = Findings(), Counter[str]()
 
     async def send(count: int) -> None:
         for index in range(count):
-            data = post(INFER, bend_body()) if index % 2 else bend_request()
+            data = post(INFER, mutated_body()) if index % 2 else mutated_request()
             status = await _first_status(served.port, data)
             findings.inputs += 1
             findings.accepted += status == "200"
@@ -272,7 +272,7 @@ async def measure(directory: Path, *, inputs: int | None = None) -> dict[str, ob
     return {
         **figures,
         "inputs in all": total + found.inputs,
-        "crashes, hangs, foreign errors and 5xx": faults[:20],
-        "server alive in the end": alive,
+        "crashes, hangs, unexpected errors and 5xx": faults[:20],
+        "server still running": alive,
         "tracebacks in its log": tracebacks,
     }

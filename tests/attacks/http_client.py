@@ -1,13 +1,14 @@
-"""A small HTTP/1.1 client on bare transports, which knows exactly what became of each request."""
+"""A small HTTP/1.1 client on asyncio transports that reports the outcome of each request."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Fate(StrEnum):
+class Outcome(StrEnum):
     """What became of a request that never got a whole answer."""
 
     REFUSED = "refused"
@@ -35,23 +36,23 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.is_open = False
         self._received = bytearray()
-        self._answer: asyncio.Future[Answer | Fate] | None = None
+        self._answer: asyncio.Future[Answer | Outcome] | None = None
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def open(cls, port: int, *, timeout_seconds: float = 10.0) -> Connection | Fate:
+    async def open(cls, port: int, *, timeout_seconds: float = 10.0) -> Connection | Outcome:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_seconds):
                 _, connection = await loop.create_connection(cls, "127.0.0.1", port)
         except (OSError, TimeoutError):
-            return Fate.REFUSED
+            return Outcome.REFUSED
         return connection
 
-    async def exchange(self, request: bytes, *, timeout_seconds: float) -> Answer | Fate:
+    async def exchange(self, request: bytes, *, timeout_seconds: float) -> Answer | Outcome:
         """Send `request` and wait for its answer."""
         if not self.is_open or self._transport is None:
-            return Fate.REFUSED
+            return Outcome.REFUSED
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
@@ -59,7 +60,7 @@ class Connection(asyncio.Protocol):
                 answer = await self._answer
         except TimeoutError:
             self.close()
-            return Fate.HUNG
+            return Outcome.HUNG
         if isinstance(answer, Answer) and answer.closes:
             self.close()
         return answer
@@ -83,9 +84,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
-        self._resolve(Fate.LOST)
+        self._resolve(Outcome.LOST)
 
-    def _resolve(self, result: Answer | Fate) -> None:
+    def _resolve(self, result: Answer | Outcome) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(result)
 
@@ -118,10 +119,19 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-async def ask(port: int, request: bytes, *, timeout_seconds: float = 10.0) -> Answer | Fate:
+async def connect_with_small_buffer(port: int) -> socket.socket:
+    """A non-blocking client socket whose receive buffer (4 KiB) fills at once when unread."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+    return client
+
+
+async def ask(port: int, request: bytes, *, timeout_seconds: float = 10.0) -> Answer | Outcome:
     """One request on a connection of its own."""
     connection = await Connection.open(port, timeout_seconds=timeout_seconds)
-    if isinstance(connection, Fate):
+    if isinstance(connection, Outcome):
         return connection
     try:
         return await connection.exchange(request, timeout_seconds=timeout_seconds)

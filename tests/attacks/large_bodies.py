@@ -1,7 +1,7 @@
-"""100 MB of JSON beside small requests: what the other clients notice of it.
+"""100 MB of JSON beside small requests: the latency of the other clients.
 
-The body is sent, and its answer read, by a thread that does little else than wait for the kernel:
-what the small requests notice is the server's doing.
+The body is sent, and its answer read, by a thread that only waits for the kernel, so that the
+measured delay is the server's.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ async def beside(
         "others' p99 before, ms": round(1000 * before, 1),
         "others' p99, ms": round(1000 * clients.load.percentile(0.99, after=begun), 1),
         "others' slowest, ms": round(1000 * max(took), 1),
-        "others": dict(clients.load.fates),
+        "others": dict(clients.load.outcomes),
     }
 
 

@@ -1,6 +1,7 @@
-"""Requests that no server may answer 2xx or 5xx to, nor hang or fall over: each a client's mistake.
+"""Malformed requests: each is a client's mistake, to be answered 4xx.
 
-After every one a well-formed request has to be answered, so that what breaks the server is named.
+After each a well-formed request has to be answered, so that the one which breaks the server is
+named.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.attacks.http_client import Answer, Fate, ask, post
+from tests.attacks.http_client import Answer, Outcome, ask, post
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
 INFER, PREDICT = "/v2/models/echo/infer", "/v1/models/echo:predict"
@@ -215,7 +216,7 @@ async def measure(directory: Path) -> dict[str, object]:
     ) as served:  # fmt: skip
         for name, request in every_request():
             answer = await ask(served.port, request, timeout_seconds=10)
-            status = answer.value if isinstance(answer, Fate) else str(answer.status)
+            status = answer.value if isinstance(answer, Outcome) else str(answer.status)
             statuses[status] += 1
             if not status.startswith("4"):
                 wrong.append(f"{name}: {status}")
@@ -228,5 +229,5 @@ async def measure(directory: Path) -> dict[str, object]:
         "answers": dict(statuses),
         "answered 2xx, 5xx or not at all": wrong,
         "tracebacks in the log": errors,
-        "alive in the end": is_alive,
+        "still running": is_alive,
     }

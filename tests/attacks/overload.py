@@ -1,6 +1,6 @@
-"""Three times what the model can do, from clients that wait one second and not longer.
+"""Three times the model's capacity, from clients with a deadline of one second.
 
-The clients are open: each sends at its time, whatever became of the others.
+The load is open-loop: each request is sent on schedule, whatever became of the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.attacks.http_client import Answer, Connection, Fate, post
+from tests.attacks.http_client import Answer, Connection, Outcome, post
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
 DEADLINE_SECONDS = 1.0
@@ -20,9 +20,9 @@ REQUEST = post("/v2/models/echo/infer", infer_body(), "X-Request-Timeout-Ms: 100
 
 @dataclass(slots=True)
 class Load:
-    """What came of an open load."""
+    """The outcomes of an open-loop load."""
 
-    fates: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     served: list[tuple[float, float]] = field(default_factory=list)
     """(sent, seconds) of each answer 200 within the deadline."""
 
@@ -59,20 +59,20 @@ class OpenClients:
 
     async def _one(self) -> None:
         sent = time.monotonic()
-        connection: Connection | Fate = (
+        connection: Connection | Outcome = (
             self._free.pop() if self._free else await Connection.open(self._port)
         )
-        if isinstance(connection, Fate):
-            self.load.fates[connection.value] += 1
+        if isinstance(connection, Outcome):
+            self.load.outcomes[connection.value] += 1
             return
         answer = await connection.exchange(self._request, timeout_seconds=DEADLINE_SECONDS)
         if isinstance(answer, Answer):
             self._free.append(connection)
-            self.load.fates[str(answer.status)] += 1
+            self.load.outcomes[str(answer.status)] += 1
             if answer.status == 200:
                 self.load.served.append((sent, time.monotonic() - sent))
         else:
-            self.load.fates[answer.value] += 1
+            self.load.outcomes[answer.value] += 1
 
 
 async def capacity(port: int, *, clients: int = 8, seconds: float = 3.0) -> float:
@@ -126,7 +126,7 @@ async def overload_once(
             load.percentile(0.99, after=flooded_at, before=over_at) / bound, 2
         ),
         "back to normal after, s": round(_recovery(load, over_at, normal), 2),
-        "fates": dict(load.fates),
+        "outcomes": dict(load.outcomes),
         "executed in all": executed,
     }
 

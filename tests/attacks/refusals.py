@@ -71,10 +71,10 @@ async def cpu_per_request(served: ServedProcess, request: bytes, *, seconds: flo
 
 
 async def cpu_per_refusal(directory: Path, body: bytes, *, seconds: float) -> float:
-    """CPU seconds of one 429, with a queue in which somebody patient always waits."""
+    """CPU seconds of one 429, with a queue that others keep filled."""
     model = identity_model(directory, "delay_seconds: 1.0\n", name="full")
     url = "/v2/models/full/infer"
-    hasty = post(url, body, "X-Request-Timeout-Ms: 1000\r\n")
+    urgent = post(url, body, "X-Request-Timeout-Ms: 1000\r\n")
     with ServedProcess(
         model, max_batch_size=0, instances=1, max_queue_seconds=1.5, version_settle_seconds=0
     ) as served:
@@ -84,14 +84,14 @@ async def cpu_per_refusal(directory: Path, body: bytes, *, seconds: float) -> fl
         filling = asyncio.create_task(filler.send(20, seconds + 1.5))
         await asyncio.sleep(1.0)
         before, refused = served.cpu_seconds, 0
-        filled_before = filler.load.fates.total()
+        filled_before = filler.load.outcomes.total()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            answer = await connection.exchange(hasty, timeout_seconds=10)
+            answer = await connection.exchange(urgent, timeout_seconds=10)
             assert isinstance(answer, Answer)
             refused += answer.status == 429
         cpu = served.cpu_seconds - before
-        refused += filler.load.fates.total() - filled_before
+        refused += filler.load.outcomes.total() - filled_before
         await filling
         await filler.settle()
     return cpu / refused

@@ -1,7 +1,7 @@
-"""Clients that hold what they get: slow heads, huge heads, thousands of connections, never reading.
+"""Clients that hold connections: slow heads, huge heads, thousands of idle ones, never reading.
 
-Beside each kind, ordinary requests are sent at a steady rate; what they notice, and what the server
-needs in memory for the attackers, is the figure.
+Meanwhile ordinary requests are sent at a steady rate. The figures are their latency, and the memory
+that the server needs for the attackers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.attacks.http_client import post
+from tests.attacks.http_client import connect_with_small_buffer, post
 from tests.attacks.overload import OpenClients
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
@@ -30,14 +30,9 @@ Attack = Callable[[int], AbstractAsyncContextManager[None]]
 
 
 async def connect(port: int, count: int) -> list[socket.socket]:
-    loop = asyncio.get_running_loop()
     connections = []
     for number in range(count):
-        client = socket.socket()
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.setblocking(False)
-        await loop.sock_connect(client, ("127.0.0.1", port))
-        connections.append(client)
+        connections.append(await connect_with_small_buffer(port))
         if number % 100 == 0:
             await asyncio.sleep(0.005)
     return connections
@@ -138,7 +133,7 @@ async def beside(served: ServedProcess, attack: Attack) -> dict[str, object]:
     return {
         "others' p99 before, ms": round(1000 * before, 1),
         "others' p99, ms": round(1000 * clients.load.percentile(0.99), 1),
-        "others": dict(clients.load.fates),
+        "others": dict(clients.load.outcomes),
         "memory before, MiB": resident >> 20,
         "memory at its peak, MiB": peak >> 20,
         "descriptors at their peak": descriptors,

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from pathlib import Path
 
-from tests.attacks.http_client import post
+from tests.attacks.http_client import connect_with_small_buffer, post
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
 INFER = "/v2/models/echo/infer"
@@ -35,19 +34,11 @@ def binary_request(size: int) -> bytes:
     return post(INFER, head + bytes(16 * shape[0]), headers)
 
 
-async def connect(port: int) -> socket.socket:
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
-    return client
-
-
 async def read_steadily(port: int, size: int, bytes_per_second: float) -> dict[str, object]:
     """Until the server ends the connection: what arrived of an answer of `size` bytes."""
     loop = asyncio.get_running_loop()
     arrived, error = 0, ""
-    with await connect(port) as client:
+    with await connect_with_small_buffer(port) as client:
         await loop.sock_sendall(client, binary_request(size))
         started = time.monotonic()
         try:
@@ -65,7 +56,7 @@ async def never_read(port: int, *, give_up_seconds: float) -> float | None:
     """Seconds until the server cut off a client that sends small requests for ever."""
     loop = asyncio.get_running_loop()
     request = post(INFER, infer_body())
-    with await connect(port) as client:
+    with await connect_with_small_buffer(port) as client:
         started = time.monotonic()
         try:
             await loop.sock_sendall(client, PIPELINED * request)

@@ -1,7 +1,7 @@
 """Ordinary and hostile traffic for a long time: memory, descriptors and latency have to stay flat.
 
-Paced clients of every protocol, malformed requests, clients that leave, fresh connections, scrapes
-of the metrics, a body of a megabyte now and then, and a version that comes and goes.
+Paced clients of every protocol, malformed requests, clients that disconnect, new connections,
+scrapes of the metrics, a body of a megabyte now and then, and a version that comes and goes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Samples:
     resident: list[tuple[float, int]] = field(default_factory=list)
     descriptors: list[tuple[float, int]] = field(default_factory=list)
     latencies: list[tuple[float, float]] = field(default_factory=list)
-    fates: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
 
 
 def json_request(rows: int = 1) -> bytes:
@@ -79,7 +79,7 @@ class Soak:
             self._repeat(0.05, self._kept(v1_request())),
             self._repeat(0.1, lambda: self._ask(json_request(), "200")),
             self._repeat(0.2, lambda: self._ask(next(broken), "4")),
-            self._repeat(0.2, self._leave),
+            self._repeat(0.2, self._abandon),
             self._repeat(5.0, lambda: self._ask(json_request(2500), "200")),
             self._repeat(5.0, lambda: asyncio.to_thread(self._served.management, "/metrics")),
             self._repeat(SWAP_SECONDS, self._swap),
@@ -114,7 +114,7 @@ class Soak:
     async def _ask(self, request: bytes, wanted: str) -> None:
         self._note(await ask(self._served.port, request), wanted)
 
-    async def _leave(self) -> None:
+    async def _abandon(self) -> None:
         connection = await Connection.open(self._served.port)
         assert isinstance(connection, Connection)
         await connection.exchange(json_request(50), timeout_seconds=0.001)
@@ -134,7 +134,7 @@ class Soak:
 
     def _note(self, answer: Answer | object, wanted: str) -> None:
         status = str(answer.status) if isinstance(answer, Answer) else str(answer)
-        self.samples.fates["as wanted" if status.startswith(wanted) else status] += 1
+        self.samples.outcomes["as expected" if status.startswith(wanted) else status] += 1
 
 
 async def measure(directory: Path, *, seconds: float | None = None) -> dict[str, object]:
@@ -151,8 +151,8 @@ async def measure(directory: Path, *, seconds: float | None = None) -> dict[str,
     # The first tenth fills caches and arenas: growth is from the second to the last.
     return {
         "seconds": seconds,
-        "requests": samples.fates.total(),
-        "fates": dict(samples.fates),
+        "requests": samples.outcomes.total(),
+        "outcomes": dict(samples.outcomes),
         "versions that failed to load": failures,
         "resident MiB by tenth": [round(part, 1) for part in resident],
         "memory growth, %": round(100 * (resident[-1] / resident[1] - 1), 2),

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.attacks.http_client import Answer, Connection, Fate, post
+from tests.attacks.http_client import Answer, Connection, Outcome, post
 from tests.attacks.served_process import ServedProcess
 
 SWAPS = 10
@@ -46,14 +46,14 @@ def publish(model: Path, number: int) -> None:
     os.rename(model / f".{number}", model / str(number))
 
 
-class Askers:
+class CheckingClients:
     """Clients that ask without pause and check every answer."""
 
     def __init__(self, port: int, name: str) -> None:
         self._port = port
         self._name = name
         self.is_over = False
-        self.fates: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
         self.versions: Counter[int] = Counter()
 
     async def ask(self, first: float) -> None:
@@ -61,19 +61,19 @@ class Askers:
         entry = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": values}
         body = json.dumps({"inputs": [entry]}).encode()
         request = post(f"/v2/models/{self._name}/infer", body)
-        connection: Connection | Fate = Fate.REFUSED
+        connection: Connection | Outcome = Outcome.REFUSED
         while not self.is_over:
-            if isinstance(connection, Fate) or not connection.is_open:
+            if isinstance(connection, Outcome) or not connection.is_open:
                 connection = await Connection.open(self._port)
-            if isinstance(connection, Fate):
-                self.fates[connection.value] += 1
+            if isinstance(connection, Outcome):
+                self.outcomes[connection.value] += 1
                 continue
             answer = await connection.exchange(request, timeout_seconds=10)
-            self.fates[self._judge(answer, values)] += 1
+            self.outcomes[self._outcome(answer, values)] += 1
             await asyncio.sleep(0.002)
 
-    def _judge(self, answer: Answer | Fate, values: list[float]) -> str:
-        if isinstance(answer, Fate):
+    def _outcome(self, answer: Answer | Outcome, values: list[float]) -> str:
+        if isinstance(answer, Outcome):
             return answer.value
         if answer.status != 200:
             return str(answer.status)
@@ -93,7 +93,7 @@ class Askers:
         return time.monotonic() - started
 
 
-async def swap_directories(model: Path, askers: Askers) -> list[float]:
+async def swap_directories(model: Path, clients: CheckingClients) -> list[float]:
     """New versions, each beside something broken, and back again."""
     seconds = []
     highest = 1 + SWAPS // 4 + 1
@@ -102,22 +102,22 @@ async def swap_directories(model: Path, askers: Askers) -> list[float]:
         broken.mkdir()
         (broken / "model.onnx").write_bytes(b"half of a file")
         publish(model, number)
-        seconds.append(await askers.wait_for(number))
+        seconds.append(await clients.wait_for(number))
         await asyncio.sleep(STAY_SECONDS)
         shutil.rmtree(broken)
     for number in range(highest, highest - SWAPS // 4, -1):
         shutil.rmtree(model / str(number))
-        seconds.append(await askers.wait_for(number - 1))
+        seconds.append(await clients.wait_for(number - 1))
         await asyncio.sleep(STAY_SECONDS)
     return seconds
 
 
-async def swap_links(volume: Path, askers: Askers) -> list[float]:
+async def swap_links(volume: Path, clients: CheckingClients) -> list[float]:
     """As the kubelet renews a ConfigMap: a new directory, a new link, one rename."""
     seconds = []
     for number in range(2, 2 + SWAPS // 2):
         link(volume, number)
-        seconds.append(await askers.wait_for(number))
+        seconds.append(await clients.wait_for(number))
         await asyncio.sleep(STAY_SECONDS)
     return seconds
 
@@ -128,15 +128,15 @@ def link(volume: Path, number: int) -> None:
     os.rename(volume / "..new", volume / "..data")
 
 
-async def swap_under_load(model: Path, swap: object) -> tuple[Askers, list[float], float]:
+async def swap_under_load(model: Path, swap: object) -> tuple[CheckingClients, list[float], float]:
     with ServedProcess(model, **QUICK) as served:
-        askers = Askers(served.port, model.name)
-        tasks = [asyncio.create_task(askers.ask(float(n))) for n in range(CLIENTS)]
-        await askers.wait_for(1)
-        seconds = await (swap_links if swap == "links" else swap_directories)(model, askers)
-        askers.is_over = True
+        clients = CheckingClients(served.port, model.name)
+        tasks = [asyncio.create_task(clients.ask(float(n))) for n in range(CLIENTS)]
+        await clients.wait_for(1)
+        seconds = await (swap_links if swap == "links" else swap_directories)(model, clients)
+        clients.is_over = True
         await asyncio.gather(*tasks)
-        return askers, seconds, served.metric("longshore_model_load_failures_total")
+        return clients, seconds, served.metric("longshore_model_load_failures_total")
 
 
 async def measure(directory: Path) -> dict[str, object]:
@@ -145,15 +145,15 @@ async def measure(directory: Path) -> dict[str, object]:
     (directory / "linked").mkdir()
     link(directory / "linked", 1)
     (directory / "linked" / "model.onnx").symlink_to("..data/model.onnx")
-    askers, seconds, failures = await swap_under_load(publish_at, "directories")
+    clients, seconds, failures = await swap_under_load(publish_at, "directories")
     linked, linked_seconds, _ = await swap_under_load(directory / "linked", "links")
-    fates = askers.fates + linked.fates
+    outcomes = clients.outcomes + linked.outcomes
     return {
         "swaps": len(seconds) + len(linked_seconds),
         "of which of a ..data link": len(linked_seconds),
         "broken versions beside them": failures,
-        "requests": fates.total(),
-        "fates": dict(fates),
+        "requests": outcomes.total(),
+        "outcomes": dict(outcomes),
         "slowest until the new version answered, s": round(max(seconds + linked_seconds), 2),
-        "answers by version": {**askers.versions}, "by linked version": {**linked.versions},
+        "answers by version": {**clients.versions}, "by linked version": {**linked.versions},
     }  # fmt: skip

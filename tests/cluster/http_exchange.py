@@ -1,4 +1,4 @@
-"""One HTTP/1.1 request and its answer on an asyncio connection: just enough to know its fate."""
+"""One HTTP/1.1 request and its answer on an asyncio connection: just enough to know its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steady load from outside the server: arrivals on a schedule, and the fate of every request.
+"""Steady load from outside the server: arrivals on a schedule, and the outcome of every request.
 
 Arrivals do not wait for answers, so a slow server cannot slow the load down. A fixed share of the
 requests opens a connection of its own; the others take turns on the kept ones.
@@ -20,7 +20,7 @@ STOP_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Outcome:
     """What became of one request; times in seconds, `at` since the load began."""
 
     at: float
@@ -66,7 +66,7 @@ class LoadClient:
     kept_connections: int = 16
     max_in_flight: int = 400
     timeout_seconds: float = 10.0
-    fates: list[Fate] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
     offered: list[tuple[float, float]] = field(default_factory=list)
     """(seconds since the beginning, rate) at each change of the rate."""
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -85,14 +85,14 @@ class LoadClient:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def stop(self) -> list[Fate]:
-        """Send no more, wait for what is in flight, and give every request's fate."""
+    def stop(self) -> list[Outcome]:
+        """Send no more, wait for what is in flight, and give every request's outcome."""
         self._stopping.set()
         assert self._thread is not None
         self._thread.join(self.timeout_seconds + STOP_SECONDS)
         if self._thread.is_alive():
             raise AssertionError("the load client did not end: a request hangs past its timeout")
-        return self.fates
+        return self.outcomes
 
     @property
     def elapsed(self) -> float:
@@ -174,8 +174,8 @@ class LoadClient:
         was_kept_alive: bool = False,
     ) -> None:
         seconds = time.monotonic() - arrival
-        fate = Fate(arrival - self._began, seconds, status, error, was_kept_alive)
-        self.fates.append(fate)
+        outcome = Outcome(arrival - self._began, seconds, status, error, was_kept_alive)
+        self.outcomes.append(outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,24 +191,25 @@ class Summary:
     """What the lost requests met and when, with counts."""
 
     @classmethod
-    def of(cls, fates: list[Fate]) -> Summary:
-        served = sorted(fate.seconds for fate in fates if fate.is_served)
-        lost = [fate for fate in fates if fate.is_lost]
+    def of(cls, outcomes: list[Outcome]) -> Summary:
+        served = sorted(outcome.seconds for outcome in outcomes if outcome.is_served)
+        lost = [outcome for outcome in outcomes if outcome.is_lost]
         met = collections.Counter(
-            f"{fate.error or f'status {fate.status}'} at {fate.at:.0f} s" for fate in lost
+            f"{outcome.error or f'status {outcome.status}'} at {outcome.at:.0f} s"
+            for outcome in lost
         )
         return cls(
-            sent=len(fates),
+            sent=len(outcomes),
             served=len(served),
-            refused=sum(fate.is_refused for fate in fates),
+            refused=sum(outcome.is_refused for outcome in outcomes),
             lost=len(lost),
             p95_seconds=served[int(len(served) * 0.95)] if served else float("nan"),
             losses=tuple(f"{count} x {what}" for what, count in met.most_common(5)),
         )
 
 
-def assert_none_lost(fates: list[Fate]) -> Summary:
+def assert_none_lost(outcomes: list[Outcome]) -> Summary:
     """How the load went; raises AssertionError, with all of that, when a request was lost."""
-    summary = Summary.of(fates)
+    summary = Summary.of(outcomes)
     assert summary.lost == 0, summary
     return summary

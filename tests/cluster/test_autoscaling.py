@@ -18,7 +18,7 @@ import pytest
 from tests.cluster import chart_values, example_models, rules, timeline
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
-from tests.cluster.load_client import Fate, Summary, assert_none_lost
+from tests.cluster.load_client import Outcome, Summary, assert_none_lost
 from tests.cluster.node_agent import quantities
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
@@ -88,11 +88,11 @@ def test_a_fivefold_step_in_requests_is_followed_up_and_back(
     serving.wait_until_ready(1, seconds=DOWN_SECONDS)
     time.sleep(5)
     samples = watch.stop()
-    fates = load.stop()
-    summary = Summary.of(fates)
+    outcomes = load.stop()
+    summary = Summary.of(outcomes)
     took = watch.seconds_until_ready(RIGHT_COUNT, since=stepped_at)
     lag = _lag_seconds(SHORTENED, WINDOW_SECONDS)
-    _keep_picture(watch, fates, "load-step.png", title=f"{_step(took, lag)}, shortened clocks")
+    _keep_picture(watch, outcomes, "load-step.png", title=f"{_step(took, lag)}, shortened clocks")
     print(f"{_step(took, lag)}; {summary}; shares {sorted(shares.values())}")
     assert summary.lost == 0, summary
     assert max(sample.desired for sample in samples) == RIGHT_COUNT
@@ -157,9 +157,11 @@ def test_with_the_shipped_clocks_the_count_comes_back_pod_by_pod(
     watch.serving.wait_until_ready(1, seconds=SHIPPED_DOWN_SECONDS)
     time.sleep(SETTLE_SECONDS)
     watch.stop()
-    fates = watch.load.stop()
-    _keep_picture(watch, fates, "load-step-shipped.png", title="The same with the shipped clocks")
-    print(assert_none_lost(fates))
+    outcomes = watch.load.stop()
+    _keep_picture(
+        watch, outcomes, "load-step-shipped.png", title="The same with the shipped clocks"
+    )
+    print(assert_none_lost(outcomes))
     assert watch.desired_changes()[-RIGHT_COUNT:] == list(range(RIGHT_COUNT, 0, -1))
     _assert_no_flapping(watch.desired_changes())
 
@@ -234,10 +236,10 @@ def _seconds_per_request(cluster: Cluster, namespace: str) -> float:
     return found
 
 
-def _keep_picture(watch: Timeline, fates: list[Fate], name: str, *, title: str) -> None:
+def _keep_picture(watch: Timeline, outcomes: list[Outcome], name: str, *, title: str) -> None:
     """Into the build folder always, beside the README when asked to renew it."""
     places = [BUILD]
     if os.environ.get("LONGSHORE_RENEW_PICTURES"):
         places.append(Path(__file__).parent)
     for place in places:
-        timeline.draw(watch, fates, place / name, title=title)
+        timeline.draw(watch, outcomes, place / name, title=title)

@@ -88,8 +88,8 @@ def test_a_hung_pod_never_scales_down(cluster: Cluster, scaled: Scaled) -> None:
     time.sleep(BLIND_SECONDS)
     assert scaled.least_wanted_since(broken_at) >= COUNT
     cluster.nodes.signal(hung, "CONT")
-    fates = scaled.load.stop()
-    served = [fate for fate in fates if fate.is_served and fate.at > broken_at + 10]
+    outcomes = scaled.load.stop()
+    served = [outcome for outcome in outcomes if outcome.is_served and outcome.at > broken_at + 10]
     assert served, "the other pods do not serve"
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.cluster import chart_values, example_models, pods
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHORTENED
-from tests.cluster.load_client import Fate, Summary
+from tests.cluster.load_client import Outcome, Summary
 from tests.cluster.node_agent.api import ApiError, Json
 from tests.cluster.serving import Serving
 
@@ -64,14 +64,14 @@ def test_a_lost_node_costs_no_more_than_its_share_until_it_is_noticed(
     cluster.wait_until_node_is(LOST_NODE, "Unknown")
     serving.cluster.wait_until(lambda: len(serving.ready_pods()) == 2, "two ready pods elsewhere")
     time.sleep(5)
-    fates = load.stop()
-    summary = Summary.of(fates)
+    outcomes = load.stop()
+    summary = Summary.of(outcomes)
     blind = SHORTENED.node_grace_seconds + NOTICE_SECONDS
     print(f"lost node: {summary}, of {RATE * blind:.0f} sent while it was not noticed")
     # Half of the fresh connections, and each kept one until it has failed once.
     assert summary.lost <= 0.75 * RATE * blind
-    assert max(fate.at for fate in fates if fate.is_lost) < lost_at + blind
-    _assert_nothing_hangs(fates, load.timeout_seconds)
+    assert max(outcome.at for outcome in outcomes if outcome.is_lost) < lost_at + blind
+    _assert_nothing_hangs(outcomes, load.timeout_seconds)
 
 
 def test_a_pod_out_of_memory_is_restarted_while_the_other_serves(
@@ -92,13 +92,13 @@ def test_a_pod_out_of_memory_is_restarted_while_the_other_serves(
     cluster.wait_until(lambda: last_end().get("reason") == "OOMKilled", "the OOM kill")
     serving.wait_until_ready(2)
     time.sleep(2)
-    fates = load.stop()
-    summary = Summary.of(fates)
+    outcomes = load.stop()
+    summary = Summary.of(outcomes)
     print(f"out of memory: {summary}")
     assert summary.lost <= RATE * NOTICE_SECONDS
-    lost = [fate.at for fate in fates if fate.is_lost]
+    lost = [outcome.at for outcome in outcomes if outcome.is_lost]
     assert all(at < killed_at + RESTART_SECONDS + NOTICE_SECONDS for at in lost)
-    _assert_nothing_hangs(fates, load.timeout_seconds)
+    _assert_nothing_hangs(outcomes, load.timeout_seconds)
 
 
 def test_a_drain_waits_for_the_disruption_budget_and_loses_no_request(
@@ -136,5 +136,5 @@ def _evict(cluster: Cluster, pod: Json) -> None:
     cluster.api.post(path, body)
 
 
-def _assert_nothing_hangs(fates: list[Fate], timeout_seconds: float) -> None:
-    assert max(fate.seconds for fate in fates) < timeout_seconds + 2
+def _assert_nothing_hangs(outcomes: list[Outcome], timeout_seconds: float) -> None:
+    assert max(outcome.seconds for outcome in outcomes) < timeout_seconds + 2

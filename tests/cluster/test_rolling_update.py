@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.load_client import Fate, assert_none_lost
+from tests.cluster.load_client import Outcome, assert_none_lost
 from tests.cluster.node_agent import commands
 from tests.cluster.serving import Serving
 
@@ -32,11 +32,11 @@ def _installed(cluster: Cluster, namespace: str) -> tuple[Serving, Path]:
     return serving, claim
 
 
-def _assert_all_served(fates: list[Fate]) -> None:
-    summary = assert_none_lost(fates)
+def _assert_all_served(outcomes: list[Outcome]) -> None:
+    summary = assert_none_lost(outcomes)
     assert summary.refused == 0, summary
     assert summary.sent > RATE
-    assert {fate.was_kept_alive for fate in fates} == {True, False}
+    assert {outcome.was_kept_alive for outcome in outcomes} == {True, False}
 
 
 def test_new_settings_and_a_new_model_roll_out_without_a_lost_request(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster import chart_values
-from tests.cluster.load_client import Fate, LoadClient
+from tests.cluster.load_client import LoadClient, Outcome
 from tests.cluster.serving import Serving
 
 SAMPLE_SECONDS = 0.5
@@ -68,7 +68,7 @@ class Timeline:
             self.samples.append(Sample(self.load.elapsed, ready, status.get("desiredReplicas", 0)))
 
 
-def draw(timeline: Timeline, fates: list[Fate], path: Path, *, title: str) -> None:
+def draw(timeline: Timeline, outcomes: list[Outcome], path: Path, *, title: str) -> None:
     """Draw offered load, replicas, p95 and lost requests over time."""
     # Drawing is a matter of the last test only; importing the library takes a second.
     import matplotlib
@@ -86,9 +86,9 @@ def draw(timeline: Timeline, fates: list[Fate], path: Path, *, title: str) -> No
     replicas.step(times, [sample.ready for sample in timeline.samples], where="post")
     replicas.legend(["wanted by the autoscaler", "ready"], loc="upper left")
     replicas.set_ylabel("replicas")
-    points = _percentiles(fates)
+    points = _percentiles(outcomes)
     latency.plot([at for at, _ in points], [1000 * seconds for _, seconds in points])
-    lost = [fate.at for fate in fates if fate.is_lost]
+    lost = [outcome.at for outcome in outcomes if outcome.is_lost]
     latency.plot(lost, [0.0] * len(lost), "rx")
     latency.legend(["p95 of served requests", f"lost requests: {len(lost)}"], loc="upper right")
     latency.set_ylabel("milliseconds")
@@ -98,12 +98,12 @@ def draw(timeline: Timeline, fates: list[Fate], path: Path, *, title: str) -> No
     pyplot.close(figure)
 
 
-def _percentiles(fates: list[Fate]) -> list[tuple[float, float]]:
+def _percentiles(outcomes: list[Outcome]) -> list[tuple[float, float]]:
     """(time, p95 in seconds) of the served requests, window by window."""
     windows: dict[int, list[float]] = {}
-    for fate in fates:
-        if fate.is_served:
-            windows.setdefault(int(fate.at / WINDOW_SECONDS), []).append(fate.seconds)
+    for outcome in outcomes:
+        if outcome.is_served:
+            windows.setdefault(int(outcome.at / WINDOW_SECONDS), []).append(outcome.seconds)
     return [
         (number * WINDOW_SECONDS, sorted(seconds)[int(len(seconds) * 0.95)])
         for number, seconds in sorted(windows.items())

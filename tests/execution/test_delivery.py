@@ -42,7 +42,7 @@ def submit(model: Model, array) -> PendingRequest:
     return model.infer(inputs, names, rows=rows, arrived=now, deadline=now + 60.0)
 
 
-async def fate(request: PendingRequest) -> object:
+async def outcome(request: PendingRequest) -> object:
     """Its answer, or the error that it got."""
     try:
         return (await asyncio.wait_for(request.future, SECONDS))["OUTPUT0"].tolist()
@@ -87,20 +87,20 @@ async def test_an_error_on_the_way_is_the_answer_of_its_request(
 ):
     fail_once(monkeypatch, owner, name, error)
 
-    assert await fate(submit(model, [[7]])) == wanted
-    assert await fate(submit(model, [[8]])) == [[8]]
+    assert await outcome(submit(model, [[7]])) == wanted
+    assert await outcome(submit(model, [[8]])) == [[8]]
     assert model.admitted_rows == 0
     assert model.fault is None
 
 
 async def test_an_error_in_the_taking_costs_nobody_an_answer(model, monkeypatch):
-    assert await fate(submit(model, [[1]])) == [[1]]
+    assert await outcome(submit(model, [[1]])) == [[1]]
     fail_once(
         monkeypatch, RequestQueue, "take_now" if model.plan.is_inline else "take", ValueError()
     )
 
     for value in range(3):
-        assert await fate(submit(model, [[value]])) == [[value]]
+        assert await outcome(submit(model, [[value]])) == [[value]]
 
 
 async def test_an_error_in_measuring_a_batch_is_the_answer_of_its_requests(model, monkeypatch):
@@ -108,8 +108,8 @@ async def test_an_error_in_measuring_a_batch_is_the_answer_of_its_requests(model
         pytest.skip("instances on threads take batches of any size")
     fail_once(monkeypatch, Batch, "input_bytes", ZeroDivisionError())
 
-    assert await fate(submit(model, [[7]])) is InferenceFailed
-    assert await fate(submit(model, [[8]])) == [[8]]
+    assert await outcome(submit(model, [[7]])) is InferenceFailed
+    assert await outcome(submit(model, [[8]])) == [[8]]
 
 
 @pytest.mark.parametrize("name", ["add_part", "finish"])
@@ -119,8 +119,8 @@ async def test_an_error_with_a_large_row_does_not_end_the_instance(model, monkey
     large = submit(model, np.ones((1, 2_000_000)))
     small = submit(model, [[8]])
 
-    assert await fate(large) is InferenceFailed
-    assert await fate(small) == [[8]]
+    assert await outcome(large) is InferenceFailed
+    assert await outcome(small) == [[8]]
 
 
 async def test_a_worker_that_cannot_be_had_is_the_answer_of_a_large_row(model, monkeypatch):
@@ -132,8 +132,8 @@ async def test_a_worker_that_cannot_be_had_is_the_answer_of_a_large_row(model, m
 
     with monkeypatch.context() as broken:
         broken.setattr(asyncio.get_running_loop(), "run_in_executor", refuse)
-        assert await fate(submit(model, np.ones((1, 2_000_000)))) is InferenceFailed
-    assert await fate(submit(model, [[8]])) == [[8]]
+        assert await outcome(submit(model, np.ones((1, 2_000_000)))) is InferenceFailed
+    assert await outcome(submit(model, [[8]])) == [[8]]
 
 
 async def test_neighbours_in_a_batch_are_answered_though_one_cannot_be(model, monkeypatch):
@@ -147,7 +147,7 @@ async def test_neighbours_in_a_batch_are_answered_though_one_cannot_be(model, mo
     monkeypatch.setattr(PendingRequest, "add_part", fail_for_thirteen)
     requests = [submit(model, [[value]]) for value in (1, 13, 2)]
 
-    assert [await fate(request) for request in requests] == [[[1]], InferenceFailed, [[2]]]
+    assert [await outcome(request) for request in requests] == [[[1]], InferenceFailed, [[2]]]
 
 
 async def test_a_backend_that_cannot_lower_its_limit_costs_nobody_an_answer(model, monkeypatch):
@@ -155,7 +155,7 @@ async def test_a_backend_that_cannot_lower_its_limit_costs_nobody_an_answer(mode
     backend._behaviour = dataclasses.replace(backend._behaviour, max_device_rows=1)
     fail_once(monkeypatch, type(backend), "limit_rows", ValueError())
 
-    assert await fate(submit(model, [[1], [2]])) == [[1], [2]]
+    assert await outcome(submit(model, [[1], [2]])) == [[1], [2]]
 
 
 async def test_a_request_that_cannot_be_queued_holds_no_place(model, monkeypatch):

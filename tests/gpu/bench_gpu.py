@@ -114,7 +114,7 @@ class Bench:
             lines = "".join(f"{name}: {value}\r\n" for name, value in payload.headers.items())
             clients = OpenClients(server.port, post(path, payload.body, lines))
             asyncio.run(_open(clients, LOAD_SHARE * result.served / rows, self.options.seconds))
-            result.failed = clients.load.fates.total() - clients.load.fates["200"]
+            result.failed = clients.load.outcomes.total() - clients.load.outcomes["200"]
             result.p50_seconds = clients.load.percentile(0.50)
             result.p99_seconds = clients.load.percentile(0.99)
             result.growth_bytes = self._growth(server, closed)

@@ -4,8 +4,8 @@
 |---|---|
 | `steady` | two pods, 20 and 10 requests/s of 0.8 s, 32 instances; of the first pod's, 4/s fail |
 | `busy` | one pod that is asked for twice what it can do |
-| `sick` | its model cannot be loaded |
-| `leaving` | is told to stop while a request still takes long |
+| `unloadable` | its model cannot be loaded |
+| `draining` | is told to stop while a request still takes long |
 | `idle` | nobody asks it |
 """
 
@@ -23,7 +23,7 @@ from statistics import quantiles
 import yaml
 
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
-from tests.cluster.load_client import Fate, LoadClient, Target
+from tests.cluster.load_client import LoadClient, Outcome, Target
 from tests.monitoring import shipped_queries
 from tests.monitoring.prometheus import SCRAPE_SECONDS, Pod, Prometheus, scraping
 
@@ -32,11 +32,11 @@ GOOD, BAD, OTHER = 16.0, 4.0, 10.0
 BUSY_SECONDS, BUSY_RATE = 0.05, 40.0
 FAILING = 13.0
 DRAIN_DELAY, DRAIN_TIMEOUT, LONG_REQUEST = 0.5, 5.5, 5.3
-A, B, BUSY, SICK, LEAVING, IDLE = (
+A, B, BUSY, UNLOADABLE, DRAINING, IDLE = (
     shipped_queries.pod_name(release, suffix)
     for release, suffix in (
         ("steady", "aaaaa"), ("steady", "bbbbb"), ("busy", "aaaaa"),
-        ("sick", "aaaaa"), ("leaving", "aaaaa"), ("idle", "aaaaa"),
+        ("unloadable", "aaaaa"), ("draining", "aaaaa"), ("idle", "aaaaa"),
     )
 )  # fmt: skip
 BUCKETS = "0.1,0.2,0.4,0.6,0.78,0.8,0.81,0.82,0.83,0.84,0.86,1,2"
@@ -51,7 +51,7 @@ class Scene:
     at: float = 0.0
     began: float = 0.0
     drain_seconds: float = 0.0
-    fates: list[tuple[str, Fate]] = field(default_factory=list)
+    outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
     """Each request of a load, and the pod that it went to."""
 
     def ask(self, query: str) -> dict[frozenset[tuple[str, str]], float]:
@@ -63,15 +63,17 @@ class Scene:
         assert all({name for name, _ in labels} == {"pod"} for labels in answer), answer
         return {dict(labels)["pod"]: value for labels, value in answer.items()}
 
-    def seen(self, pod: str) -> list[Fate]:
+    def seen(self, pod: str) -> list[Outcome]:
         """What clients of the pod met with the requests that they sent within the window."""
         last = self.at - self.began
         first = last - shipped_queries.WINDOW_SECONDS
-        return [fate for to, fate in self.fates if to == pod and first <= fate.at <= last]
+        return [
+            outcome for to, outcome in self.outcomes if to == pod and first <= outcome.at <= last
+        ]
 
     def seen_p95(self, pod: str) -> float:
         """In seconds; more than the server's own where the machine keeps the client waiting."""
-        return quantiles((fate.seconds for fate in self.seen(pod)), n=20)[-1]
+        return quantiles((outcome.seconds for outcome in self.seen(pod)), n=20)[-1]
 
     def number(self, query: str) -> float:
         """The one value of an answer with one element."""
@@ -91,18 +93,18 @@ def playing(directory: Path) -> Iterator[Scene]:
         rules = [_rule_file(release, directory) for release in ("steady", "busy")]
         prometheus = stack.enter_context(scraping([*pods, twice], rules, directory))
         for pod, server in servers.items():
-            if pod != SICK:
+            if pod != UNLOADABLE:
                 server.wait_ready()
         prometheus.wait_until_scraped(len(pods) + 1)
         scene = Scene(prometheus, servers, began=time.time())
         asked = ((A, GOOD, 1.0), (A, BAD, FAILING), (B, OTHER, 1.0), (BUSY, BUSY_RATE, 1.0))
         loads = [stack.enter_context(_load(servers[pod], *rest)) for pod, *rest in asked]
-        scene.drain_seconds = _drain(servers[LEAVING])
+        scene.drain_seconds = _drain(servers[DRAINING])
         time.sleep(max(0.0, scene.began + shipped_queries.WINDOW_SECONDS + 2 - time.time()))
         # The last scrape before it is in the store.
         scene.at = time.time() - 2 * SCRAPE_SECONDS
         for (pod, *_), load in zip(asked, loads, strict=True):
-            scene.fates += [(pod, fate) for fate in load.stop()]
+            scene.outcomes += [(pod, outcome) for outcome in load.stop()]
         yield scene
 
 
@@ -114,12 +116,12 @@ def _servers(directory: Path) -> Iterator[tuple[str, ServedProcess]]:
         yield pod, ServedProcess(model, instances=INSTANCES, **fixed)
     busy = identity_model(directory / BUSY, f"delay_seconds: {BUSY_SECONDS}\n")
     yield BUSY, ServedProcess(busy, instances=1, max_queue_seconds=0.5, **fixed)
-    sick = identity_model(directory / SICK, "delay_seconds: [no, number]\n")
-    yield SICK, ServedProcess(sick)
+    unloadable = identity_model(directory / UNLOADABLE, "delay_seconds: [no, number]\n")
+    yield UNLOADABLE, ServedProcess(unloadable)
     yield (
-        LEAVING,
+        DRAINING,
         ServedProcess(
-            identity_model(directory / LEAVING, f"delay_per_row_seconds: {LONG_REQUEST / 4}\n"),
+            identity_model(directory / DRAINING, f"delay_per_row_seconds: {LONG_REQUEST / 4}\n"),
             instances=1,
             max_batch_size=0,
             drain_delay_seconds=DRAIN_DELAY,

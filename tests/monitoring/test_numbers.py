@@ -14,10 +14,10 @@ from tests.monitoring.scene import (
     BUSY_SECONDS,
     DRAIN_DELAY,
     DRAIN_TIMEOUT,
+    DRAINING,
     GOOD,
     IDLE,
     INSTANCES,
-    LEAVING,
     OTHER,
     SECONDS,
     A,
@@ -84,8 +84,8 @@ def test_an_hpa_reads_how_long_answers_take_and_never_nan(scene: Scene):
 
 def test_a_pod_whose_requests_all_wait_has_no_p95(scene: Scene):
     """Nothing is answered and much is asked: a 0 would tell the autoscaler to scale down."""
-    leaving = adapter_query("longshore_request_duration_p95_seconds", [LEAVING])
-    while_it_waited = scene.prometheus.query(leaving, at=scene.began + 2.5)
+    draining = adapter_query("longshore_request_duration_p95_seconds", [DRAINING])
+    while_it_waited = scene.prometheus.query(draining, at=scene.began + 2.5)
 
     assert while_it_waited == {}
 
@@ -128,8 +128,8 @@ def test_alerts_on_overload_give_how_much_too_much_is_asked(scene: Scene):
     asked = BUSY_RATE * BUSY_SECONDS
     found = fired(scene, "busy", metrics={"utilization": 0.7, "requestsPerSecond": 25})
 
-    fates = scene.seen(BUSY)
-    refused = sum(fate.is_refused for fate in fates) / len(fates)
+    outcomes = scene.seen(BUSY)
+    refused = sum(outcome.is_refused for outcome in outcomes) / len(outcomes)
     assert found.pop("LongshoreErrorBudgetBurn critical") == about(refused)
     assert found.pop("LongshoreErrorBudgetBurn warning") == about(refused)
     assert found == {
@@ -146,7 +146,7 @@ def test_an_autoscaler_at_its_maximum_is_not_stuck(scene: Scene):
 
 
 def test_alerts_on_a_model_that_cannot_be_loaded(scene: Scene):
-    assert set(fired(scene, "sick")) == {
+    assert set(fired(scene, "unloadable")) == {
         "LongshoreModelLoadFailed warning",
         "LongshoreNoPodReady critical",
         "LongshorePodNotReady warning",
@@ -154,7 +154,7 @@ def test_alerts_on_a_model_that_cannot_be_loaded(scene: Scene):
 
 
 def test_an_alert_on_a_drain_that_came_near_its_end_outlives_the_pod(scene: Scene):
-    found = fired(scene, "leaving")
+    found = fired(scene, "draining")
     used = scene.drain_seconds / (DRAIN_DELAY + DRAIN_TIMEOUT)
 
     # No pod is left; a busy machine misses a scrape or two before the end.
@@ -193,7 +193,7 @@ def test_the_dashboard_shows_the_numbers(scene: Scene):
         assert is_between(seconds, SECONDS, max(scene.seen_p95(pod) for pod in (A, B))), name
 
 
-@pytest.mark.parametrize("release", ["busy", "sick", "leaving", "idle"])
+@pytest.mark.parametrize("release", ["busy", "unloadable", "draining", "idle"])
 def test_the_dashboard_understands_every_release(scene: Scene, release: str):
     for query in shipped_queries.dashboard_queries(release).values():
         scene.ask(query)

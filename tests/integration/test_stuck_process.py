@@ -31,7 +31,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 @pytest.fixture
-def sick(tmp_path):
+def stuck(tmp_path):
     """A server whose event loop sticks for 4 s on SIGUSR1."""
     program = ("-c", STUCK_ON_SIGNAL)
     model = identity_model(tmp_path, "delay_seconds: 0.002\n")
@@ -44,14 +44,14 @@ def live(server: ServedProcess) -> tuple[int, dict]:
     return status, json.loads(body)
 
 
-def test_a_stuck_event_loop_is_not_live_until_it_turns_again(sick):
-    assert live(sick) == (200, {"live": True})
-    sick.signal("SIGUSR1")
-    wait_for(lambda: live(sick)[0] == 503)
+def test_a_stuck_event_loop_is_not_live_until_it_turns_again(stuck):
+    assert live(stuck) == (200, {"live": True})
+    stuck.signal("SIGUSR1")
+    wait_for(lambda: live(stuck)[0] == 503)
 
-    assert "the event loop has not turned" in live(sick)[1]["problems"][0]
-    assert sick.metric("longshore_model_ready") == 1, "metrics are served all the while"
-    wait_for(lambda: live(sick)[0] == 200)
+    assert "the event loop has not turned" in live(stuck)[1]["problems"][0]
+    assert stuck.metric("longshore_model_ready") == 1, "metrics are served all the while"
+    wait_for(lambda: live(stuck)[0] == 200)
 
 
 def test_a_poisoned_request_fails_alone(tmp_path):
