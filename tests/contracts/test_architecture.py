@@ -28,7 +28,7 @@ DOCUMENTS = [
     if path.relative_to(ROOT).parts[0] != "build"
 ]
 NUMBERS = Counter(number for path in DECISIONS.glob("*.md") for number in decisions(path))
-LARGEST_MODULE_LINES = 400
+LARGEST_MODULE_LINES = {"server": 350, "tests": 400, "loadtests": 400, "models": 400}
 
 
 def places(pattern: str) -> list[str]:
@@ -123,14 +123,14 @@ def test_every_decision_that_is_referred_to_exists():
     assert [reference for reference in referred if reference[1] not in NUMBERS] == []
 
 
-def test_no_module_has_grown_too_long():
+@pytest.mark.parametrize("folder", LARGEST_MODULE_LINES)
+def test_no_module_has_grown_too_long(folder):
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
-        for folder in (SERVER, ROOT / "tests", ROOT / "loadtests", ROOT / "models")
-        for path in folder.rglob("*.py")
+        for path in (ROOT / folder).rglob("*.py")
     }
 
-    assert {path: n for path, n in lengths.items() if n > LARGEST_MODULE_LINES} == {}
+    assert {path: n for path, n in lengths.items() if n > LARGEST_MODULE_LINES[folder]} == {}
 
 
 def test_every_module_says_what_it_is():
