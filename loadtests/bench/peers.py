@@ -92,6 +92,7 @@ def _with_model(target: Target, directory: Path, environment: Path) -> Target:
         "BENCH_MODEL": str(artifact(directory)),
         "BENCH_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONPATH": str(APPS),
         "PATH": f"{environment / 'bin'}:{os.environ['PATH']}",
         **target.environ,

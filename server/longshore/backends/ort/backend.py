@@ -29,7 +29,11 @@ logger = logging.getLogger(__name__)
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
-_ERROR_SEVERITY = 3
+_FATAL_SEVERITY = 4
+"""Whatever is less, onnxruntime raises as well; it would write raw lines into the log."""
+
+onnxruntime.disable_telemetry_events()
+onnxruntime.set_default_logger_severity(_FATAL_SEVERITY)
 
 
 class OnnxRuntimeBackend(FrameworkBackend):
@@ -173,7 +177,7 @@ def _options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = _ERROR_SEVERITY
+    options.log_severity_level = _FATAL_SEVERITY
     # Spinning threads eat the CPU quota of the container while they wait.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
