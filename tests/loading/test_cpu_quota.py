@@ -1,39 +1,144 @@
+"""Fake `/proc` directories and cgroup hierarchies, as kernels and container runtimes make them."""
+
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from longshore.loading.cpu_quota import available_cpus
+from longshore.loading.cpu_quota import available_cpus, cpu_quantity
 
-AFFINITY = len(os.sched_getaffinity(0))
+AFFINITY = 8
+UNIFIED, LEGACY = "0::{path}", "4:cpu,cpuacct:{path}"
+SYSTEM_V2, SYSTEM_V1 = "cgroup2 cgroup2 rw", "cgroup cgroup rw,cpu,cpuacct"
+
+
+@pytest.fixture(autouse=True)
+def _eight_cpus(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(AFFINITY)))
+
+
+class Machine:
+    """A process in the cgroup `path`, which sees `root` of the hierarchy at the mount point."""
+
+    def __init__(self, directory: Path, *, path: str = "/", root: str = "/", v1: bool = False):
+        self.process, self.point = directory / "process", directory / "the cgroups"
+        self.process.mkdir()
+        self.point.mkdir()
+        self._is_v1 = v1
+        escaped = str(self.point).replace(" ", "\\040")
+        system = SYSTEM_V1 if v1 else SYSTEM_V2
+        membership = (LEGACY if v1 else UNIFIED).format(path=path)
+        (self.process / "cgroup").write_text(f"9:name=systemd:/elsewhere\n{membership}\n")
+        (self.process / "mountinfo").write_text(
+            f"31 23 0:28 / /sys rw,relatime - sysfs sysfs rw\n"
+            f"41 31 0:38 {root} {escaped} rw,relatime shared:9 - {system}\n"
+        )
+
+    def limit(self, group: str, cpus: float | None) -> None:
+        """`None` is a cgroup without a limit."""
+        directory = self.point / group
+        directory.mkdir(parents=True, exist_ok=True)
+        quota = None if cpus is None else int(cpus * 100_000)
+        if self._is_v1:
+            (directory / "cpu.cfs_quota_us").write_text(f"{-1 if quota is None else quota}\n")
+            (directory / "cpu.cfs_period_us").write_text("100000\n")
+        else:
+            (directory / "cpu.max").write_text(f"{'max' if quota is None else quota} 100000\n")
+
+
+@pytest.fixture(params=[False, True], ids=["v2", "v1"])
+def machine(request, tmp_path):
+    return lambda **options: Machine(tmp_path, v1=request.param, **options)
 
 
 @pytest.mark.parametrize(
-    ("content", "cpus"),
+    ("limits", "quantity"),
     [
-        ("max 100000", AFFINITY),
-        ("100000 100000", 1),
-        ("50000 100000", 1),
-        (f"{AFFINITY * 100000} 100000", AFFINITY),
-        ("99900000 100000", AFFINITY),
-        ("nonsense", AFFINITY),
+        ({"a/b/c": 2.5, "a/b": None, "a": None}, 2.5),
+        ({"a/b/c": None, "a/b": 1.5, "a": None}, 1.5),
+        ({"a/b/c": 4, "a/b": 3, "a": 0.5}, 0.5),
+        ({"a/b/c": 1, "a/b": 3, "a": 6}, 1),
+        ({"a/b/c": None, "a/b": None, "a": None}, AFFINITY),
+        ({"a/b/c": 99}, AFFINITY),
+        ({"a/other": 1, "b": 1, "a/b/c/d": 1}, AFFINITY),
     ],
+    ids=["own", "parent", "top", "own is least", "none", "more than there are", "of others"],
 )
-def test_the_quota_of_cgroup_v2_counts(tmp_path, content, cpus):
-    (tmp_path / "cpu.max").write_text(content)
+def test_the_smallest_quota_of_the_own_cgroup_and_its_ancestors_counts(machine, limits, quantity):
+    made = machine(path="/a/b/c")
+    for group, cpus in limits.items():
+        made.limit(group, cpus)
 
-    assert available_cpus(tmp_path) == cpus
-
-
-@pytest.mark.parametrize(("quota", "has"), [("-1", False), ("100000", True)])
-def test_the_quota_of_cgroup_v1_counts(tmp_path, quota, has):
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
-
-    assert available_cpus(tmp_path) == (1 if has else AFFINITY)
+    assert cpu_quantity(made.process) == quantity
 
 
-def test_without_a_cgroup_the_affinity_mask_counts(tmp_path):
-    assert available_cpus(tmp_path) == AFFINITY
+def test_a_quota_on_a_slice_of_systemd_counts_for_its_services(machine):
+    made = machine(path="/longshore.slice/longshore-models.slice/digits.service")
+    made.limit("longshore.slice", 3)
+    made.limit("longshore.slice/longshore-models.slice/digits.service", None)
+
+    assert cpu_quantity(made.process) == 3
+
+
+def test_in_a_cgroup_namespace_the_mount_point_is_the_own_cgroup(machine):
+    made = machine(path="/", root="/")
+    made.limit("", 1.25)
+
+    assert cpu_quantity(made.process) == 1.25
+
+
+def test_a_mount_of_the_own_cgroup_alone_is_read_without_the_path_above_it(machine):
+    made = machine(path="/kubepods/pod1/container/worker", root="/kubepods/pod1/container")
+    made.limit("", 2)
+    made.limit("worker", 3)
+
+    assert cpu_quantity(made.process) == 2
+
+
+@pytest.mark.parametrize("root", ["/../../elsewhere", "/kubepods/pod2"])
+def test_of_a_mount_from_another_namespace_the_mount_point_counts(machine, root):
+    made = machine(path="/kubepods/pod1", root=root)
+    made.limit("", 2)
+
+    assert cpu_quantity(made.process) == 2
+
+
+@pytest.mark.parametrize(("cpus", "whole"), [(0.1, 1), (1, 1), (1.01, 2), (2.5, 3), (None, 8)])
+def test_loading_plans_with_whole_cpus(machine, cpus, whole):
+    made = machine()
+    made.limit("", cpus)
+
+    assert available_cpus(made.process) == whole
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "x 100000", "100000", "1 0", "0 1", "-5 10"])
+def test_a_quota_in_no_known_form_is_none(tmp_path, content):
+    made = Machine(tmp_path, path="/a")
+    made.limit("", 2)
+    made.limit("a", None)
+    (made.point / "a" / "cpu.max").write_text(content)
+
+    assert cpu_quantity(made.process) == 2
+
+
+@pytest.mark.parametrize("name", ["cgroup", "mountinfo"])
+@pytest.mark.parametrize("content", [None, "", "nonsense", "1 2 3 - cgroup2", "\udcff::"])
+def test_where_the_cgroups_cannot_be_known_the_affinity_mask_counts(tmp_path, name, content):
+    made = Machine(tmp_path)
+    made.limit("", 2)
+    (made.process / name).unlink()
+    if content is not None:
+        (made.process / name).write_text(content, errors="surrogateescape")
+
+    assert cpu_quantity(made.process) == AFFINITY
+
+
+def test_a_level_that_cannot_be_read_leaves_the_others(machine):
+    made = machine(path="/a/b")
+    made.limit("a", 2)
+    (made.point / "a" / "b" / "cpu.max").mkdir(parents=True)
+    (made.point / "a" / "b" / "cpu.cfs_quota_us").mkdir()
+
+    assert cpu_quantity(made.process) == 2

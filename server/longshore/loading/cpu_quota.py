@@ -1,51 +1,115 @@
-"""How many CPUs this process may use: the cgroup's quota, not the node's cores.
+"""How many CPUs this process may use: the quotas of its cgroups, not the node's cores.
 
-Sources: cgroup v2 `cpu.max` ("$MAX $PERIOD", Linux Documentation/admin-guide/cgroup-v2.rst) and
-v1 `cpu.cfs_quota_us` / `cpu.cfs_period_us`; sizing thread pools from the node's cores is
+A quota on any ancestor binds as well as one's own, so every level that can be seen counts.
+
+Sources: cgroups(7) for `/proc/PID/cgroup`, proc_pid_mountinfo(5) for where a hierarchy is mounted;
+cgroup v2 `cpu.max` ("$MAX $PERIOD", Linux Documentation/admin-guide/cgroup-v2.rst) and v1
+`cpu.cfs_quota_us` / `cpu.cfs_period_us`; sizing thread pools from the node's cores is
 onnxruntime#29510 and kserve#1031.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path, PurePosixPath
 
-CGROUP_ROOT = Path("/sys/fs/cgroup")
-
-
-def available_cpus(cgroup_root: Path = CGROUP_ROOT) -> int:
-    """Whole CPUs: the smaller of the affinity mask and the quota rounded up, at least 1."""
-    affinity = len(os.sched_getaffinity(0))
-    quota = _quota_v2(cgroup_root) or _quota_v1(cgroup_root)
-    if quota is None:
-        return affinity
-    return max(1, min(affinity, -int(-quota // 1)))
+PROCESS = Path("/proc/self")
 
 
-def _quota_v2(root: Path) -> float | None:
-    words = _read(root / "cpu.max").split()
-    if len(words) != 2 or words[0] == "max":
-        return None
-    return _ratio(words[0], words[1])
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """Where the part of a hierarchy below `root` is seen."""
+
+    is_v2: bool
+    root: PurePosixPath
+    point: Path
+
+    def levels(self, own: PurePosixPath) -> list[Path]:
+        """The directory of the cgroup `own` and of its ancestors, up to the mount point.
+
+        Only the mount point where `own` is not below `root`: seen from another cgroup namespace.
+        """
+        if not own.is_relative_to(self.root):
+            return [self.point]
+        inside = own.relative_to(self.root)
+        return [self.point / level for level in (inside, *inside.parents)]
 
 
-def _quota_v1(root: Path) -> float | None:
-    quota = _read(root / "cpu" / "cpu.cfs_quota_us")
-    period = _read(root / "cpu" / "cpu.cfs_period_us")
-    if not quota or not period or quota.startswith("-"):
-        return None
-    return _ratio(quota, period)
+def available_cpus(process: Path = PROCESS) -> int:
+    """Whole CPUs: `cpu_quantity` rounded up, at least 1."""
+    return max(1, ceil(cpu_quantity(process)))
+
+
+def cpu_quantity(process: Path = PROCESS) -> float:
+    """CPUs, in parts too: the smallest of the affinity mask and the quotas of the cgroups of the
+    process whose `/proc` directory is `process`.
+    """
+    return min([float(len(os.sched_getaffinity(0))), *_quotas(process)])
+
+
+def _quotas(process: Path) -> Iterator[float]:
+    own = _own_cgroups(process)
+    for mount in _mounts(process):
+        if mount.is_v2 in own:
+            for level in mount.levels(own[mount.is_v2]):
+                quota = _quota_v2(level) if mount.is_v2 else _quota_v1(level)
+                if quota is not None:
+                    yield quota
+
+
+def _own_cgroups(process: Path) -> dict[bool, PurePosixPath]:
+    """The path in the v2 hierarchy by `True`, in the v1 hierarchy of the CPU by `False`."""
+    found = {}
+    for line in _read(process / "cgroup").splitlines():
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        is_v2 = hierarchy == "0" and not controllers
+        if is_v2 or "cpu" in controllers.split(","):
+            found[is_v2] = PurePosixPath(path)
+    return found
+
+
+def _mounts(process: Path) -> Iterator[_Mount]:
+    for line in _read(process / "mountinfo").splitlines():
+        place, _, system = line.partition(" - ")
+        places, systems = place.split(" "), system.split(" ")
+        if len(places) < 5 or len(systems) < 3:
+            continue
+        root, point = map(_unescape, places[3:5])
+        is_v2 = systems[0] == "cgroup2"
+        if is_v2 or (systems[0] == "cgroup" and "cpu" in systems[2].split(",")):
+            yield _Mount(is_v2, PurePosixPath(root), Path(point))
+
+
+def _unescape(text: str) -> str:
+    """The kernel writes a blank as `\\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
+def _quota_v2(group: Path) -> float | None:
+    words = _read(group / "cpu.max").split()
+    return _ratio(words[0], words[1]) if len(words) == 2 else None
+
+
+def _quota_v1(group: Path) -> float | None:
+    return _ratio(
+        _read(group / "cpu.cfs_quota_us").strip(), _read(group / "cpu.cfs_period_us").strip()
+    )
 
 
 def _ratio(quota: str, period: str) -> float | None:
-    try:
-        return int(quota) / int(period)
-    except (ValueError, ZeroDivisionError):
+    """`None` without a limit (`max`, -1), and for what the kernel would not write."""
+    if not (re.fullmatch(r"[0-9]{1,20}", quota) and re.fullmatch(r"[0-9]{1,20}", period)):
         return None
+    return int(quota) / int(period) if int(quota) and int(period) else None
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""
