@@ -7,6 +7,7 @@ MODEL ?= models/digits
 PORT ?= 8000
 SOAK_SECONDS ?= 900
 FUZZ_INPUTS ?= 1000000
+PACKAGES ?= batching execution rest
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
@@ -57,6 +58,9 @@ attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their
 
 fuzz: $(VENV)/.dev ## Fuzz every parser of untrusted bytes with FUZZ_INPUTS mutated inputs (1,000,000 take 5 minutes)
 	FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m tests.attacks.measure fuzz
+
+mutants: $(VENV)/.dev ## Change each comparison and constant on the way of a request, and count what the tests notice
+	$(BIN)/python -m tests.mutants.measure $(PACKAGES)
 
 soak: $(VENV)/.dev ## Ordinary and hostile traffic for SOAK_SECONDS: memory, descriptors and p99 stay flat
 	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -m soak tests/integration --capture no

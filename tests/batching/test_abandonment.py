@@ -64,3 +64,50 @@ def test_clients_that_give_up_where_others_were_answered_sooner_count(bound):
         bound.note_abandoned(0.3)
 
     assert bound.max_wait_seconds == pytest.approx(0.15)
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "after_a_quiet_window"), [(0.4, 0.21), (114.0, 59.85), (116.0, math.inf)]
+)
+def test_the_bound_grows_by_a_twentieth_and_is_dropped_beyond_a_minute(
+    bound, clock, age_seconds, after_a_quiet_window
+):
+    for _ in range(5):
+        bound.note_abandoned(age_seconds)
+    for _ in range(2):
+        clock.advance(1.0)
+        bound.relax()
+
+    assert bound.max_wait_seconds == pytest.approx(after_a_quiet_window)
+
+
+@pytest.mark.parametrize(("answered", "is_bounded"), [(20, True), (21, False)])
+def test_a_fifth_of_the_requests_of_a_window_is_many(bound, clock, answered, is_bounded):
+    for _ in range(1000):
+        bound.note_answered(0.001)
+    clock.advance(1.0)
+    bound.relax()
+
+    for _ in range(answered):
+        bound.note_answered(0.001)
+    for _ in range(5):
+        bound.note_abandoned(0.3)
+
+    assert (bound.max_wait_seconds < math.inf) is is_bounded
+
+
+def test_a_fifth_is_counted_from_the_first_window_on(bound):
+    for _ in range(20):
+        bound.note_answered(0.001)
+    for _ in range(5):
+        bound.note_abandoned(0.3)
+
+    assert bound.max_wait_seconds == pytest.approx(0.15)
+
+
+def test_one_slow_answer_moves_the_usual_wait_by_a_twentieth(bound):
+    bound.note_answered(4.0)
+    for _ in range(5):
+        bound.note_abandoned(0.3)
+
+    assert bound.max_wait_seconds == pytest.approx(0.15), "0.2 s are usual"

@@ -134,3 +134,54 @@ async def test_when_many_clients_leave_the_queue_is_held_as_short_as_they_would_
     submit(batcher, clock)
     with pytest.raises(QueueFull, match=r"exceeds the 0.15 s allowed"):
         submit(batcher, clock)
+
+
+async def test_an_idle_model_refuses_nobody(clock):
+    batcher = make_batcher(clock, max_wait_seconds=0.0)
+
+    submit(batcher, clock)
+
+
+async def test_what_is_expected_to_wait_as_long_as_is_allowed_is_admitted(clock):
+    batcher = make_batcher(clock, max_wait_seconds=0.5)
+    for _ in range(6):
+        submit(batcher, clock)
+
+    with pytest.raises(QueueFull) as refused:
+        submit(batcher, clock)
+    assert refused.value.reason == "queue_time"
+
+
+async def test_the_reason_of_a_refusal_is_the_bound_that_allows_least(clock):
+    batcher = make_batcher(clock, max_wait_seconds=60.0)
+    for _ in range(6):
+        submit(batcher, clock)
+
+    with pytest.raises(QueueFull) as refused:
+        submit(batcher, clock, timeout=1.0)
+    assert refused.value.reason == "deadline"
+
+
+async def test_a_refusal_for_the_number_that_waits_says_to_come_back_after_a_second(clock):
+    batcher = make_batcher(clock, max_requests=1)
+    submit(batcher, clock)
+
+    with pytest.raises(QueueFull) as refused:
+        submit(batcher, clock)
+    assert refused.value.retry_after_seconds == 1.0
+    assert refused.value.expected_wait_seconds == pytest.approx(0.1)
+
+
+async def test_idle_is_idle_without_waiting(clock):
+    assert await make_batcher(clock).wait_idle(0.0)
+    batcher = make_batcher(clock)
+    submit(batcher, clock, rows=1)
+    assert not await batcher.wait_idle(0.0)
+
+
+async def test_a_passed_deadline_is_a_timeout_whatever_waits(clock):
+    batcher = make_batcher(clock)
+    submit(batcher, clock, rows=8)
+
+    with pytest.raises(RequestTimeout):
+        submit(batcher, clock, timeout=0.0)

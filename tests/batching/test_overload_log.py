@@ -39,7 +39,7 @@ def test_ten_seconds_of_refusals_are_one_line(overload_log, clock, caplog):
 
 
 def test_each_window_tells_of_itself_alone(overload_log, clock, caplog):
-    for wait_seconds in (3.0, 1.0):
+    for wait_seconds in (3.0, 0.25):
         overload_log.count(refusal("queue_time", wait_seconds))
         clock.advance(10.0)
         overload_log.report()
@@ -47,7 +47,7 @@ def test_each_window_tells_of_itself_alone(overload_log, clock, caplog):
 
     first, second = [record.getMessage() for record in caplog.records]
     assert "requests=1 queue_time=1 longest_expected_wait_s=3 " in first
-    assert "requests=1 queue_time=1 longest_expected_wait_s=1 " in second
+    assert "requests=1 queue_time=1 longest_expected_wait_s=0.25 " in second
 
 
 def test_the_end_of_the_model_does_not_swallow_the_last_refusals(overload_log, clock, caplog):
@@ -59,3 +59,10 @@ def test_the_end_of_the_model_does_not_swallow_the_last_refusals(overload_log, c
 
     assert "queue_length=1" in caplog.text
     assert "seconds=2.0" in caplog.text
+
+
+def test_a_wait_shorter_than_a_second_is_told_as_it_was_expected(overload_log, caplog):
+    overload_log.count(refusal("deadline", 0.25))
+    overload_log.flush()
+
+    assert "longest_expected_wait_s=0.25 " in caplog.text

@@ -298,6 +298,7 @@ def test_the_delay_left_is_that_of_the_group_which_is_due_first(clock, make_requ
         clock.advance(0.3)
 
     assert queue._next_batch() == (None, pytest.approx(0.4))
+    assert queue.take_now() is not None, "who takes at once does not wait for the delay"
 
 
 def test_abandoned_rows_do_not_make_a_batch_full(clock, make_request):

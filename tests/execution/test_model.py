@@ -181,7 +181,7 @@ async def test_closing_finishes_what_is_queued(serve):
 
 
 async def test_the_description_tells_what_was_decided(serve):
-    described = serve(SLOW, instances=2).describe()
+    described = serve(SLOW, instances=2, calibration_cache=None).describe()
 
     assert described["instances"] == 2
     assert described["batched"] is True

@@ -1,5 +1,5 @@
-"""Models are loaded here as in the tests of loading."""
+"""Models are loaded here as in the tests of execution."""
 
-from tests.loading.conftest import load_identity
+from tests.execution.conftest import calibration_cache, load_identity, measure_identity
 
-__all__ = ["load_identity"]
+__all__ = ["calibration_cache", "load_identity", "measure_identity"]

@@ -24,7 +24,7 @@ class QueueBounds:
     """How much may wait; the bound in time is what matters, the one in number is the user's own."""
 
     max_wait_seconds: float
-    max_requests: int = 0
+    max_requests: int
     """0 means no bound in number."""
 
 
