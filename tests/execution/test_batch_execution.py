@@ -127,3 +127,25 @@ def test_an_unforeseen_error_is_logged_in_full_and_told_in_brief(batch_of, caplo
 
     assert str(done.result) == "the model failed: ZeroDivisionError"
     assert "secret path" in caplog.text
+
+
+def test_the_time_of_an_execution_is_told_by_its_phases(batch_of, clock):
+    backend = FussyBackend(lambda x: clock.advance(2.0))
+
+    execution = execute_batch(backend, batch_of([1], [2]), clock=clock)
+
+    assert (execution.seconds, execution.infer_seconds) == (2.0, 2.0)
+    assert (execution.input_seconds, execution.output_seconds) == (0.0, 0.0)
+
+
+def test_a_batch_of_two_rows_for_which_there_is_no_memory_is_halved_too(batch_of):
+    backend = refusing(OutOfDeviceMemory("full"), lambda x: len(x) > 1)
+
+    assert answers(execute_batch(backend, batch_of([1], [2]))) == [[2], [4]]
+
+
+def test_of_two_requests_that_fail_together_each_is_tried_alone(batch_of):
+    backend = refusing(InferenceFailed("13"), lambda x: 13 in x)
+
+    assert answers(execute_batch(backend, batch_of([1], [13]))) == [[2], InferenceFailed]
+    assert backend.executed == [[1, 13], [1], [13]]
