@@ -7,7 +7,7 @@ instances or rows would be served as it is.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from dataclasses import fields
 from typing import Any, get_args
 
@@ -54,7 +54,7 @@ class Section:
 
     def choice(self, key: str, allowed: tuple[Any, ...]) -> Any:
         value = self._content[key]
-        if isinstance(value, bool) or value not in allowed:
+        if value not in allowed or type(value) is not type(allowed[0]):
             raise ValueError(f"{key}: not one of {allowed}")
         return value
 
@@ -134,7 +134,7 @@ def _read_point(row: object) -> tuple[int, float]:
         raise ValueError("points: not rows and seconds")
     rows, seconds = row
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not math.isfinite(seconds) or seconds <= 0:
+    if not is_number or not 0 < seconds <= sys.float_info.max:  # integers may be longer
         raise ValueError("points: seconds are not a number above 0")
     return _integer(rows, 1, MOST_ROWS, "points"), float(seconds)
 
