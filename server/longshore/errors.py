@@ -167,6 +167,10 @@ class InferenceFailed(LongshoreError):
     outcome = "error"
 
 
+class ExecutionFailed(InferenceFailed):
+    """The framework failed; whether the inputs or the model are at fault, it does not say."""
+
+
 class ModelDefect(InferenceFailed):
     """The model fails whatever it is given: what it takes or gives is not what was declared."""
 

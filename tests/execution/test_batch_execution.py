@@ -9,7 +9,14 @@ import pytest
 from longshore.backends.base import Backend, Device
 from longshore.batching.batch import Batch, BatchPart
 from longshore.batching.pending_request import PendingRequest
-from longshore.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory
+from longshore.errors import (
+    DeviceLost,
+    ExecutionFailed,
+    InferenceFailed,
+    InvalidRequest,
+    ModelDefect,
+    OutOfDeviceMemory,
+)
 from longshore.execution.batch_execution import execute_batch
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
@@ -149,3 +156,65 @@ def test_of_two_requests_that_fail_together_each_is_tried_alone(batch_of):
 
     assert answers(execute_batch(backend, batch_of([1], [13]))) == [[2], InferenceFailed]
     assert backend.executed == [[1, 13], [1], [13]]
+
+
+def sampled(backend: FussyBackend, value: float = 1.0) -> FussyBackend:
+    """With an input that it was seen to run on."""
+    backend.sample = lambda: {"x": np.array([value], np.float32)}
+    return backend
+
+
+def has_13(x: Array) -> bool:
+    return 13 in x
+
+
+def test_an_input_that_fails_again_while_the_sample_runs_is_the_clients(batch_of):
+    backend = sampled(refusing(ExecutionFailed("torch: no 13"), has_13))
+
+    good, bad = execute_batch(backend, batch_of([1], [13, 2])).results
+
+    assert good.result["y"].tolist() == [2]
+    assert type(bad.result) is InvalidRequest
+    assert str(bad.result) == ("the model cannot compute its inputs: torch: no 13; given: 'x' [2]")
+    assert backend.executed == [[1, 13, 2], [1], [13, 2], [13, 2], [1]]
+
+
+def test_a_model_that_fails_on_its_own_sample_too_is_broken(batch_of):
+    backend = sampled(refusing(ExecutionFailed("broken"), lambda x: True))
+
+    assert answers(execute_batch(backend, batch_of([1]))) == [ExecutionFailed]
+
+
+def test_a_failure_that_does_not_come_again_is_none(batch_of):
+    failures = [ExecutionFailed("once")]
+
+    def check(x: Array) -> None:
+        if failures:
+            raise failures.pop()
+
+    assert answers(execute_batch(sampled(FussyBackend(check)), batch_of([3]))) == [[6.0]]
+
+
+@pytest.mark.parametrize(
+    "error", [ModelDefect("no output"), DeviceLost("gone"), OutOfDeviceMemory("full")]
+)
+def test_what_no_input_is_to_blame_for_is_not_tried_again(batch_of, error):
+    backend = sampled(refusing(error, has_13))
+
+    assert answers(execute_batch(backend, batch_of([13]))) == [type(error)]
+    assert backend.executed == [[13]]
+
+
+def test_a_model_without_a_known_sample_is_not_judged(batch_of):
+    backend = refusing(ExecutionFailed("no 13"), has_13)
+
+    assert answers(execute_batch(backend, batch_of([13]))) == [ExecutionFailed]
+
+
+def test_inputs_that_a_backend_refuses_itself_are_shown_with_their_shapes(batch_of):
+    backend = sampled(refusing(InvalidRequest("index out of range"), has_13))
+
+    (done,) = execute_batch(backend, batch_of([13, 1])).results
+
+    assert str(done.result) == "index out of range; given: 'x' [2]"
+    assert backend.executed == [[13, 1]]

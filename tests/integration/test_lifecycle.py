@@ -310,7 +310,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_process_up_and_says_why(tmp_pa
 
 
 def test_the_log_tells_of_a_request_by_the_id_that_its_client_knows(tmp_path):
-    model = identity_model(tmp_path, "fail_when: 13\n")
+    model = identity_model(tmp_path, "break_when: 13\n")
     with ServedProcess(model, log_level="debug", **QUICK) as server:
         status, headers, _ = ask(server, body=infer_body(13), headers={"X-Request-Id": "mine-1"})
         assert (status, headers["x-request-id"]) == (500, "mine-1")

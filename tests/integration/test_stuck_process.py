@@ -55,7 +55,7 @@ def test_a_stuck_event_loop_is_not_live_until_it_turns_again(stuck):
 
 
 def test_a_poisoned_request_fails_alone(tmp_path):
-    model = identity_model(tmp_path, "delay_seconds: 0.05\nfail_when: 13\n")
+    model = identity_model(tmp_path, "delay_seconds: 0.05\nbreak_when: 13\n")
     statuses: dict[int, int] = {}
     with ServedProcess(model, instances=1, max_batch_size=64, **QUICK) as server:
 

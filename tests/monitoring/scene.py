@@ -110,7 +110,7 @@ def playing(directory: Path) -> Iterator[Scene]:
 
 def _servers(directory: Path) -> Iterator[tuple[str, ServedProcess]]:
     fixed = {"max_batch_size": 0, "threads": 1, "latency_buckets_seconds": BUCKETS}
-    steady = f"delay_seconds: {SECONDS}\nfail_when: {FAILING}\n"
+    steady = f"delay_seconds: {SECONDS}\nbreak_when: {FAILING}\n"
     for pod in (A, B):
         model = identity_model(directory / pod, steady)
         yield pod, ServedProcess(model, instances=INSTANCES, **fixed)

@@ -63,7 +63,7 @@ async def test_what_is_refused_is_a_failure_and_nothing_else(client):
 
 async def test_what_the_model_fails_on_is_no_inference(client):
     backend = client.model.backend
-    backend._behaviour = dataclasses.replace(backend._behaviour, fail_when=13)
+    backend._behaviour = dataclasses.replace(backend._behaviour, break_when=13)
     assert (await client.post(infer_body([[13.0]]))).status == 500
 
     found = await statistics(client)

@@ -108,6 +108,9 @@ class Backend(ABC):
         """
         return any(isinstance(error, ModelDefect) for error in errors)
 
+    sample: Callable[[], Tensors] | None = None
+    """Makes one row of inputs that the model was seen to run on; `None` where none is known."""
+
     pipeline_depth: int = 1
     """Executions that may be begun before the first of them is finished."""
 

@@ -13,7 +13,7 @@ from longshore.backends.devices.health import device_error
 from longshore.backends.devices.identity import DeviceIdentity
 from longshore.backends.devices.memory import DeviceMemory
 from longshore.errors import (
-    InferenceFailed,
+    ExecutionFailed,
     LongshoreError,
     ModelLoadError,
     OutOfDeviceMemory,
@@ -109,7 +109,7 @@ class FrameworkBackend(Backend):
         found = None
         if self.device.kind != "cpu":
             found = device_error(error, message, self.device.health)
-        return found or InferenceFailed(message)
+        return found or ExecutionFailed(message)
 
     def _guarded(self, work: Callable[[], _Result]) -> _Result:
         """`work` on the device, with its errors as those of the family."""

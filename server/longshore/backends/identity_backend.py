@@ -8,8 +8,9 @@ framework.
     output: [...]               # default: the inputs, INPUT renamed to OUTPUT
     delay_seconds: 0.0          # for each execution
     delay_per_row_seconds: 0.0
-    fail_when: 13               # InferenceFailed if an element equals it
-    work_when: 12345         # InferenceFailed unless an element equals it
+    fail_when: 13               # ExecutionFailed if an element equals it
+    break_when: 15           # ModelDefect if an element equals it: a fault of the model's own
+    work_when: 12345         # ExecutionFailed unless an element equals it
     lose_device_when: 14        # as if a GPU had failed for good, if an element equals it
     max_device_rows: 64         # as if a GPU had no memory for more
 """
@@ -24,8 +25,9 @@ from typing import Any, Self
 
 from longshore.backends.base import Backend, Device
 from longshore.errors import (
-    InferenceFailed,
+    ExecutionFailed,
     ModelConfigError,
+    ModelDefect,
     ModelLoadError,
     OutOfDeviceMemory,
 )
@@ -37,8 +39,8 @@ from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec
 
 _MAX_BYTES = 1024 * 1024
 _KEYS = (
-    "input", "output", "delay_seconds", "delay_per_row_seconds", "fail_when", "work_when",
-    "lose_device_when", "max_device_rows",
+    "input", "output", "delay_seconds", "delay_per_row_seconds", "fail_when", "break_when",
+    "work_when", "lose_device_when", "max_device_rows",
 )  # fmt: skip
 _DATATYPES = {**{f"TYPE_{datatype}": datatype for datatype in Datatype},
               "TYPE_STRING": Datatype.BYTES}  # fmt: skip
@@ -51,6 +53,7 @@ class _Behaviour:
     delay_seconds: float = 0.0
     delay_per_row_seconds: float = 0.0
     fail_when: Any = None
+    break_when: Any = None
     work_when: Any = None
     lose_device_when: Any = None
     max_device_rows: int | None = None
@@ -98,9 +101,11 @@ class IdentityBackend(Backend):
             self.device.health.lose(f"input '{name}' holds {behaviour.lose_device_when!r}")
             self.device.health.check()
         if (name := _holder(inputs, behaviour.fail_when)) is not None:
-            raise InferenceFailed(f"input '{name}' holds {behaviour.fail_when!r}")
+            raise ExecutionFailed(f"input '{name}' holds {behaviour.fail_when!r}")
+        if (name := _holder(inputs, behaviour.break_when)) is not None:
+            raise ModelDefect(f"input '{name}' holds {behaviour.break_when!r}")
         if behaviour.work_when is not None and _holder(inputs, behaviour.work_when) is None:
-            raise InferenceFailed(f"no input holds {behaviour.work_when!r}")
+            raise ExecutionFailed(f"no input holds {behaviour.work_when!r}")
         return {name: inputs[self._sources[name]] for name in output_names}
 
     @property
@@ -127,6 +132,7 @@ def _read_behaviour(text: bytes, path: Path) -> _Behaviour:
         delay_seconds=_delay(keys.get("delay_seconds")),
         delay_per_row_seconds=_delay(keys.get("delay_per_row_seconds")),
         fail_when=_element(keys.get("fail_when")),
+        break_when=_element(keys.get("break_when")),
         work_when=_element(keys.get("work_when")),
         lose_device_when=_element(keys.get("lose_device_when")),
         max_device_rows=keys["max_device_rows"].integer(minimum=1)

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from longshore.backends.base import Backend, Begun
 from longshore.batching.batch import Batch, BatchPart
-from longshore.errors import DeviceLost, InferenceFailed, LongshoreError, OutOfDeviceMemory
+from longshore.errors import (
+    DeviceLost,
+    ExecutionFailed,
+    InferenceFailed,
+    InvalidRequest,
+    LongshoreError,
+    OutOfDeviceMemory,
+)
+from longshore.execution import input_fault
 from longshore.tensors import Tensors
 
 logger = logging.getLogger(__name__)
@@ -50,8 +58,9 @@ class BegunBatch:
     """A batch that was given to the backend; `finish` once, on the same thread.
 
     When it fails and holds several requests, each is tried again alone: a request that makes the
-    model fail thus fails alone, and its neighbours get their answers. When the device had no memory
-    for it, its halves are tried.
+    model fail thus fails alone, and its neighbours get their answers; whether its inputs or the
+    model are at fault is found out by running it again, and the model's sample. When the device
+    had no memory for it, its halves are tried.
     """
 
     def __init__(
@@ -150,18 +159,43 @@ def _try_smaller(
     elif len(batch.parts) > 1 and not isinstance(error, DeviceLost):
         logger.warning("batch failed, running its requests alone: rows=%d", batch.rows)
         smaller = batch.alone()
+    if not smaller and len(batch.parts) == 1:
+        return [PartResult(batch.parts[0], _answer_alone(backend, batch, error))]
     if not smaller:
         return [PartResult(part, error) for part in batch.parts]
     return [result for piece in smaller for result in _run(backend, piece, oom_rows)]
 
 
-def _run(backend: Backend, batch: Batch, oom_rows: list[int]) -> list[PartResult]:
-    begun: Begun | LongshoreError
+def _answer_alone(
+    backend: Backend, batch: Batch, error: LongshoreError
+) -> Tensors | LongshoreError:
+    """What a request gets that failed with `error` and nothing else beside it. One that fails again
+    while the model's own sample still runs is an input that the model cannot compute.
+    """
+    if isinstance(error, InvalidRequest):
+        return input_fault.with_shapes(str(error), batch)
+    if not isinstance(error, ExecutionFailed) or backend.sample is None:
+        return error
+    again = _outputs(_begin(backend, batch))
+    if not isinstance(again, LongshoreError):
+        answers = _answers(batch, again)
+        return answers if isinstance(answers, LongshoreError) else answers[0]
+    if not isinstance(again, ExecutionFailed) or not input_fault.runs_sample(
+        backend, batch.output_names()
+    ):
+        return again
+    return input_fault.with_shapes(f"the model cannot compute its inputs: {again}", batch)
+
+
+def _begin(backend: Backend, batch: Batch) -> Begun | LongshoreError:
     try:
-        begun = backend.begin(batch.concatenate(), batch.output_names())
+        return backend.begin(batch.concatenate(), batch.output_names())
     except BaseException as error:
-        begun = public_error(error)
-    answers = _answers(batch, _outputs(begun))
+        return public_error(error)
+
+
+def _run(backend: Backend, batch: Batch, oom_rows: list[int]) -> list[PartResult]:
+    answers = _answers(batch, _outputs(_begin(backend, batch)))
     if isinstance(answers, LongshoreError):
         return _try_smaller(backend, batch, answers, oom_rows)
     return _results(batch, answers)

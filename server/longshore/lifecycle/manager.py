@@ -210,8 +210,9 @@ class ModelManager:
     async def _hold(self, candidate: Candidate) -> None:
         await self._loader.discard(candidate)
         reason = (
-            f"{candidate.loaded.run_problem}; what serves stays, until the owner vouches for this "
-            f"version (`parameters: {{startup: vouched}}` in config.yaml)"
+            f"{candidate.loaded.run_problem}; what serves stays until this version runs on a "
+            f"recorded input (`samples.json` beside it, or `model_warmup` in config.yaml), or its "
+            f"owner vouches for it (`parameters: {{startup: vouched}}` in config.yaml)"
         )
         self._refuse(candidate.served, candidate.config, reason, ModelState.HELD)
 

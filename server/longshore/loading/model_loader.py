@@ -6,6 +6,7 @@ import logging
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from longshore.backends.base import Backend, CudaOptions
@@ -130,6 +131,8 @@ class _Loader:
         self.pool.keep_only(backends)
         for backend in backends:
             backend.limit_rows(plan.max_batch_size)
+            if findings.maker is not None:
+                backend.sample = partial(findings.maker.make, 1, 0)
         return LoadedModel(
             self.artifact,
             self.config,
