@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from longshore.autoscaling import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
+from longshore.errors import SettingsError
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.version_loader import ServingOptions
@@ -22,7 +22,7 @@ from longshore.loading.load_options import LoadOptions
 from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
 from longshore.repository.layout import ModelRepository
 from longshore.repository.manifest import ManifestPolicy
-from longshore.rest.access import Certificate, TokenFile
+from longshore.rest.access import TokenFile
 from longshore.rest.app import inference_app, management_app
 from longshore.rest.body import BodyReader
 from longshore.rest.endpoints import Endpoints
@@ -31,12 +31,13 @@ from longshore.rest.http_protocol import ConnectionLimits, limited_protocol
 from longshore.rest.inference import InferenceEndpoint
 from longshore.rest.listener import affordable_connections
 from longshore.rest.metrics_endpoint import MetricsEndpoint
-from longshore.rest.ports import InferencePort, ManagementPort, uvicorn_config
+from longshore.rest.ports import HttpServer, InferencePort, ManagementPort, uvicorn_config
 from longshore.rest.repository_extension import RepositoryExtension
 from longshore.settings.groups import CudaSettings, HttpSettings, Settings
 
 if TYPE_CHECKING:
     from longshore.lifecycle.device_sampler import DeviceSampler
+    from longshore.rest.certificate import Certificate
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def assemble(settings: Settings) -> Parts:
     health = Health(manager.served, drain, heartbeat)
     tokens = _tokens(settings.http)
     app = _inference_app(settings, manager, signal, drain, health, tokens)
-    http_config, certificate = _http_config(settings.http, app)
+    certificate = _certificate(settings.http)
     return Parts(
         metrics,
         manager,
@@ -95,7 +96,9 @@ def assemble(settings: Settings) -> Parts:
         drain,
         heartbeat,
         tuple(secret for secret in (tokens, certificate) if secret is not None),
-        InferencePort(http_config, settings.http.host, settings.http.port),
+        InferencePort(
+            _http_server(settings.http, app, certificate), settings.http.host, settings.http.port
+        ),
         ManagementPort(
             management_app(health, MetricsEndpoint(metrics.registry)),
             settings.metrics.management_host,
@@ -138,7 +141,18 @@ def _tokens(http: HttpSettings) -> TokenFile | None:
     return TokenFile(Path(http.auth_token_file)) if http.auth_token_file else None
 
 
-def _http_config(http: HttpSettings, app: ASGIApp) -> tuple[uvicorn.Config, Certificate | None]:
+def _certificate(http: HttpSettings) -> Certificate | None:
+    if not http.tls_cert_file:
+        if http.tls_key_file:
+            raise SettingsError("tls_key_file: needs tls_cert_file, the certificate of this key")
+        return None
+    from longshore.rest.certificate import Certificate  # few serve TLS themselves
+
+    certificate = Path(http.tls_cert_file)
+    return Certificate(certificate, Path(http.tls_key_file) if http.tls_key_file else certificate)
+
+
+def _http_server(http: HttpSettings, app: ASGIApp, certificate: Certificate | None) -> HttpServer:
     limits = ConnectionLimits(
         max_connections=affordable_connections(http.max_connections),
         max_header_bytes=http.max_header_bytes,
@@ -147,16 +161,13 @@ def _http_config(http: HttpSettings, app: ASGIApp) -> tuple[uvicorn.Config, Cert
         max_age_seconds=http.connection_max_age_seconds,
     )
     config = uvicorn_config(
-        app,
-        http=limited_protocol(limits),
-        timeout_keep_alive=http.keep_alive_seconds,
-        ssl_certfile=http.tls_cert_file or None,
-        ssl_keyfile=http.tls_key_file or None,
+        app, http=limited_protocol(limits), timeout_keep_alive=http.keep_alive_seconds
     )
-    config.load()
-    if config.ssl is None:
-        return config, None
-    return config, Certificate(Path(http.tls_cert_file), Path(http.tls_key_file), config.ssl)
+    if certificate is None:
+        return HttpServer(config)
+    from longshore.rest.tls import TlsServer
+
+    return TlsServer(config, certificate, limits)
 
 
 def _device_sampler(

@@ -22,6 +22,7 @@ SCENARIOS = {
     "swaps": "swaps",
     "slow_clients": "slow_clients",
     "slow_readers": "slow_readers",
+    "handshakes": "handshakes",
     "fuzz": "fuzz",
     "soak": "soak",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.attacks import (
     deadlines,
     drains,
     fuzz,
+    handshakes,
     large_answers,
     large_bodies,
     malformed,
@@ -129,6 +131,16 @@ def test_a_slow_reader_is_served_and_one_that_never_reads_is_cut_off(tmp_path):
 
     assert figures["steady reader"]["is whole"], figures
     assert figures["never reads, cut off after, s"] is not None
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_connections_that_never_shake_hands_starve_nobody(tmp_path):
+    figures = asyncio.run(handshakes.measure(tmp_path))
+
+    assert figures["probes answered"] == figures["probes"] > 0
+    assert figures["clients answered"] == figures["clients"] > 0
+    held = figures["descriptors after the time for a handshake"] - figures["descriptors before"]
+    assert held < handshakes.CONNECTIONS / 100
 
 
 @pytest.mark.soak

@@ -204,8 +204,14 @@ def test_tls_is_served_and_a_renewed_certificate_taken_over(tmp_path):
     with ServedProcess(identity_model(tmp_path), **options, **QUICK) as server:
         context = ssl.create_default_context(cafile=tmp_path / "tls.crt")
         assert ask(server, context=context)[0] == 200
-        make_certificate(tmp_path, "second")
-        renewed = ssl.create_default_context(cafile=tmp_path / "tls.crt")
+        second = tmp_path / "second"
+        second.mkdir()
+        make_certificate(second, "second")
+        renewed = ssl.create_default_context(cafile=second / "tls.crt")
+        os.replace(second / "tls.crt", tmp_path / "tls.crt")  # and its key only later
+        wait_for(lambda: "certificate not reloaded" in server.log)
+        assert ask(server, context=context)[0] == 200
+        os.replace(second / "tls.key", tmp_path / "tls.key")
 
         def is_renewed() -> bool:
             try:

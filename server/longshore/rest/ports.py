@@ -46,8 +46,8 @@ class HttpServer(uvicorn.Server):
 class InferencePort:
     """The port for clients, on the event loop that opens it."""
 
-    def __init__(self, config: uvicorn.Config, host: str, port: int) -> None:
-        self._server = HttpServer(config)
+    def __init__(self, server: HttpServer, host: str, port: int) -> None:
+        self._server = server
         self._address = (host, port)
 
     def open(self) -> None:

@@ -86,7 +86,9 @@ class HttpSettings:
     )
     max_header_bytes: int = option(65536, "Largest head of a request; more is 431.", minimum=1024)
     header_timeout_seconds: float = option(
-        10.0, "Longest time that a client may take to send the head of a request.", minimum=0.01
+        10.0,
+        "Longest time that a client may take for a TLS handshake, and for the head of a request.",
+        minimum=0.01,
     )
     write_timeout_seconds: float = option(
         30.0,
@@ -94,7 +96,9 @@ class HttpSettings:
         minimum=0.01,
     )
     max_connections: int = option(
-        16384, "Connections at once; more are answered 503 and closed.", minimum=1
+        16384,
+        "Connections at once, TLS handshakes included; more are answered 503 and closed.",
+        minimum=1,
     )
     keep_alive_seconds: int = option(75, "An idle connection is closed after this long.", minimum=1)
     connection_max_age_seconds: float = option(
