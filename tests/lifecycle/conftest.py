@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -44,11 +45,12 @@ async def manage(metrics, model) -> AsyncIterator[Callable[..., Awaitable[ModelM
 
     async def manage(**settings) -> ModelManager:
         settings = {"settle_seconds": 0, **settings}
+        budget = settings.pop("calibration_budget_seconds", OPTIONS.calibration_budget_seconds)
         begins, ticks = settings.pop("looks", True), settings.pop("progress_clock", time.monotonic)
         manager = ModelManager(
             ModelRepository(settings.pop("root", model), **settings),
             metrics,
-            load_options=OPTIONS,
+            load_options=dataclasses.replace(OPTIONS, calibration_budget_seconds=budget),
             serving_options=SERVING,
             clock=ticks,
         )

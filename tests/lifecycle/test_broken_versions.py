@@ -26,7 +26,7 @@ def write(model):
 @pytest.mark.parametrize("version", FAILS_ALWAYS.values(), ids=FAILS_ALWAYS)
 async def test_at_a_cold_start_it_is_not_ready_and_counted(manage, write, failures, version):
     write("1", version)
-    manager = await manage()
+    manager = await manage(calibration_budget_seconds=5)
 
     assert not manager.served.is_ready
     assert failures() == 1
@@ -37,7 +37,7 @@ async def test_at_a_cold_start_it_is_not_ready_and_counted(manage, write, failur
 @pytest.mark.parametrize("version", FAILS_ALWAYS.values(), ids=FAILS_ALWAYS)
 async def test_at_a_swap_the_old_version_serves_on(manage, model, write, failures, version):
     write_identity(model)
-    manager = await manage()
+    manager = await manage(calibration_budget_seconds=5)
     write("2", version)
     await manager.refresh()
 
@@ -51,7 +51,7 @@ async def test_a_recorded_sample_that_works_puts_a_held_version_into_service(
     manage, model, write, version
 ):
     write_identity(model)
-    manager = await manage()
+    manager = await manage(calibration_budget_seconds=5)
     write("2", version)
     await manager.refresh()
     assert manager.served.default.version == "1"

@@ -10,6 +10,7 @@ import pytest
 from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.proof import trial_run
 from longshore.repository.layout import ModelRepository
 from tests.loading.startup_models import FAILS_ALWAYS, MAGIC, WORKS_ON_MAGIC, Version
 
@@ -29,7 +30,7 @@ def load(tmp_path: Path):
             (tmp_path / "model" / name).parent.mkdir(exist_ok=True)
             (tmp_path / "model" / name).write_bytes(content)
         repository = ModelRepository(tmp_path / "model", settle_seconds=0)
-        settings = LoadOptions(cpus=1, calibration_budget_seconds=5.0, **options)
+        settings = LoadOptions(**{"cpus": 1, "calibration_budget_seconds": 5.0, **options})
         (artifact,) = repository.scan().artifacts
         return load_model(artifact, repository.config(), settings)
 
@@ -213,3 +214,11 @@ def test_a_declaration_that_the_model_does_not_keep_is_no_matter_of_vouching(loa
 
     with pytest.raises(ModelLoadError, match="no 'scores'"):
         load(version, config=version.config + "\nparameters: {startup: vouched}")
+
+
+@pytest.mark.parametrize("name", [name for name in FAILS_ALWAYS if ": a wrong type" in name])
+def test_one_failure_that_is_certain_is_enough_where_the_budget_is_spent(load, monkeypatch, name):
+    monkeypatch.setattr(trial_run, "QUICK_FAILURE_SECONDS", 0.0)
+
+    with pytest.raises(ModelLoadError):
+        load(FAILS_ALWAYS[name], calibration_budget_seconds=0)

@@ -80,13 +80,15 @@ def find_sample_maker(
     run: Callable[[Tensors], object],
     *,
     integer_bounds: tuple[int, ...] = INTEGER_BOUNDS,
+    errors: list[Exception] | None = None,
 ) -> tuple[SampleMaker | None, list[Exception]]:
-    """The first way to make inputs that the model runs on, and the errors of those before it.
+    """The first way to make inputs that the model runs on, and the errors of those before it, which
+    are added to `errors` one by one.
 
     Raises:
         BudgetSpent: `run` did.
     """
-    errors: list[Exception] = []
+    errors = [] if errors is None else errors
     for maker in _candidates(signature, integer_bounds):
         try:
             run(maker.make(1, seed=0))

@@ -63,8 +63,8 @@ def search_samples(
     """
     search = SampleSearch()
     try:
-        search.maker, search.errors = find_sample_maker(
-            signature, run, integer_bounds=integer_bounds
+        search.maker, _ = find_sample_maker(
+            signature, run, integer_bounds=integer_bounds, errors=search.errors
         )
         search.has_run = search.maker is not None
         if not search.has_run and run.backend.device.kind == "cpu":
@@ -73,6 +73,7 @@ def search_samples(
                 search.errors, verified
             )
     except BudgetSpent as error:
+        search.fails_always = not search.is_inferred  # one such error is enough
         search.errors.append(error)
     return search
 
