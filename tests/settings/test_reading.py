@@ -156,3 +156,12 @@ def test_a_config_file_that_is_a_directory_or_absent_is_named(tmp_path):
     for path, message in ((tmp_path, "Is a directory"), (tmp_path / "x", "No such file")):
         with pytest.raises(SettingsError, match=f"{re.escape(str(path))}: {message}"):
             load_settings({}, {}, path)
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "1e400"])
+def test_a_number_without_a_value_is_no_whole_number(tmp_path, value):
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"threads: {value}\n")
+
+    with pytest.raises(SettingsError, match=r"threads: .* is not a whole number"):
+        load_settings({}, {}, file)

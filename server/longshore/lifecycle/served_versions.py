@@ -80,14 +80,14 @@ class ServedVersions:
 
     @property
     def ready(self) -> list[str]:
-        return [number for number, served in self.by_number.items() if served.is_ready]
+        return [number for number, served in list(self.by_number.items()) if served.is_ready]
 
     @property
     def newest(self) -> str:
         """The version that requests without one mean, or will; empty when nothing is known."""
         if self.default is not None:
             return self.default.version
-        return max(self.by_number, key=int, default="")
+        return max(list(self.by_number), key=int, default="")
 
     def get_ready(self, name: str, version: str | None = None) -> Model:
         """The model that answers requests for `name`, of the newest ready version by default.
@@ -158,7 +158,7 @@ class ServedVersions:
         facts = [
             f"version_{served.version}_queued={served.model.queued_requests} "
             f"version_{served.version}_admitted_rows={served.model.admitted_rows}"
-            for served in self.by_number.values()
+            for served in list(self.by_number.values())
             if served.model is not None
         ]
         return " ".join(facts) or "no model"

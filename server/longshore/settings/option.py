@@ -79,7 +79,7 @@ class Option:
             parsed = _PARSERS.get(self.type, self.type)(value)
             if self.type is int and isinstance(value, float) and value != parsed:
                 raise ValueError(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SettingsError(f"{source}: {value!r} is not {self._describe()}") from None
         too_small = self.minimum is not None and not parsed >= self.minimum
         too_large = self.maximum is not None and not parsed <= self.maximum
