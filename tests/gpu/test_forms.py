@@ -20,7 +20,7 @@ def test_the_encoder_gives_the_same_answers_in_every_form(tmp_path):
     for form in FORMS:
         repository = ModelRepository(form_directory("encoder", form, tmp_path), settle_seconds=0)
         (artifact,) = repository.scan().artifacts
-        options = LoadOptions(cpus=1, max_batch_size=3, calibration_budget_seconds=0)
+        options = LoadOptions(cpus=1, max_batch_size=3, calibration_budget_seconds=5)
         loaded = load_model(artifact, repository.config(), options)
         assert loaded.plan.is_batched, loaded.plan.notes
         answers[form] = loaded.backends[0].execute({"x": batch}, ("y",))["y"]
