@@ -5,49 +5,13 @@ import sys
 import threading
 import time
 
-import numpy as np
 import pytest
 
 from longshore.batching.batch import Batch
-from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_groups import BatchingPolicy
 from longshore.batching.request_queue import RequestQueue
 from longshore.errors import RequestTimeout
-from tests.clock import FakeClock
-
-
-@pytest.fixture
-def loop():
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
-def make_request(loop, clock):
-    def make(rows: int, *, group=(), deadline: float = 60.0) -> PendingRequest:
-        return PendingRequest(
-            {"x": np.arange(rows, dtype=np.float32)},
-            rows,
-            group,
-            ("y",),
-            arrived=clock(),
-            admitted=clock(),
-            deadline=clock() + deadline,
-            future=loop.create_future(),
-            on_release=lambda request: None,
-        )
-
-    return make
-
-
-def batched_queue(clock: FakeClock, max_rows: int = 8, **policy) -> RequestQueue:
-    return RequestQueue(BatchingPolicy(max_rows, is_batched=True, **policy), clock=clock)
-
-
-def parts_of(batch: Batch | None) -> list[tuple[int, int]]:
-    assert batch is not None
-    return [(part.start, part.stop) for part in batch.parts]
+from tests.batching.queues import batched_queue, parts_of
 
 
 def test_what_waits_is_taken_together_in_order_of_arrival(clock, make_request):
@@ -78,29 +42,6 @@ def test_a_request_larger_than_a_batch_is_split(clock, make_request):
 
     assert [parts_of(queue.take_now()) for _ in range(3)] == [[(0, 4)], [(4, 8)], [(8, 10)]]
     assert queue.take_now() is None
-
-
-def test_requests_of_different_shape_never_share_a_batch(clock, make_request):
-    queue = batched_queue(clock)
-    groups = [(3,), (4,), (3,)]
-    for group in groups:
-        queue.put(make_request(1, group=group))
-        clock.advance(0.001)
-
-    first, second = queue.take_now(), queue.take_now()
-
-    assert [part.request.group for part in first.parts] == [(3,), (3,)]
-    assert [part.request.group for part in second.parts] == [(4,)]
-
-
-def test_the_group_whose_first_request_came_earliest_goes_first(clock, make_request):
-    queue = batched_queue(clock)
-    for group in ("late", "early"):
-        request = make_request(1, group=group)
-        request.arrived += 1.0 if group == "late" else 0.0
-        queue.put(request)
-
-    assert queue.take_now().parts[0].request.group == "early"
 
 
 def test_an_unbatched_model_gets_one_whole_request_at_a_time(clock, make_request):
@@ -157,22 +98,6 @@ def test_sweeping_frees_abandoned_requests_behind_others(clock, make_request):
     assert queue.drop_unwanted() == 1
     assert len(queue) == 2
     assert [part.request for part in queue.take_now().parts] == [requests[0], requests[2]]
-
-
-def test_an_idle_instance_waits_for_the_delay_that_is_set(clock, make_request):
-    queue = batched_queue(clock, max_delay_seconds=0.01)
-    queue.put(make_request(1))
-
-    assert queue._next_batch() == (None, pytest.approx(0.01))
-    clock.advance(0.01)
-    assert queue._next_batch()[0] is not None
-
-
-def test_a_preferred_batch_is_sent_without_the_delay(clock, make_request):
-    queue = batched_queue(clock, max_delay_seconds=0.01, preferred_rows=(2,))
-    queue.put(make_request(2))
-
-    assert queue._next_batch()[0] is not None
 
 
 def test_take_returns_what_another_thread_puts(clock, make_request):
@@ -251,65 +176,6 @@ def test_as_many_instances_wake_as_there_are_batches(clock, make_request):
     join(threads)
 
     assert sorted(map(parts_of, taken)) == [[(0, 4)], [(4, 8)], [(8, 12)]]
-
-
-def test_a_full_batch_does_not_wait_for_the_delay_of_an_older_request(clock, make_request):
-    queue = batched_queue(clock, max_rows=4, max_delay_seconds=1.0)
-    queue.put(make_request(1, group="older"))
-    clock.advance(0.01)
-    queue.put(make_request(4, group="full"))
-
-    assert queue._next_batch()[0].parts[0].request.group == "full"
-    assert queue._next_batch() == (None, pytest.approx(0.99))
-
-
-def test_a_preferred_batch_does_not_wait_for_the_delay_of_an_older_request(clock, make_request):
-    queue = batched_queue(clock, max_delay_seconds=1.0, preferred_rows=(2,))
-    queue.put(make_request(1, group="older"))
-    queue.put(make_request(2, group="preferred"))
-
-    assert queue._next_batch()[0].parts[0].request.group == "preferred"
-
-
-def test_an_instance_at_work_takes_a_full_batch_past_one_whose_delay_runs(clock, make_request):
-    queue = batched_queue(clock, max_rows=4, max_delay_seconds=1.0)
-    queue.put(make_request(1, group="older"))
-    clock.advance(0.01)
-    queue.put(make_request(4, group="full"))
-
-    assert queue.take_full().parts[0].request.group == "full"
-    assert queue.take_full() is None
-
-
-def test_full_batches_do_not_starve_one_whose_delay_is_over(clock, make_request):
-    queue = batched_queue(clock, max_rows=4, max_delay_seconds=1.0)
-    queue.put(make_request(1, group="older"))
-    clock.advance(1.0)
-    queue.put(make_request(4, group="full"))
-
-    assert queue.take_full() is None, "the older one is next, and waits for an idle instance"
-    assert queue._next_batch()[0].parts[0].request.group == "older"
-
-
-def test_the_delay_left_is_that_of_the_group_which_is_due_first(clock, make_request):
-    queue = batched_queue(clock, max_delay_seconds=1.0)
-    for group in ("first", "second"):
-        queue.put(make_request(1, group=group))
-        clock.advance(0.3)
-
-    assert queue._next_batch() == (None, pytest.approx(0.4))
-    assert queue.take_now() is not None, "who takes at once does not wait for the delay"
-
-
-def test_abandoned_rows_do_not_make_a_batch_full(clock, make_request):
-    queue = batched_queue(clock, max_rows=2, max_delay_seconds=1.0)
-    requests = [make_request(1) for _ in range(2)]
-    for request in requests:
-        queue.put(request)
-    requests[1].future.cancel()
-
-    assert queue._next_batch() == (None, pytest.approx(1.0))
-    assert queue.take_full() is None
 
 
 class AbandonedWhenSeen(asyncio.Future):
