@@ -13,6 +13,8 @@ from tests.attacks.served_process import ServedProcess, identity_model, infer_bo
 from tests.integration.test_lifecycle import INFER, QUICK, ask, wait_for
 
 SLOW = "delay_per_row_seconds: 0.05\n"
+VOUCHED = "parameters: {batching: vouched}\n"
+"""Spares a slow model the executions of the proof, for which its budget may not be enough."""
 SECONDS_OF_WORK = infer_body(rows=80)
 
 
@@ -49,7 +51,7 @@ def test_a_signal_while_a_model_is_loaded_does_not_wait_for_it(tmp_path, is_firs
 
 
 def test_a_drain_that_overruns_says_what_it_waited_for_and_answers_it(tmp_path):
-    model = identity_model(tmp_path, SLOW)
+    model = identity_model(tmp_path, SLOW, config=VOUCHED)
     options = {"instances": 1, "max_batch_size": 1, "drain_timeout_seconds": 1}
     with ServedProcess(model, **options, **QUICK) as server:
         answers = [ask_in_background(server) for _ in range(3)]
@@ -64,7 +66,7 @@ def test_a_drain_that_overruns_says_what_it_waited_for_and_answers_it(tmp_path):
 
 
 def test_signals_hasten_first_the_delay_and_then_the_wait_for_requests(tmp_path):
-    model = identity_model(tmp_path, SLOW)
+    model = identity_model(tmp_path, SLOW, config=VOUCHED)
     options = {"instances": 1, "max_batch_size": 1, "drain_delay_seconds": 60}
     with ServedProcess(model, **options, **QUICK) as server:
         answer = ask_in_background(server)
