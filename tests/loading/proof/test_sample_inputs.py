@@ -24,7 +24,8 @@ def tried(given: Signature) -> list[tuple[int, ...]]:
         shapes.append(inputs["x"].shape)
         raise ValueError("no")
 
-    maker, errors = find_sample_maker(given, refuse)
+    errors: list[Exception] = []
+    maker = find_sample_maker(given, refuse, errors)
     assert maker is None
     assert len(errors) == len(shapes)
     return shapes

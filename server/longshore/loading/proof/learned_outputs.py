@@ -71,7 +71,8 @@ def _answers(backend: Backend, config: ModelConfig, budget: Budget) -> list[Answ
         return backend.execute_all(masks.combine([inputs]) if masks else inputs)
 
     signature = client_signature(backend.signature, declared)
-    maker, errors = find_sample_maker(signature, run)
+    errors: list[Exception] = []
+    maker = find_sample_maker(signature, run, errors)
     if maker is None:
         reason = str(errors[-1])
         raise ModelLoadError(

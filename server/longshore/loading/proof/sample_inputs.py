@@ -78,17 +78,16 @@ def with_masks(maker: Maker, declared: PaddingPlan | None) -> Maker:
 def find_sample_maker(
     signature: Signature,
     run: Callable[[Tensors], object],
+    errors: list[Exception],
     *,
     integer_bounds: tuple[int, ...] = INTEGER_BOUNDS,
-    errors: list[Exception] | None = None,
-) -> tuple[SampleMaker | None, list[Exception]]:
-    """The first way to make inputs that the model runs on, and the errors of those before it, which
-    are added to `errors` one by one.
+) -> SampleMaker | None:
+    """The first way to make inputs that the model runs on. What the ways before it raised is added
+    to `errors` at once, so that it is known when `run` is out of budget.
 
     Raises:
         BudgetSpent: `run` did.
     """
-    errors = [] if errors is None else errors
     for maker in _candidates(signature, integer_bounds):
         try:
             run(maker.make(1, seed=0))
@@ -97,8 +96,8 @@ def find_sample_maker(
         except Exception as error:
             errors.append(error)
         else:
-            return maker, errors
-    return None, errors
+            return maker
+    return None
 
 
 def unlike_inputs(signature: Signature) -> Iterator[Tensors]:

@@ -63,8 +63,8 @@ def search_samples(
     """
     search = SampleSearch()
     try:
-        search.maker, _ = find_sample_maker(
-            signature, run, integer_bounds=integer_bounds, errors=search.errors
+        search.maker = find_sample_maker(
+            signature, run, search.errors, integer_bounds=integer_bounds
         )
         search.has_run = search.maker is not None
         if not search.has_run and run.backend.device.kind == "cpu":
