@@ -10,6 +10,7 @@ FUZZ_INPUTS ?= 1000000
 PACKAGES ?= batching execution rest
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
+TRUTH_ARGS ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
 # BUILDER="docker build" where Docker is at hand. The machine's certificates are for registries behind a proxy.
 BUILDER ?= buildah build --layers --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro
@@ -55,6 +56,9 @@ coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 
 attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their figures (10 minutes, alone on the machine)
 	$(BIN)/python -m tests.attacks.measure
+
+truth: $(VENV)/.dev ## Whether utilization is true, by CPU limit, beside a neighbour, after a swap (root, wrk; 2 hours)
+	$(BIN)/python -m tests.truth.measure $(TRUTH_ARGS)
 
 fuzz: $(VENV)/.dev ## Fuzz every parser of untrusted bytes with FUZZ_INPUTS mutated inputs (1,000,000 take 5 minutes)
 	FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m tests.attacks.measure fuzz
