@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.types import ASGIApp
 
-from longshore.autoscaling import ScalingSignal
+from longshore.autoscaling.signal import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
+from longshore.cpu.available import AvailableCpus
 from longshore.errors import SettingsError
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
-from longshore.loading.cpu_quota import available_cpus
+from longshore.loading.cpu_quota import available_cpus, cpu_quantity
 from longshore.loading.load_options import LoadOptions
 from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
 from longshore.repository.layout import ModelRepository
@@ -77,7 +78,7 @@ def assemble(settings: Settings) -> Parts:
         serving_options=_serving_options(settings),
     )
     metrics.create_model(manager.served.name)
-    signal = ScalingSignal(metrics, manager.served.name)
+    signal = ScalingSignal(metrics, manager.served.name, AvailableCpus(cpu_quantity()))
     drain = DrainController(
         metrics,
         delay_seconds=settings.lifecycle.drain_delay_seconds,

@@ -57,12 +57,17 @@ class ServerMetrics:
             "longshore_requests_total", "Inference requests that arrived, refused ones included.",
             ("model", "version", "protocol"),
         )  # fmt: skip
-        self.offered_work_seconds = tally(
+        self.offered_work_seconds = SampledCounter(
             "longshore_offered_work_seconds_total",
-            "Capacity of this pod that arriving work asked for, in seconds: rows x calibrated "
-            "seconds per row / instances. Its rate is 1 when the pod is exactly full.",
-            by_model,
-        )
+            "Capacity of this pod that arriving work asked for, in seconds of what is full first: "
+            "the CPUs, the event loop or the instances. Its rate is 1 when the pod is just full.",
+            by_model, self.registry,
+        )  # fmt: skip
+        self.offered_resource_seconds = SampledCounter(
+            "longshore_offered_resource_seconds_total",
+            "The same by resource, each as a share of what there is of it.",
+            ("model", "resource"), self.registry,
+        )  # fmt: skip
         self.inflight_request_seconds = SampledCounter(
             "longshore_inflight_request_seconds_total",
             "Time integral of requests in flight; its rate is the mean concurrency.",
@@ -103,6 +108,21 @@ class ServerMetrics:
         )
         self.threads = gauge(
             "longshore_threads", "CPU threads of one execution, as measured or pinned.", by_version
+        )
+        self.predicted_compute_seconds = tally(
+            "longshore_predicted_compute_seconds_total",
+            "What the executions should have taken by their calibration.", by_version,
+        )  # fmt: skip
+        self.cost_factor = gauge(
+            "longshore_cost_factor",
+            "What executions take now, as a multiple of what was calibrated; without a "
+            "calibration, seconds per row.",
+            by_version,
+        )
+        self.available_cpus = gauge(
+            "longshore_available_cpus",
+            "CPUs that this process can have now: its limit, less what neighbours take and it is "
+            "not guaranteed.",
         )
         self.seconds_per_row = gauge(
             "longshore_seconds_per_row",
@@ -211,6 +231,8 @@ class ServerMetrics:
             self.batch_size,
             self.instances,
             self.threads,
+            self.predicted_compute_seconds,
+            self.cost_factor,
             self.seconds_per_row,
             self.max_batch_size,
             self.out_of_memory,
@@ -224,9 +246,5 @@ class ServerMetrics:
 
     def create_model(self, model: str) -> None:
         """Create the children that need no version: they are there before one is found."""
-        for by_model in (
-            self.offered_work_seconds,
-            self.inflight_requests,
-            self.model_load_failures,
-        ):
+        for by_model in (self.inflight_requests, self.model_load_failures):
             by_model.labels(model)

@@ -17,7 +17,7 @@ from longshore.exit_code import ExitCode
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-"""Between two heartbeats, and two samples of what a request costs the event loop."""
+"""Between two heartbeats, and two samples of what requests cost."""
 GC_THRESHOLD = 50_000
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter while another waits; Python's default is ten times as
@@ -111,7 +111,7 @@ class Server:
         """From the first moment to the last, the drain included: probes go on all the while."""
         while True:
             self._parts.heartbeat.beat()
-            self._parts.signal.overhead.sample()
+            self._parts.signal.sample(is_disturbed=self._parts.manager.workers.running > 0)
             self._give_up_a_lost_device()
             for secret in self._parts.secrets:
                 secret.refresh()

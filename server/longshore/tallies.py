@@ -93,6 +93,10 @@ class CountTally(SampledCounter):
             self.set_function(values, count.read)
         return count
 
+    def total(self) -> float:
+        """Of all labels."""
+        return sum(count.read() for count in self._counts.values())
+
 
 class DistributionTally(Collector):
     """A histogram by labels; `buckets` are upper bounds, ascending, without infinity."""

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.batching.cost import CostLine, CostModel
+from longshore.batching.cost import (
+    FACTOR_BOUNDS,
+    LONGEST_STALL,
+    MEMORY_EXECUTIONS,
+    CostLine,
+    CostModel,
+)
 
 LINE = CostLine(((1, 0.010), (2, 0.012), (4, 0.020)))
 
@@ -14,67 +20,101 @@ def test_the_cost_lies_on_the_line_through_what_was_measured(rows, seconds):
     assert LINE.seconds(rows) == pytest.approx(seconds)
 
 
-def test_the_cost_of_a_row_is_that_of_a_full_batch():
-    assert CostModel(LINE, max_rows=4).seconds_per_row == pytest.approx(0.005)
+def test_fewer_rows_than_were_measured_cost_what_the_first_point_does():
+    assert CostLine(((2, 0.012), (4, 0.020))).seconds(1) == 0.012
 
 
-def test_expectations_follow_what_is_seen_but_the_autoscalers_unit_stays():
-    cost = CostModel(LINE, max_rows=4)
-    for _ in range(200):
-        cost.observe(4, 0.060)
-
-    assert cost.seconds(4) == pytest.approx(0.060, rel=0.01)
-    assert cost.calibrated_seconds_per_row == pytest.approx(0.005)
+@pytest.fixture
+def cost(clock):
+    return CostModel(LINE, max_rows=4, clock=clock)
 
 
-def test_without_a_calibration_the_cost_is_learned():
-    cost = CostModel(None, max_rows=4)
-    assert cost.seconds_per_row == 0.0
+def execute(cost, rows, seconds, times=1):
+    for _ in range(times):
+        cost.observe(cost.predict(rows), seconds)
 
-    cost.observe(2, 0.010)
 
+def test_the_cost_of_a_row_is_that_of_a_full_batch(cost):
     assert cost.seconds_per_row == pytest.approx(0.005)
 
 
-def test_one_hiccup_does_not_move_the_expectation_beyond_its_bounds():
-    cost = CostModel(LINE, max_rows=4)
-    cost.observe(1, 1e6)
+def test_the_cost_follows_what_is_seen_and_the_prediction_stays(cost):
+    execute(cost, 4, 0.060, times=2000)
 
-    assert cost.seconds(1) <= 0.010 * 20
+    assert cost.factor == pytest.approx(3.0, rel=0.01)
+    assert cost.seconds_per_row == pytest.approx(0.015, rel=0.01)
+    assert cost.predicted_seconds_per_row == pytest.approx(0.005)
+    assert cost.calibrated_seconds_per_row == pytest.approx(0.005)
 
 
-def test_a_lower_limit_of_rows_raises_the_cost_of_a_row():
-    cost = CostModel(LINE, max_rows=4)
+def test_executions_count_by_the_time_that_they_should_have_taken(cost):
+    execute(cost, 1, 0.030, times=1000)
+    execute(cost, 4, 0.020, times=1000)
+
+    assert cost.factor == pytest.approx((30 + 20) / (10 + 20), rel=0.02)
+
+
+def test_without_a_calibration_the_cost_of_a_row_is_learned(clock):
+    cost = CostModel(None, max_rows=4, clock=clock)
+    assert cost.seconds_per_row == cost.calibrated_seconds_per_row == 0.0
+
+    execute(cost, 2, 0.010)
+    assert cost.seconds_per_row == pytest.approx(0.005)
+    execute(cost, 2, 0.030)
+    assert cost.seconds_per_row == pytest.approx(0.010)
+    assert cost.calibrated_seconds_per_row == 0.0
+
+
+def test_a_stall_counts_for_what_it_cost_up_to_ten_executions(cost):
+    execute(cost, 1, 1e6)
+
+    expected = MEMORY_EXECUTIONS * 0.010
+    assert cost.factor == pytest.approx((expected + LONGEST_STALL * 0.010) / (expected + 0.010))
+
+
+def test_the_factor_stays_within_its_bounds(cost, clock):
+    execute(cost, 4, 0.0, times=10_000)
+    assert cost.factor == FACTOR_BOUNDS[0]
+
+    for _ in range(50):
+        execute(cost, 4, 1e3, times=1000)
+        clock.advance(1.0)
+        cost.age()
+    assert cost.factor == FACTOR_BOUNDS[1]
+
+
+def test_a_neighbour_that_stays_is_believed_within_half_a_minute(cost, clock):
+    def serve(seconds, execution_seconds):
+        for _ in range(seconds):
+            execute(cost, 4, execution_seconds, times=20)
+            clock.advance(1.0)
+            cost.age()
+
+    serve(300, 0.020)
+    serve(30, 0.040)
+    assert cost.factor == pytest.approx(2.0, rel=0.05)
+    serve(30, 0.020)
+    assert cost.factor == pytest.approx(1.0, rel=0.06)
+
+
+def test_the_newest_executions_are_remembered_for_as_long_as_there_are_no_others(cost, clock):
+    execute(cost, 4, 0.060, times=2000)
+    clock.advance(3600.0)
+    cost.age()
+    assert cost.factor == pytest.approx(3.0, rel=0.01)
+
+    execute(cost, 4, 0.020, times=int(MEMORY_EXECUTIONS))
+    assert cost.factor == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_lower_limit_of_rows_raises_the_cost_of_a_row(cost):
     cost.limit_rows(1)
 
     assert cost.seconds_per_row == pytest.approx(0.010)
 
 
-def test_the_newest_execution_weighs_a_twentieth():
-    cost = CostModel(LINE, max_rows=4)
-    cost.observe(4, 0.040)
-    assert cost.seconds(4) == pytest.approx(0.021)
+def test_a_model_that_was_measured_to_cost_nothing_is_no_error(clock):
+    cost = CostModel(CostLine(((1, 0.0),)), max_rows=1, clock=clock)
+    execute(cost, 1, 0.010)
 
-    learned = CostModel(None, max_rows=4)
-    for seconds in (0.010, 0.030):
-        learned.observe(1, seconds)
-    assert learned.seconds(1) == pytest.approx(0.011)
-
-
-def test_the_expectation_never_falls_below_a_quarter_of_what_was_measured():
-    cost = CostModel(LINE, max_rows=4)
-    for _ in range(200):
-        cost.observe(4, 0.0)
-
-    assert cost.seconds(4) == pytest.approx(0.005)
-
-
-def test_fewer_rows_than_were_measured_cost_what_the_first_point_does():
-    assert CostLine(((2, 0.012), (4, 0.020))).seconds(1) == 0.012
-
-
-def test_a_model_that_was_measured_to_cost_nothing_is_no_error():
-    cost = CostModel(CostLine(((1, 0.0),)), max_rows=1)
-    cost.observe(1, 0.010)
-
-    assert cost.seconds(1) == 0.0
+    assert cost.seconds_per_row == 0.0

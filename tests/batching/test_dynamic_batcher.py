@@ -14,7 +14,7 @@ from longshore.errors import QueueFull, RequestTimeout
 
 def make_batcher(clock, *, max_wait_seconds=1.0, max_requests=0, instances=1, on_put=None):
     queue = RequestQueue(BatchingPolicy(8, is_batched=True), clock=clock)
-    cost = CostModel(CostLine(((1, 0.1),)), max_rows=1)
+    cost = CostModel(CostLine(((1, 0.1),)), max_rows=1, clock=clock)
     bounds = QueueBounds(max_wait_seconds, max_requests)
     return DynamicBatcher(
         queue, cost, bounds=bounds, instance_count=instances, clock=clock, on_put=on_put

@@ -10,7 +10,8 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 import longshore
-from longshore.autoscaling import ScalingSignal
+from longshore.autoscaling.signal import ScalingSignal
+from longshore.cpu.available import AvailableCpus
 from longshore.metrics import ServerMetrics
 from tests.chart import rendering
 from tests.contracts.document_tables import described_metrics
@@ -59,7 +60,7 @@ def test_it_asks_only_for_labels_that_exist(reader: Path):
 def test_every_series_of_a_model_is_exported_before_its_first_request(metrics: ServerMetrics):
     metrics.create_model("m")
     metrics.create_version("m", "1")
-    signal = ScalingSignal(metrics, "m")
+    signal = ScalingSignal(metrics, "m", AvailableCpus(1.0))
     exported = generate_latest(metrics.registry).decode()
     of_a_model = [name for name, _, labels, _ in described_metrics(metrics) if "`model`" in labels]
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from longshore.autoscaling import RequestOverhead, ScalingSignal
+from longshore.autoscaling.signal import ScalingSignal
 from longshore.backends.devices.health import DeviceHealth
+from longshore.cpu.available import AvailableCpus
 from longshore.execution.model import Model
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
@@ -20,9 +21,9 @@ from longshore.metrics import ServerMetrics
 from longshore.rest.body import BodyReader
 from longshore.rest.boundary import ErrorBoundary
 from longshore.rest.inference import InferenceEndpoint
-from tests.clock import FakeClock
 
 MAX_BODY_BYTES = 100_000
+CPUS = 2.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Got:
 
 
 class EndpointClient:
-    """Posts to the endpoint; the price of a request to the event loop is what `overhead` says."""
+    """Posts to the endpoint; a request costs the event loop what `signal.event_loop_price` says."""
 
     def __init__(
         self,
@@ -50,8 +51,7 @@ class EndpointClient:
         self.metrics = metrics
         name, version = self.model.name, self.model.version
         metrics.create_version(name, version)
-        self.overhead = RequestOverhead(FakeClock(0.0))
-        self.signal = ScalingSignal(metrics, name, overhead=self.overhead)
+        self.signal = ScalingSignal(metrics, name, AvailableCpus(CPUS))
         self.served = served = ServedVersions(name, metrics, DeviceHealth())
         served.by_number[version] = served.default = ServedVersion(
             loaded.artifact, ModelState.READY, self.model

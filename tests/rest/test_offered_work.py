@@ -14,7 +14,7 @@ ROW_SECONDS = 0.004
 @pytest.fixture
 async def client(load_identity, metrics):
     client = EndpointClient(load_identity(f"delay_per_row_seconds: {ROW_SECONDS}"), metrics)
-    client.overhead.seconds = LOOP_SECONDS
+    client.signal.event_loop_price.seconds = LOOP_SECONDS
     yield client
     assert await client.model.close(5.0)
 
@@ -56,9 +56,10 @@ async def test_a_client_that_is_gone_before_its_body_came_asks_for_no_more(clien
 
 
 async def test_what_is_computed_asks_for_its_rows(client):
+    work = client.model.instance_seconds(3)
     assert (await client.post(infer_body([[1.0], [2.0], [3.0]]))).status == 200
 
-    assert offered(client) == pytest.approx(client.model.offered_seconds(3))
+    assert offered(client) == pytest.approx(work)
 
 
 async def test_what_is_refused_for_lack_of_room_asks_for_what_others_do(client, monkeypatch):
@@ -71,4 +72,4 @@ async def test_what_is_refused_for_lack_of_room_asks_for_what_others_do(client, 
 
     monkeypatch.undo()
     work = offered(client) - before
-    assert client.model.offered_seconds(1) <= work <= client.model.offered_seconds(2)
+    assert client.model.instance_seconds(1) <= work <= client.model.instance_seconds(2)

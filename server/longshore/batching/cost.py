@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp
 
-DRIFT_WEIGHT = 0.05
-"""Weight of the newest execution in the running correction (about the last 20 count)."""
-DRIFT_BOUNDS = (0.25, 20.0)
+MEMORY_SECONDS = 10.0
+"""Time constant of forgetting executions: calm for an autoscaler that looks at a minute, and sure
+of a neighbour that stays after half of one."""
+MEMORY_EXECUTIONS = 20.0
+"""The newest are never forgotten, however long ago they were."""
+FACTOR_BOUNDS = (0.25, 20.0)
+LONGEST_STALL = 10.0
+"""What one execution counts for at most, in multiples of what was expected: a machine that was
+suspended says nothing of the cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +43,77 @@ class CostLine:
         return self.seconds(max_rows) / max_rows
 
 
-class CostModel:
-    """The cost line of a served model, corrected by the executions observed since.
+_UNIT = CostLine(((1, 1.0),))
+"""Of a model that could not be measured: a row counts 1, and the factor is seconds per row."""
 
-    Without a calibration (`line` is `None`) the cost of a row is learned from the executions.
+
+class CostModel:
+    """The cost line of a served model, times the one factor by which executions were seen to differ
+    from it: throttling, neighbours, clocks and other inputs move all points alike, as far as one
+    can tell.
+
+    The factor is the observed time of recent executions over their expected time, as sums: each
+    counts by the time that it took, and a stall by what it cost. Without a calibration (`line` is
+    `None`) it is the cost of a row itself, learned from nothing.
     """
 
-    def __init__(self, line: CostLine | None, *, max_rows: int) -> None:
-        self.line = line
-        self._max_rows = max_rows
-        self._row_seconds = line.seconds_per_row(max_rows) if line else 0.0
-        self._drift = 1.0
-        self._has_observed = line is not None
+    def __init__(self, line: CostLine | None, *, max_rows: int, clock: Callable[[], float]) -> None:
+        self._line = line or _UNIT
+        self._is_calibrated = line is not None
+        self._row_seconds = self._line.seconds_per_row(max_rows)
+        self._clock = clock
+        self._aged = clock()
+        self._executions = MEMORY_EXECUTIONS if line else 0.0
+        self._expected = self._executions * self._line.seconds(1)
+        self._observed = self._expected
+        self.factor = 1.0 if line else 0.0
+        """Observed over predicted; without a calibration 0 before the first execution."""
 
     @property
     def seconds_per_row(self) -> float:
         """Expected now, for a row in a full batch; 0 while nothing is known."""
-        return self._row_seconds * self._drift
+        return self._row_seconds * self.factor
+
+    @property
+    def predicted_seconds_per_row(self) -> float:
+        """The same by the line alone."""
+        return self._row_seconds
 
     @property
     def calibrated_seconds_per_row(self) -> float:
-        """As measured at calibration, so that the autoscaler's unit does not move with the load."""
-        return self._row_seconds
+        """As measured at calibration; 0 when nothing could be measured."""
+        return self._row_seconds if self._is_calibrated else 0.0
 
     def limit_rows(self, rows: int) -> None:
         """Batches have at most `rows` rows from now on, which raises the cost of a row."""
-        self._max_rows = rows
-        if self.line is not None:
-            self._row_seconds = self.line.seconds_per_row(rows)
+        self._row_seconds = self._line.seconds_per_row(rows)
 
-    def seconds(self, rows: int) -> float:
-        """Expected duration of an execution of `rows` rows."""
-        at_rest = self.line.seconds(rows) if self.line else self._row_seconds * rows
-        return at_rest * self._drift
+    def predict(self, rows: int) -> float:
+        """Seconds of an execution by the line alone."""
+        return self._line.seconds(rows)
 
-    def observe(self, rows: int, seconds: float) -> None:
-        """Learn from one execution."""
-        if self.line is not None:
-            expected = self.line.seconds(rows)
-            if expected > 0:
-                drift = self._drift + DRIFT_WEIGHT * (seconds / expected - self._drift)
-                self._drift = min(max(drift, DRIFT_BOUNDS[0]), DRIFT_BOUNDS[1])
-            return
-        observed = seconds / rows
-        weight = DRIFT_WEIGHT if self._has_observed else 1.0
-        self._row_seconds += weight * (observed - self._row_seconds)
-        self._has_observed = True
+    def observe(self, predicted_seconds: float, seconds: float) -> None:
+        """Learn from one execution that took `seconds`."""
+        if self.factor:
+            seconds = min(seconds, LONGEST_STALL * self.factor * predicted_seconds)
+        self._executions += 1
+        self._expected += predicted_seconds
+        self._observed += seconds
+        if self._expected > 0:
+            self.factor = self._bounded(self._observed / self._expected)
+
+    def age(self) -> None:
+        """Forget by the time that has passed, down to the newest; called at a steady interval."""
+        now = self._clock()
+        keep = exp((self._aged - now) / MEMORY_SECONDS)
+        self._aged = now
+        if self._executions > MEMORY_EXECUTIONS:
+            keep = max(keep, MEMORY_EXECUTIONS / self._executions)
+            self._executions *= keep
+            self._expected *= keep
+            self._observed *= keep
+
+    def _bounded(self, factor: float) -> float:
+        if not self._is_calibrated:
+            return factor
+        return min(max(factor, FACTOR_BOUNDS[0]), FACTOR_BOUNDS[1])

@@ -50,7 +50,7 @@ class Model:
         self.default_timeout_seconds = queue_policy.default_timeout_seconds or None
         """The deadline that the model's own queue policy sets, if it does."""
         self.statistics = ModelStatistics()
-        self.cost = CostModel(self.plan.cost, max_rows=self.plan.max_batch_size)
+        self.cost = CostModel(self.plan.cost, max_rows=self.plan.max_batch_size, clock=clock)
         self.inflight_requests = 0
         """Requests that chose this version and are not answered, those still being read included:
         it is not closed under them."""
@@ -78,6 +78,7 @@ class Model:
                 self._batcher.abandonment.relax,
                 self.overload_log.report,
                 self._look_at_instances,
+                self._recorder.review,
             ]
         )
 
@@ -126,9 +127,13 @@ class Model:
             raise InvalidRequest(f"all inputs need the same number of rows on axis 0: {shapes}")
         return rows
 
-    def offered_seconds(self, rows: float) -> float:
-        """Share of this pod's time that computing `rows` rows takes, all instances at work."""
-        return rows * self.cost.calibrated_seconds_per_row / self.plan.instances
+    def instance_seconds(self, rows: float) -> float:
+        """Seconds of all instances together that computing `rows` rows takes, in full batches."""
+        return rows * self.cost.seconds_per_row / self.plan.instances
+
+    def predicted_seconds(self, rows: float) -> float:
+        """Seconds of one instance that the calibration foresaw for them."""
+        return rows * self.cost.predicted_seconds_per_row
 
     def refuse_if_full(self, deadline: float) -> None:
         """Raises `QueueFull` when a request that arrives now could not be answered in time."""

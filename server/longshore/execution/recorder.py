@@ -39,11 +39,17 @@ class ExecutionRecorder:
 
     def record(self, execution: Execution) -> None:
         waits = [execution.started - done.part.request.admitted for done in execution.results]
-        self._cost.observe(execution.rows, execution.seconds)
-        self._metrics.observe(execution, waits)
+        predicted = self._cost.predict(execution.rows)
+        self._cost.observe(predicted, execution.seconds)
+        self._metrics.observe(execution, waits, predicted)
         if execution.out_of_memory_rows:
             self._lower_limit(execution.out_of_memory_rows)
         self._statistics.record_execution(execution, int(time.time() * 1000))
+
+    def review(self) -> None:
+        """Look at what a time without executions changes; called at a steady interval."""
+        self._cost.age()
+        self._metrics.show_cost_factor(self._cost.factor)
 
     def _lower_limit(self, oom_rows: tuple[int, ...]) -> None:
         """The device had no memory for batches of these rows: hand out smaller ones from now on."""

@@ -17,6 +17,8 @@ class VersionMetrics:
         self._executions = metrics.executions.labels(name, version)
         self._inferences = metrics.inferences.labels(name, version)
         self._compute = metrics.compute_duration_seconds.labels(name, version)
+        self._predicted = metrics.predicted_compute_seconds.labels(name, version)
+        self._cost_factor = metrics.cost_factor.labels(name, version)
         self._queue = metrics.queue_duration_seconds.labels(name, version)
         self._batch_size = metrics.batch_size.labels(name, version)
         self._out_of_memory = metrics.out_of_memory.labels(name, version)
@@ -34,11 +36,17 @@ class VersionMetrics:
     def show_max_rows(self, rows: int) -> None:
         self._max_batch_size.set(rows)
 
-    def observe(self, execution: Execution, waits: Sequence[float]) -> None:
+    def show_cost_factor(self, factor: float) -> None:
+        self._cost_factor.set(factor)
+
+    def observe(
+        self, execution: Execution, waits: Sequence[float], predicted_seconds: float
+    ) -> None:
         """Count one execution; `waits` are the seconds that its requests were queued."""
         self._executions.inc()
         self._inferences.inc(execution.rows)
         self._compute.observe(execution.seconds)
+        self._predicted.inc(predicted_seconds)
         self._batch_size.observe(execution.rows)
         if execution.out_of_memory_rows:
             self._out_of_memory.inc(len(execution.out_of_memory_rows))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
-from longshore.autoscaling import ScalingSignal
+from longshore.autoscaling.signal import ScalingSignal
 from longshore.batching.pending_request import PendingRequest
 from longshore.errors import (
     InferenceFailed,
@@ -130,7 +130,7 @@ class InferenceEndpoint:
             del body
             rows = model.count_rows(request.inputs)
         except QueueFull:
-            self._signal.offer(model, None)  # unread, and refused for what the others ask for
+            self._signal.offer_unread(model)
             raise
         except BaseException:
             self._signal.offer_refusal()

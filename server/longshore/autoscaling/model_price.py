@@ -1,0 +1,52 @@
+"""What executions cost in CPU seconds, whatever keeps them waiting.
+
+Throttling and neighbours stretch an execution by an amount that depends on the load itself. Its CPU
+time stays the same, so the load at which the CPUs are used up can be told long before it is there.
+"""
+
+from __future__ import annotations
+
+from math import exp
+
+from longshore.autoscaling.clocks import Elapsed
+
+MEMORY_SECONDS = 10.0
+"""Time constant of forgetting, while there is work."""
+PRIOR_SECONDS = 0.1
+"""Predicted seconds for which the expectation counts that there is before any observation."""
+
+
+class ModelPrice:
+    """CPU seconds off the event loop for each second that executions should take by their
+    calibration: all threads of the frameworks, and the decoding of large bodies.
+    """
+
+    def __init__(self) -> None:
+        self._cpu = self._predicted = 0.0
+        self._open_cpu = self._open_wall = 0.0
+        """Since the last execution ended."""
+        self._was_disturbed = False
+
+    def seconds(self, predicted: float, threads: int) -> float:
+        """Of executions that should take `predicted` seconds, by `threads` threads each (0 for
+        those that run on the event loop).
+        """
+        observed = self._cpu + PRIOR_SECONDS * threads
+        return predicted * observed / (self._predicted + PRIOR_SECONDS)
+
+    def learn(self, elapsed: Elapsed, *, is_working: bool, is_disturbed: bool) -> None:
+        """`is_working` says whether requests are in flight: an execution counts when it ends, with
+        what it took before. With `is_disturbed` other work takes CPU time of this process, such as
+        loading a version.
+        """
+        is_disturbed, self._was_disturbed = is_disturbed or self._was_disturbed, is_disturbed
+        if is_disturbed or not (elapsed.predicted > 0 or is_working):
+            self._open_cpu = self._open_wall = 0.0
+            return
+        self._open_cpu += elapsed.cpu_elsewhere
+        self._open_wall += elapsed.wall
+        if elapsed.predicted > 0:
+            keep = exp(-self._open_wall / MEMORY_SECONDS)
+            self._cpu = self._cpu * keep + self._open_cpu
+            self._predicted = self._predicted * keep + elapsed.predicted
+            self._open_cpu = self._open_wall = 0.0
