@@ -23,7 +23,8 @@ from longshore.rest.boundary import ErrorBoundary
 from longshore.rest.inference import InferenceEndpoint
 
 MAX_BODY_BYTES = 100_000
-CPUS = 2.0
+CPUS = 64.0
+"""More than the model can use: its instances are full first."""
 
 
 @dataclass(frozen=True)
