@@ -13,12 +13,12 @@ from starlette.types import ASGIApp
 from longshore.autoscaling.signal import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.cpu.available import AvailableCpus
+from longshore.cpu.quota import available_cpus, cpu_quantity
 from longshore.errors import SettingsError
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
-from longshore.loading.cpu_quota import available_cpus, cpu_quantity
 from longshore.loading.load_options import LoadOptions
 from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
 from longshore.repository.layout import ModelRepository

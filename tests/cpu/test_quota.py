@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.loading.cpu_quota import available_cpus, cpu_quantity
+from longshore.cpu.quota import available_cpus, cpu_quantity
 
 AFFINITY = 8
 UNIFIED, LEGACY = "0::{path}", "4:cpu,cpuacct:{path}"
