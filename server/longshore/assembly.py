@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from longshore.autoscaling.signal import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.cpu.available import AvailableCpus
-from longshore.cpu.quota import available_cpus, cpu_quantity
+from longshore.cpu.quota import cpu_quantity
 from longshore.errors import SettingsError
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
@@ -34,7 +34,7 @@ from longshore.rest.listener import affordable_connections
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.ports import HttpServer, InferencePort, ManagementPort, uvicorn_config
 from longshore.rest.repository_extension import RepositoryExtension
-from longshore.settings.groups import CudaSettings, HttpSettings, Settings
+from longshore.settings.groups import CudaSettings, HttpSettings, ModelSettings, Settings
 
 if TYPE_CHECKING:
     from longshore.lifecycle.device_sampler import DeviceSampler
@@ -71,14 +71,18 @@ def assemble(settings: Settings) -> Parts:
         latency_buckets_seconds=settings.metrics.latency_buckets_seconds
         or DEFAULT_LATENCY_BUCKETS_SECONDS
     )
+    cpus = _cpus(settings.model)
+    metrics.cpus.set(cpus)
     manager = ModelManager(
         _repository(settings),
         metrics,
-        load_options=_load_options(settings),
+        load_options=_load_options(settings, cpus),
         serving_options=_serving_options(settings),
     )
     metrics.create_model(manager.served.name)
-    signal = ScalingSignal(metrics, manager.served.name, AvailableCpus(cpu_quantity()))
+    signal = ScalingSignal(
+        metrics, manager.served.name, AvailableCpus(cpus, settings.model.cpu_request)
+    )
     drain = DrainController(
         metrics,
         delay_seconds=settings.lifecycle.drain_delay_seconds,
@@ -199,10 +203,19 @@ def _repository(settings: Settings) -> ModelRepository:
     )
 
 
-def _load_options(settings: Settings) -> LoadOptions:
+def _cpus(model: ModelSettings) -> float:
+    """What to plan for: the setting, but never more than this process may use."""
+    usable = cpu_quantity()
+    cpus = min(usable, model.cpus or usable)
+    request = f" cpu_request={model.cpu_request:g}" if model.cpu_request else ""
+    logger.info("planning threads and instances: cpus=%g usable=%g%s", cpus, usable, request)
+    return cpus
+
+
+def _load_options(settings: Settings, cpus: float) -> LoadOptions:
     model = settings.model
     return LoadOptions(
-        cpus=available_cpus(),
+        cpus=cpus,
         device=model.device,
         cuda=_cuda_options(settings.cuda),
         instances=model.instances,

@@ -206,6 +206,9 @@ class ServerMetrics:
             "longshore_device_lost",
             "1 once the device failed for good as far as this process goes; it then ends.",
         )
+        self.cpus = gauge(
+            "longshore_cpus", "CPUs that threads and instances are planned for, in parts too."
+        )
         self.draining = gauge("longshore_draining", "1 from SIGTERM to the end of the process.")
         self.drain_used_ratio = gauge(
             "longshore_drain_used_ratio",

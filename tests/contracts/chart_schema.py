@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from longshore.cpu.quantity import TEXT_PATTERN, CpuQuantity
 from longshore.settings.option import Option
 from longshore.settings.table import option_table
 from tests.contracts import number_patterns
@@ -82,7 +83,17 @@ def _patterns(entry: Schema) -> list[str]:
     return patterns or [number_patterns.ANY]
 
 
+_CPUS: Schema = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": TEXT_PATTERN},
+    ]
+}
+
+
 def _setting(row: Option) -> Schema:
+    if row.type is CpuQuantity:
+        return _CPUS
     described: Schema = {"type": _TYPES[row.type]}
     if row.choices:
         described["enum"] = list(row.choices)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.cpu.quota import available_cpus, cpu_quantity
+from longshore.cpu.quota import cpu_quantity
 
 AFFINITY = 8
 UNIFIED, LEGACY = "0::{path}", "4:cpu,cpuacct:{path}"
@@ -36,16 +36,16 @@ class Machine:
             f"41 31 0:38 {root} {escaped} rw,relatime shared:9 - {system}\n"
         )
 
-    def limit(self, group: str, cpus: float | None) -> None:
-        """`None` is a cgroup without a limit."""
+    def limit(self, group: str, cpus: float | None, *, period: int = 100_000) -> None:
+        """`None` is a cgroup without a limit; `period` is in microseconds."""
         directory = self.point / group
         directory.mkdir(parents=True, exist_ok=True)
-        quota = None if cpus is None else int(cpus * 100_000)
+        quota = None if cpus is None else int(cpus * period)
         if self._is_v1:
             (directory / "cpu.cfs_quota_us").write_text(f"{-1 if quota is None else quota}\n")
-            (directory / "cpu.cfs_period_us").write_text("100000\n")
+            (directory / "cpu.cfs_period_us").write_text(f"{period}\n")
         else:
-            (directory / "cpu.max").write_text(f"{'max' if quota is None else quota} 100000\n")
+            (directory / "cpu.max").write_text(f"{'max' if quota is None else quota} {period}\n")
 
 
 @pytest.fixture(params=[False, True], ids=["v2", "v1"])
@@ -82,6 +82,43 @@ def test_a_quota_on_a_slice_of_systemd_counts_for_its_services(machine):
     assert cpu_quantity(made.process) == 3
 
 
+@pytest.mark.parametrize("period", [1_000, 10_000, 1_000_000])
+@pytest.mark.parametrize(
+    "limited",
+    [
+        "user.slice",
+        "user.slice/user-1000.slice",
+        "user.slice/user-1000.slice/user@1000.service/app.slice/run-r1.scope",
+    ],
+)
+def test_a_quota_of_systemd_counts_whatever_its_period_and_on_any_slice_or_scope(
+    machine, limited, period
+):
+    scope = "user.slice/user-1000.slice/user@1000.service/app.slice/run-r1.scope"
+    made = machine(path=f"/{scope}")
+    made.limit(limited, 1.5, period=period)
+
+    assert cpu_quantity(made.process) == 1.5
+
+
+def test_with_both_versions_mounted_the_one_that_has_the_controller_counts(tmp_path):
+    """Hybrid: cgroup v1 for the CPU, and v2 without controllers, each with a path of its own."""
+    legacy, unified = tmp_path / "cpu", tmp_path / "unified"
+    (legacy / "pods" / "pod1").mkdir(parents=True)
+    (unified / "other").mkdir(parents=True)
+    (legacy / "pods" / "cpu.cfs_quota_us").write_text("250000\n")
+    (legacy / "pods" / "cpu.cfs_period_us").write_text("100000\n")
+    (legacy / "pods" / "pod1" / "cpu.cfs_quota_us").write_text("-1\n")
+    (tmp_path / "cgroup").write_text("4:cpu,cpuacct:/pods/pod1\n3:cpuset:/\n0::/other\n")
+    (tmp_path / "mountinfo").write_text(
+        f"32 31 0:29 / {legacy} rw - {SYSTEM_V1}\n"
+        f"34 31 0:31 / {tmp_path} rw - cgroup cgroup rw,cpuset\n"
+        f"41 31 0:38 / {unified} rw - {SYSTEM_V2}\n"
+    )
+
+    assert cpu_quantity(tmp_path) == 2.5
+
+
 def test_in_a_cgroup_namespace_the_mount_point_is_the_own_cgroup(machine):
     made = machine(path="/", root="/")
     made.limit("", 1.25)
@@ -103,14 +140,6 @@ def test_of_a_mount_from_another_namespace_the_mount_point_counts(machine, root)
     made.limit("", 2)
 
     assert cpu_quantity(made.process) == 2
-
-
-@pytest.mark.parametrize(("cpus", "whole"), [(0.1, 1), (1, 1), (1.01, 2), (2.5, 3), (None, 8)])
-def test_loading_plans_with_whole_cpus(machine, cpus, whole):
-    made = machine()
-    made.limit("", cpus)
-
-    assert available_cpus(made.process) == whole
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "x 100000", "100000", "1 0", "0 1", "-5 10"])

@@ -45,6 +45,21 @@ def test_buckets_are_numbers_between_commas_or_a_list(tmp_path):
     assert load_settings({}, environ).metrics.latency_buckets_seconds == (0.1, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("written", "cpus"), [("500m", 0.5), ("'1500m'", 1.5), ("0.5", 0.5), ("2", 2.0)]
+)
+def test_cpus_are_quantities_in_every_source(tmp_path, written, cpus):
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"cpus: {written}\n")
+    text = written.strip("'")
+
+    assert load_settings({}, {}, file).model.cpus == cpus
+    assert load_settings({"cpus": text}, {}).model.cpus == cpus
+    assert load_settings({}, {"LONGSHORE_CPUS": text}).model.cpus == cpus
+    assert load_settings({}, {"LONGSHORE_CPU_REQUEST": text}).model.cpu_request == cpus
+    assert load_settings({}, {}).model.cpus is None
+
+
 def test_what_kubernetes_sets_for_a_service_called_longshore_is_not_the_port():
     environ = {"LONGSHORE_PORT": "tcp://10.96.0.7:8000", "LONGSHORE_SERVICE_HOST": "10.96.0.7"}
 
@@ -72,6 +87,9 @@ def test_a_misspelt_variable_is_found():
         ("latency_buckets_seconds", "0,0.1", "a list of ascending numbers above 0"),
         ("latency_buckets_seconds", "0.1,inf", "a list of ascending numbers above 0"),
         ("latency_buckets_seconds", "fast", "a list of ascending numbers above 0"),
+        ("cpus", "half", "a number of CPUs above 0, as in 500m, 1.5 or 2"),
+        ("cpus", "0", "a number of CPUs above 0, as in 500m, 1.5 or 2"),
+        ("cpu_request", "-1", "a number of CPUs above 0, as in 500m, 1.5 or 2"),
         ("manifest", "maybe", "one of optional, required, ignored"),
     ],
 )
@@ -97,6 +115,8 @@ def test_switches_take_the_usual_words(text, value):
         ("port: [", "while parsing"),
         ("port: many", "settings.yaml: port: 'many' is not a whole number"),
         ("port: true", "settings.yaml: port: True is not a whole number"),
+        ("cpus: true", "settings.yaml: cpus: True is not a number of CPUs above 0"),
+        ("cpus: .inf", "settings.yaml: cpus: inf is not a number of CPUs above 0"),
         ("name: [digits]", "settings.yaml: name: ['digits'] is not a text"),
     ],
 )

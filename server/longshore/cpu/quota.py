@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path, PurePosixPath
 
 PROCESS = Path("/proc/self")
@@ -37,11 +36,6 @@ class _Mount:
             return [self.point]
         inside = own.relative_to(self.root)
         return [self.point / level for level in (inside, *inside.parents)]
-
-
-def available_cpus(process: Path = PROCESS) -> int:
-    """Whole CPUs: `cpu_quantity` rounded up, at least 1."""
-    return max(1, ceil(cpu_quantity(process)))
 
 
 def cpu_quantity(process: Path = PROCESS) -> float:

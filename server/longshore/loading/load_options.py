@@ -14,7 +14,8 @@ from longshore.repository.model_config import ModelConfig
 class LoadOptions:
     """The settings that loading obeys; what is `None` is measured."""
 
-    cpus: int
+    cpus: float
+    """In parts too, as a quota may be."""
     device: str = "cpu"
     cuda: CudaOptions = field(default_factory=CudaOptions)
     device_health: DeviceHealth = field(default_factory=DeviceHealth)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices.selection import resolve_device
 from longshore.batching.padding import PaddingPlan
+from longshore.cpu.quantity import whole_cpus
 from longshore.loading.backend_pool import BackendPool
 from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
@@ -108,7 +109,7 @@ class _Loader:
             from longshore.loading.proof.learned_outputs import learn_outputs  # most declare them
 
             config, self.left_out = learn_outputs(
-                verified, config, threads=options.cpus, budget=self.budget
+                verified, config, threads=whole_cpus(options.cpus), budget=self.budget
             )
         self.config = config
         self.options = options

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from longshore.cpu.quantity import CpuQuantity
 from longshore.settings.option import option
 
 
@@ -25,12 +26,23 @@ class ModelSettings:
         "(`GPU-...`, `MIG-...`), or `auto` (a GPU when there is one). A GPU that was asked for and "
         "is not there is a load failure.",
     )
+    cpus: CpuQuantity | None = option(
+        None,
+        "CPUs to plan threads and instances for, as in `500m`, `1.5` or `2`: the container's "
+        "limit, or where it has none its request; never more than CPU quota and affinity allow, "
+        "which is the default.",
+    )
+    cpu_request: CpuQuantity | None = option(
+        None,
+        "CPUs that the scheduler guarantees to the container however busy its node is: its "
+        "request.",
+    )
     instances: int | None = option(
         None, "Executions at once; the default is measured.", minimum=1, maximum=256
     )
     threads: int | None = option(
         None,
-        "CPU threads of one execution; the default is measured within the CPU quota.",
+        "CPU threads of one execution; the default is measured within `cpus`.",
         minimum=1,
         maximum=1024,
     )

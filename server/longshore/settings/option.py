@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import inf
 from typing import Any
 
+from longshore.cpu.quantity import CpuQuantity, parse_cpus
 from longshore.errors import SettingsError
 
 ENV_PREFIX = "LONGSHORE_"
@@ -112,11 +113,16 @@ def _parse_ascending(value: Any) -> tuple[float, ...]:
     return numbers
 
 
-_PARSERS: dict[type, Callable[[Any], Any]] = {bool: _parse_bool, tuple: _parse_ascending}
+_PARSERS: dict[type, Callable[[Any], Any]] = {
+    bool: _parse_bool,
+    tuple: _parse_ascending,
+    CpuQuantity: parse_cpus,
+}
 _YAML_TYPES: dict[type, type] = {tuple: list}
 _NOUNS = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
     tuple: "a list of ascending numbers above 0",
+    CpuQuantity: "a number of CPUs above 0, as in 500m, 1.5 or 2",
 }

@@ -160,9 +160,15 @@ def test_a_batch_that_the_memory_cannot_hold_ends_the_search(clock):
         (4, 2, None, [Split(2, 2)]),
         (4, None, 4, [Split(1, 4)]),
         (4, 3, 3, [Split(3, 3)]),
+        (0.25, None, None, [Split(1, 1)]),
+        (1.5, None, None, [Split(2, 1), Split(1, 1), Split(1, 2)]),
+        (2.5, None, None, [Split(3, 1), Split(2, 1), Split(1, 2), Split(1, 3)]),
+        (1.5, 1, None, [Split(1, 1), Split(1, 2)]),
+        (1.5, None, 1, [Split(2, 1), Split(1, 1)]),
+        (0.5, 2, 2, [Split(2, 2)]),
     ],
 )
-def test_the_quota_is_divided_and_pins_are_obeyed(cpus, instances, threads, splits):
+def test_the_cpus_are_divided_and_pins_are_obeyed(cpus, instances, threads, splits):
     found = calibration.candidate_splits(cpus, instances=instances, threads=threads)
 
     assert found == splits

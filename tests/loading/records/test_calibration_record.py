@@ -103,6 +103,12 @@ def test_a_config_that_changes_how_the_model_runs_is_learned_anew(load_twice, co
     assert [loaded.plan.source for loaded in load_twice(SLOW, config)] == sources
 
 
+def test_what_was_learned_with_other_cpus_is_not_believed(load_twice):
+    load_twice(SLOW, cpus=0.5)
+
+    assert [loaded.plan.source for loaded in load_twice(SLOW, cpus=0.75)] == ["measured", "cached"]
+
+
 def changed(path, value):
     """The record with `value` at `path`; `...` takes the key away."""
 

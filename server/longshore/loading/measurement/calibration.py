@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import floor
 from statistics import fmean
 
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
+from longshore.cpu.quantity import whole_cpus
 from longshore.errors import DeviceLost
 from longshore.loading.budget import Budget
 from longshore.loading.plan import Split
@@ -64,10 +66,20 @@ class Measurement:
         return next(rows for rows, _ in self.cost.points if self.throughput(rows) >= wanted)
 
 
-def candidate_splits(cpus: int, *, instances: int | None, threads: int | None) -> list[Split]:
-    """Ways to divide `cpus` CPUs, narrow executions first; what is pinned stays as it is."""
+def candidate_splits(cpus: float, *, instances: int | None, threads: int | None) -> list[Split]:
+    """Ways to divide `cpus` CPUs, narrow executions first; what is pinned stays as it is.
+
+    Of a fraction the whole CPUs above and below are divided: one thread more uses it up, and is
+    held back by the quota for the rest of each period, which may cost more than it brings.
+    """
     if instances is not None and threads is not None:
         return [Split(instances, threads)]
+    wholes = {whole_cpus(cpus), whole_cpus(floor(cpus))}
+    splits = {split for whole in wholes for split in _divide(whole, instances, threads)}
+    return sorted(splits, key=lambda split: (split.threads, -split.instances))
+
+
+def _divide(cpus: int, instances: int | None, threads: int | None) -> list[Split]:
     if instances is not None:
         return [Split(instances, max(1, cpus // instances))]
     if threads is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from longshore.backends.base import Device
 from longshore.batching.cost import CostLine
+from longshore.cpu.quantity import whole_cpus
 from longshore.errors import OutOfDeviceMemory
 from longshore.loading.backend_pool import BackendPool
 from longshore.loading.budget import Budget
@@ -58,7 +59,7 @@ class Learner:
         self._pool.verified.progress.begin("finding inputs that work, and proving batching")
         backend = self._pool.open(self._splits[0])[0]
         findings = discovery.find_out(
-            backend, open_on_cpu=lambda: self._pool.open_on_cpu(self._options.cpus)
+            backend, open_on_cpu=lambda: self._pool.open_on_cpu(whole_cpus(self._options.cpus))
         )
         notes = self._accelerate(findings)
         plan = self._plan(findings)
