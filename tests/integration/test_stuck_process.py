@@ -49,7 +49,7 @@ def test_a_stuck_event_loop_is_not_live_until_it_turns_again(stuck):
     stuck.signal("SIGUSR1")
     wait_for(lambda: live(stuck)[0] == 503)
 
-    assert "the event loop has not turned" in live(stuck)[1]["problems"][0]
+    assert "the event loop has not run" in live(stuck)[1]["problems"][0]
     assert stuck.metric("longshore_model_ready") == 1, "metrics are served all the while"
     wait_for(lambda: live(stuck)[0] == 200)
 

@@ -1,7 +1,7 @@
-"""Who may ask: bearer tokens from a mounted file, read again when it changes.
+"""Authentication by bearer tokens from a mounted file, read again when it changes.
 
-Kubernetes renews a mounted Secret by swapping a symlink; what counts is the file that a path leads
-to, so the stamp follows links.
+Kubernetes renews a mounted Secret by replacing a symlink, so a stamp describes the file that the
+link points to.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 Stamp = tuple[int, int, int]
 OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
-"""Probes carry no token."""
+"""Probes send no token."""
 
 
 class TokenFile:
@@ -29,7 +29,7 @@ class TokenFile:
         self._stamp = stamp(path)
 
     def check(self, path: str, headers: list[tuple[bytes, bytes]]) -> None:
-        """Let a request pass, or raise.
+        """Accept a request to `path`, or raise.
 
         Raises:
             Unauthenticated: no `Authorization: Bearer` header, or none of the tokens.
@@ -45,8 +45,8 @@ class TokenFile:
         raise Unauthenticated("an 'Authorization: Bearer' header is needed")
 
     def refresh(self) -> None:
-        """Read the file again when it has changed; a file that cannot be read changes nothing,
-        which is logged once.
+        """Read the file again when it has changed. While it cannot be read, the tokens stay as they
+        were, which is logged once.
         """
         found = stamp(self._path)
         if found == self._stamp:
@@ -59,7 +59,7 @@ class TokenFile:
             logger.warning("tokens not reloaded: %s", error)
 
     def _allows(self, token: bytes) -> bool:
-        """Compares with every token, each in constant time: timing tells nothing."""
+        """Compares with every token, each in constant time, so that timing reveals nothing."""
         matches = [hmac.compare_digest(token, allowed) for allowed in self._tokens]
         return any(matches)
 
@@ -75,7 +75,7 @@ def _read_tokens(path: Path) -> tuple[bytes, ...]:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when a file is replaced or written to; `None` when it cannot be found."""
+    """Changes when a file is replaced or written to; `None` when it does not exist."""
     try:
         status = os.stat(path)
     except OSError:

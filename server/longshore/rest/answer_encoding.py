@@ -1,4 +1,4 @@
-"""From outputs to an answer: encoded and compressed where it does not hold up other clients."""
+"""Encoding and compression of answers, on a thread where it would delay other clients."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from longshore.tensors import Array, Tensors
 COMPRESSED_BYTES = 1024
 """Shorter answers are sent as they are: compressing them costs more than it saves."""
 LARGE_COMPRESSED_BYTES = 64 * 1024
-"""Shorter answers are compressed on the event loop: in a millisecond or two."""
+"""Shorter answers are compressed on the event loop, within a millisecond or two."""
 
 
 async def encode_answer(
     wire: Wire, response: InferenceResponse, request: InferenceRequest, coding: bytes | None
 ) -> Answer:
-    """`coding` is what the answer may be compressed as.
+    """`coding` is the content coding that the client accepts; `None` sends it uncompressed.
 
     Raises:
-        InvalidRequest: an output has no form that the request asks for.
+        InvalidRequest: an output cannot be encoded as the request asks.
     """
     if is_large(response.outputs):
         encoded = await asyncio.to_thread(wire.encode, response, request)

@@ -31,7 +31,7 @@ def inference_app(
 ) -> ASGIApp:
     """The application of the inference port.
 
-    Inference itself is not in the table: `ErrorBoundary` tries its paths before.
+    Inference itself is not in the table: `ErrorBoundary` compares its paths first.
     """
     router = RouteTable(lambda: inference_routes(endpoints, health, repository))
     return ErrorBoundary(router, must_close=must_close, tokens=tokens, inference=inference)

@@ -16,15 +16,15 @@ from longshore.rest.request_head import RequestHead
 MOST_LARGEST_BODIES = 4
 """Bodies of the largest size that may be read at once; small ones count by their bytes."""
 COLLECTED_BYTES = 4 * 1024 * 1024
-"""Collected by the connection without a pause, which holds up others for some milliseconds; the
-rest of a longer body comes piece by piece, with a turn for everybody in between."""
+"""Read by the connection without a pause, which delays others by some milliseconds; the rest of a
+longer body is read in pieces, between which other connections are served."""
 SMALL_BYTES = 4096
-"""Decompressed on the event loop: even a bomb of this size is done in milliseconds."""
+"""Decompressed on the event loop: of this size even a decompression bomb takes milliseconds."""
 
 MOST_DECOMPRESSING = 2
-"""Larger ones at once; what further threads would gain is less than the memory that they hold."""
+"""Larger ones at once; further threads would cost more memory than they save time."""
 GROWING = 2
-"""How often a body counts while it grows: the C library copies it now and then."""
+"""A body counts this many times while it grows: reallocation may copy it."""
 
 
 class BodyReader:
@@ -47,7 +47,7 @@ class BodyReader:
             PayloadTooLarge: it is.
         """
         if head.content_length > self._max_bytes:
-            raise self._too_large(f"{head.content_length} bytes")
+            raise self._too_large(f"has {head.content_length} bytes")
 
     def take_whole(self, scope: Scope, head: RequestHead) -> Body | None:
         """The body when all of it is there already and is not compressed, without ASGI's messages;
@@ -61,7 +61,7 @@ class BodyReader:
             return None
         body: Body | None = connection.take_body(scope)
         if body is not None and len(body) > self._max_bytes:
-            raise self._too_large(f"{len(body)} bytes")
+            raise self._too_large(f"has {len(body)} bytes")
         return body
 
     async def read(self, scope: Scope, receive: Receive, head: RequestHead, share: Share) -> Body:
@@ -96,7 +96,7 @@ class BodyReader:
 
     async def _collect(self, scope: Scope, share: Share) -> Body | None:
         """The body, where the connection can collect it; `None` where it, or the rest of it, has to
-        be received, which also tells what is wrong with it.
+        be received, which also raises what is wrong with it.
         """
         connection = scope.get("connection")
         if connection is None:
@@ -114,7 +114,7 @@ class BodyReader:
         return body
 
     async def _receive(self, receive: Receive, share: Share) -> Body:
-        """Grows what it has: joining 100 MB at once would hold up every other client."""
+        """Appends each piece: joining 100 MB at the end would delay every other client."""
         body = bytearray()
         while True:
             message = await receive()
@@ -133,14 +133,14 @@ class BodyReader:
             nonlocal total
             total += size
             if total > self._max_bytes:
-                raise self._too_large("more after decompression")
+                raise self._too_large("is too large after decompression")
             share.take(GROWING * size)
 
         return take
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
-            raise self._too_large("more")
+            raise self._too_large("is too large")
 
     def _too_large(self, found: str) -> PayloadTooLarge:
-        return PayloadTooLarge(f"the body has {found}; at most {self._max_bytes} are allowed")
+        return PayloadTooLarge(f"the body {found}; at most {self._max_bytes} bytes are allowed")

@@ -1,4 +1,4 @@
-"""The outermost ASGI callable: request ids, and nothing unanswered."""
+"""The outermost ASGI callable: assigns request ids, and answers every request."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ VALID_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 
 
 class ErrorBoundary:
-    """Turns whatever an endpoint raises into an answer; tries the hot endpoint first.
+    """Turns every exception of an endpoint into an answer; tries the inference paths first.
 
-    An exception that left the application would make uvicorn drop the connection unannounced, and
-    the client's next request on it would fail.
+    If one left the application, uvicorn would close the connection without notice, and the
+    client's next request on it would fail.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ErrorBoundary:
             await send_answer(scope, send, error_answer(failure))
 
     def _request_id(self, headers: dict[bytes, bytes]) -> bytes:
-        """The client's `X-Request-Id` when it is printable, else one of our own."""
+        """The client's `X-Request-Id` when it is printable, else a generated one."""
         given = headers.get(REQUEST_ID)
         if given is not None and VALID_REQUEST_ID.fullmatch(given):
             return given

@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 
 
 class Certificate:
-    """A certificate chain and its key; a renewal counts once both files fit each other."""
+    """A certificate chain and its key; a renewal takes effect once both files match."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """
         Raises:
-            SettingsError: the files cannot be read, or are no pair.
+            SettingsError: the files cannot be read, or do not match.
         """
         self._files = (certificate, key)
         self._stamps = self._read_stamps()
@@ -28,8 +28,8 @@ class Certificate:
             raise SettingsError(f"tls_cert_file, tls_key_file: {self._named(error)}") from error
 
     def refresh(self) -> None:
-        """Load the files again when they have changed; those that are no pair change nothing, which
-        is logged once.
+        """Load the files again when they have changed. While they do not match, the old pair stays
+        in use, which is logged once.
         """
         stamps = self._read_stamps()
         if stamps == self._stamps:
@@ -42,9 +42,9 @@ class Certificate:
             logger.warning("certificate not reloaded: %s", self._named(error))
 
     def _load(self) -> ssl.SSLContext:
-        """Into a context of its own: one that is in use would serve half of a pair."""
+        """Into a new context: the one in use would serve the new certificate with the old key."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self._files, password="")  # never asks on a terminal
+        context.load_cert_chain(*self._files, password="")  # no prompt on a terminal
         return context
 
     def _read_stamps(self) -> tuple[Stamp | None, ...]:

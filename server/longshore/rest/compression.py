@@ -1,7 +1,7 @@
 """Content codings (RFC 9110, section 8.4.1), both ways, in steps.
 
-zlib releases the interpreter inside a call, so on a worker thread only what is done between the
-calls holds up other clients.
+zlib releases the interpreter lock during a call, so a worker thread delays other clients only
+between the calls.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from longshore.errors import InvalidRequest
 from longshore.protocol.steps import STEP_BYTES, Body
 
 GZIP, ZLIB = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS
-"""Window bits that also name the container."""
+"""Window bits that also select the container format."""
 CODINGS = {b"gzip": GZIP, b"x-gzip": GZIP, b"deflate": ZLIB}
 FED_BYTES = 64 * 1024
-"""Compressed bytes given to zlib at once: what it has not used yet it copies with each step."""
+"""Compressed bytes given to zlib at once: it copies the unused rest at each step."""
 
 
 def decompress(body: Body, coding: bytes, take: Callable[[int], None]) -> bytearray:
-    """All of `body`, which is coded as a key of `CODINGS`; `take` is told of every step's bytes and
-    raises where they are too many.
+    """All of `body`, whose content coding is a key of `CODINGS`. `take` is called with the size of
+    each step, and raises when that is too much.
 
     Raises:
-        InvalidRequest: broken, truncated, or followed by anything.
+        InvalidRequest: broken, truncated, or followed by other data.
     """
     decompressor = zlib.decompressobj(CODINGS[coding])
     data = bytearray()
@@ -43,13 +43,13 @@ def decompress(body: Body, coding: bytes, take: Callable[[int], None]) -> bytear
             raise InvalidRequest(f"the {coding.decode()} body is truncated")
     except zlib.error as error:
         raise InvalidRequest(f"the {coding.decode()} body is broken: {error}") from None
-    if rest:  # a second member, or anything: dropping it would be silent
+    if rest:  # a second member, or other data: not to be dropped silently
         raise InvalidRequest(f"{rest} bytes follow the end of the {coding.decode()} data")
     return data
 
 
 def _steps(decompressor: zlib._Decompress, fed: Body | memoryview) -> Iterator[bytes]:
-    """What `fed` adds, with what zlib held back because a step was full."""
+    """The decompressed data of `fed`, in steps of at most `STEP_BYTES`."""
     step = b""
     while (fed or len(step) == STEP_BYTES) and not decompressor.eof:
         step = decompressor.decompress(fed, STEP_BYTES)
@@ -70,10 +70,9 @@ def compress(body: Body, coding: bytes) -> bytearray:
 
 @lru_cache(maxsize=64)
 def answer_coding(accepted: bytes) -> bytes | None:
-    """The first coding of an `Accept-Encoding` that answers may have; `None` to send them as they
-    are.
+    """The first supported coding of an `Accept-Encoding`; `None` for an uncompressed answer.
 
-    Only gzip and deflate, and only when they are named: `*` is no wish for compression.
+    Only gzip and deflate, and only when they are named: `*` does not ask for compression.
     """
     for item in accepted.split(b","):
         coding, _, weight = item.partition(b";")

@@ -1,7 +1,7 @@
-"""The clocks of one connection: how long a head may take, and how long nothing may come.
+"""The timers of one connection: for the head of a request, and for an idle connection.
 
-Neither knows its connection but while a call is due, so that a closed connection is freed at once
-and not by the garbage collector.
+They refer to the connection only while a call is scheduled, so that a closed connection is freed at
+once and not by the garbage collector.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Connection(Protocol):
-    """What the timers ask and tell."""
+    """What the timers need of a connection."""
 
     transport: asyncio.Transport
 
@@ -23,7 +23,7 @@ class Connection(Protocol):
 
 
 class Timer:
-    """At most one call that is due; `handle` is `None` when there is none."""
+    """At most one scheduled call; `handle` is `None` when there is none."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self.handle: asyncio.TimerHandle | None = None
@@ -50,8 +50,8 @@ class HeadTimer(Timer):
 class IdleTimer(Timer):
     """From `since`, the last answer, to the next request.
 
-    It is looked at when it is due and then moved on, where uvicorn makes and cancels a timer for
-    each answer.
+    It is scheduled again when it fires too early; uvicorn creates and cancels a timer for each
+    answer.
     """
 
     since = 0.0

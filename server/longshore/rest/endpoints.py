@@ -1,4 +1,4 @@
-"""Everything that is not inference: metadata, states, statistics."""
+"""Metadata of the server and of its model, states of the versions, and statistics."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ class Endpoints:
         name, version = params["name"], params.get("version")
         rows = [row for row in self._served.statuses() if version in (None, row.version)]
         if name != self._served.name or (version is not None and not rows):
-            self._model(params)  # says what is unknown, and what is there
+            self._model(params)  # raises, and names what is served
         ready = self._served.is_ready if version is None else rows[0].is_ready
         states = [_v1_status(row) for row in rows]
         content = {"name": name, "ready": ready, "model_version_status": states}
         return json_answer(content, 200 if ready else 503)
 
     async def openapi(self, params: Params) -> Answer:
-        from longshore.rest.openapi import openapi_document  # few ask for it
+        from longshore.rest.openapi import openapi_document  # not imported before it is needed
 
         model = self._served.get_ready(self._served.name)
         return json_answer(openapi_document(model, has_repository=self._has_repository))

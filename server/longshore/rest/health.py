@@ -1,4 +1,4 @@
-"""Health as Kubernetes asks for it; the same on the inference port and on the management port."""
+"""Liveness and readiness for the probes of Kubernetes, the same on both ports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
 STUCK_AFTER_SECONDS = 10.0
-"""An event loop that has not turned for this long is stuck, not busy."""
+"""An event loop that has not run for this long is blocked, not busy."""
 
 
 class Heartbeat:
@@ -34,7 +34,7 @@ class Heartbeat:
 
 
 class Health:
-    """What the probes read; safe to ask from any thread."""
+    """What the probes report; safe to use from any thread."""
 
     def __init__(
         self, served: ServedVersions, drain: DrainController, heartbeat: Heartbeat
@@ -45,13 +45,13 @@ class Health:
 
     @property
     def is_live(self) -> bool:
-        return self.sickness is None
+        return self.fatal_problem is None
 
     @property
-    def sickness(self) -> str | None:
-        """What only a new process cures."""
+    def fatal_problem(self) -> str | None:
+        """Why only a new process can serve again; `None` while this one can."""
         if self._heartbeat.is_stuck:
-            return f"the event loop has not turned for {STUCK_AFTER_SECONDS:g} s"
+            return f"the event loop has not run for {STUCK_AFTER_SECONDS:g} s"
         fault = self._served.device_fault
         return None if fault is None else f"the device is lost: {fault}"
 
@@ -66,13 +66,13 @@ class Health:
         ]
 
     async def server_live(self, params: dict[str, Any]) -> Answer:
-        sickness = self.sickness
-        if sickness is None:
+        problem = self.fatal_problem
+        if problem is None:
             return json_answer({"live": True})
-        return json_answer({"live": False, "problems": [sickness]}, 503)
+        return json_answer({"live": False, "problems": [problem]}, 503)
 
     async def server_ready(self, params: dict[str, Any]) -> Answer:
-        """The body says why not, and which versions are there; a probe reads the status alone."""
+        """The body lists the versions and what is wrong; probes read only the status."""
         detail: dict[str, Any] = {
             "ready": self.is_ready,
             "state": self.state,

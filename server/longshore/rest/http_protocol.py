@@ -1,13 +1,13 @@
-"""HTTP/1.1 on a connection: uvicorn's httptools protocol, with the limits that it leaves to others.
+"""HTTP/1.1 on a connection: uvicorn's httptools protocol with limits that it does not have.
 
 - A head that takes too long or grows too large ends the connection (slow-loris, huge headers).
 - A client that does not read its answers gets no further ones, and is cut off (`rest.write_watch`).
-- A connection that the server ends while idle lingers: its next request may be on its way.
-- Connections grow old, at a jittered age, so that new pods get load from keep-alive clients.
-- `scope["connection"]` is the protocol itself: a body is collected in one place and taken as it is
-  (`rest.body`), and a whole answer leaves in one write (`rest.responses`), without ASGI's messages.
-  It is no callable made for the request: one that knows its cycle would be a reference cycle, for
-  the garbage collector to find.
+- An idle connection outlives the listener for a moment: a request may be on its way.
+- Connections have a maximum age, with jitter, so that new pods get load from keep-alive clients.
+- `scope["connection"]` is the protocol itself: a body is collected in one buffer (`rest.body`), and
+  a whole answer is sent in one write (`rest.responses`), without ASGI's messages. A callable made
+  for each request would refer to the request's cycle, a reference cycle that only the garbage
+  collector could free.
 - A request that offers `Upgrade` keeps its body (`rest.upgrade`).
 """
 
@@ -30,7 +30,7 @@ from longshore.rest.upgrade import has_body, parser_behind
 from longshore.rest.write_watch import WriteWatch
 
 Admit = Callable[[int], bool]
-"""Told the size of a piece of a body; whether more may be read."""
+"""Called with the size of each piece of a body; whether more may be read."""
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
 SEPARATE_BYTES = 256 * 1024
@@ -49,7 +49,7 @@ class ConnectionLimits:
     header_timeout_seconds: float
     write_timeout_seconds: float
     max_age_seconds: float
-    """0 lets a connection live for ever."""
+    """0 sets no maximum."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -145,8 +145,8 @@ class LimitedProtocol(HttpToolsProtocol):
         return body
 
     async def collect_body(self, scope: Scope, admit: Admit) -> None:
-        """Read on until `take_body` gives the body of the request of `scope`, `admit` says no, or
-        the client disconnects.
+        """Read on until `take_body` gives the body of the request of `scope`, `admit` returns
+        False, or the client disconnects.
 
         uvicorn would pause reading at every 64 KiB until the application has fetched them, send it
         a message for each piece, and copy each twice.
@@ -265,7 +265,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._head_timer.start(self)
 
     def _forget_requests(self) -> None:
-        """Their scopes know this connection, which would wait for the garbage collector."""
+        """Their scopes refer to this connection, which only the garbage collector could free."""
         cycles = [cycle for cycle, _ in self.pipeline]
         for cycle in cycles if self.cycle is None else [self.cycle, *cycles]:
             cycle.scope.pop("connection", None)  # type: ignore[typeddict-item]

@@ -1,4 +1,4 @@
-"""The hot endpoint: raw ASGI, from the bytes of a request to the bytes of its answer."""
+"""The inference endpoint: raw ASGI, from the bytes of a request to the bytes of its answer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class InferenceEndpoint:
         self._clock = clock
 
     async def answer(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, whatever becomes of it, and account for it.
+        """Answer one request, and count it in metrics and statistics, whatever its outcome.
 
         Raises:
             MethodNotAllowed: anything but POST.
@@ -91,7 +91,7 @@ class InferenceEndpoint:
             logger.exception("unexpected error", extra=request_context(scope))
             outcome = InferenceFailed.outcome
             answer = error_answer(InferenceFailed("internal error; the log has the details"))
-        except asyncio.CancelledError:  # by the end of the drain, which waits no longer
+        except asyncio.CancelledError:  # the drain has timed out
             outcome = ServerDraining.outcome
             answer = error_answer(ServerDraining("the server stopped before the answer was ready"))
         finally:
@@ -105,7 +105,7 @@ class InferenceEndpoint:
             await send_answer(scope, send, answer)
 
     def _refuse_unserved(self, error: LongshoreError, wire: Wire, name: str) -> Answer:
-        """A request that no ready version could take; those for our model still ask for it."""
+        """The answer when no version is ready; the arrival is counted all the same."""
         if name == self._served.name:
             version = self._served.newest
             self._signal.arrive(version, wire.label)
@@ -121,7 +121,7 @@ class InferenceEndpoint:
             self._body_reader.refuse_if_too_large(head)
             model.refuse_if_full(deadline)
             body = self._body_reader.take_whole(scope, head)
-            # Where nothing else runs before it is queued, the queue need not be asked again.
+            # Decoded without yielding to other requests: the queue is still as checked above.
             is_admitted = body is not None and wire.is_light(body, head, model.signature)
             if is_admitted and body is not None:
                 request = wire.decode(body, head, model.signature)
@@ -163,8 +163,9 @@ class InferenceEndpoint:
         head: RequestHead,
         body: Body | None,
     ) -> InferenceRequest:
-        """A request whose body is not there yet, or takes long to decode: that is done elsewhere,
-        so that other clients are not kept waiting."""
+        """A request whose body has not arrived yet, or takes long to decode: that is done on a
+        thread, so that other clients do not wait.
+        """
         with self._body_reader.share() as share:
             if body is None:
                 body = await self._body_reader.read(scope, receive, head, share)
@@ -186,7 +187,7 @@ class InferenceEndpoint:
             watch.cancel()
 
     def _timeout_seconds(self, model: Model, head: RequestHead) -> float:
-        """The client's, else the model's deadline, else the server's."""
+        """The client's, but at most the server's; without one the model's, else the server's."""
         if head.timeout_seconds is None:
             return model.default_timeout_seconds or self._default_timeout_seconds
         return min(head.timeout_seconds, self._default_timeout_seconds)

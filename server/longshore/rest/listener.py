@@ -1,4 +1,4 @@
-"""Listening sockets: opened before anything else, closed without resetting a client."""
+"""Listening sockets: opened first at start, closed without resetting a client."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
     that one, so that `::` is IPv6 alone and `0.0.0.0` IPv4 alone.
 
     Raises:
-        OSError: the address or the port cannot be had.
+        OSError: the address or the port is not available.
     """
     listener = _listen_on(host, port) if host else _listen_on_all(port)
     listener.setblocking(False)
@@ -43,7 +43,7 @@ def listen(host: str, port: int) -> socket.socket:
 def _listen_on(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if not host.isascii():
-        raise OSError(f"{host!r} is no address")
+        raise OSError(f"{host!r} is not an address")
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
@@ -56,12 +56,12 @@ def _listen_on_all(port: int) -> socket.socket:
             return socket.create_server(
                 ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
             )
-    return socket.create_server(("", port), backlog=BACKLOG)  # a port in use is said by this one
+    return socket.create_server(("", port), backlog=BACKLOG)  # raises when the port is in use
 
 
 def affordable_connections(wanted: int) -> int:
-    """How many of `wanted` connections this process may hold and still have descriptors for the
-    management port and its files; the soft limit is raised as far as the hard one allows.
+    """How many of `wanted` connections leave descriptors for the management port and for files;
+    the soft limit is raised as far as the hard one allows.
 
     A container often starts with a soft limit of 1024, and a process without descriptors answers no
     probe.
@@ -80,11 +80,11 @@ def affordable_connections(wanted: int) -> int:
 
 
 def stop_new_connections(listener: socket.socket) -> None:
-    """Let no further handshake begin, while those that did can still be accepted.
+    """Drop every new SYN; connections whose handshake has begun can still be accepted.
 
     Closing a listener resets connections that the kernel has completed and nobody has accepted,
     requests in them included. With this filter in place first, and the rest accepted, none is left.
-    Where the system offers no filter nothing happens.
+    Where the system has no such filter, this does nothing.
     """
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in DROP_SYN)
     instructions = ctypes.create_string_buffer(program, len(program))

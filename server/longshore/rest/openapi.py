@@ -17,28 +17,28 @@ ERROR_STATUSES = {
     "404": "No such model or version.",
     "408": "The body did not arrive in time.",
     "413": "The body is larger than the server accepts.",
-    "415": "A content type that is neither JSON nor octets, or an unknown content encoding.",
+    "415": "The content type is neither JSON nor octets, or the content encoding is unknown.",
     "429": "The expected wait exceeds the deadline; retry after `Retry-After` seconds.",
     "500": "The model failed on a valid request.",
-    "501": "A part of the protocol that the server does not offer.",
+    "501": "This part of the protocol is not implemented.",
     "503": "The model is not ready; retry after `Retry-After` seconds.",
     "504": "The deadline passed.",
 }
 READ_STATUSES = ("401", "404", "503")
-"""What asking for a document can be answered with; inference has all of them."""
+"""Errors of requests without a tensor; inference can be answered with any error."""
 VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
 HEADERS = [
     {
         "name": "X-Request-Id",
         "in": "header",
-        "description": "Comes back with the answer and stands in the log; one that is longer than "
-        "128 characters, or not printable, is replaced.",
+        "description": "Returned with the response and written to the log; replaced when it is "
+        "longer than 128 characters or not printable.",
         "schema": {"type": "string"},
     },
     {
         "name": "X-Request-Timeout-Ms",
         "in": "header",
-        "description": "Milliseconds within which the answer is wanted.",
+        "description": "Deadline of the request, in milliseconds.",
         "schema": {"type": "number", "exclusiveMinimum": 0},
     },
 ]
@@ -51,7 +51,7 @@ LENGTH_HEADER = {
 
 
 def openapi_document(model: Model, *, has_repository: bool) -> Schema:
-    """Paths and schemas of the inference port, with the tensors of `model` spelled out."""
+    """Paths and schemas of the inference port, with a schema for each tensor of `model`."""
     paths = {**_server_paths(), **_model_paths(model.name)}
     if has_repository:
         paths |= _repository_paths(model.name)
@@ -99,7 +99,7 @@ def _repository_paths(name: str) -> Schema:
     model = f"/v2/repository/models/{name}"
     summaries = {
         "/v2/repository/index": "Versions and their states",
-        f"{model}/load": "Look at the volume now",
+        f"{model}/load": "Look for new versions now",
         f"{model}/unload": "Stop serving until `load`",
     }
     return {
@@ -116,7 +116,7 @@ def _inference() -> Schema:
     operation = _operation("Inference", _reference("InferenceResponse"), *ERROR_STATUSES)
     operation["parameters"] = [*HEADERS, LENGTH_HEADER]
     operation["requestBody"] = _body("InferenceRequest")
-    binary = {"description": "JSON, then the tensors that it names as binary data, in its order."}
+    binary = {"description": "JSON, then the data of its binary tensors, in the order of the JSON."}
     for content in (operation["requestBody"], operation["responses"]["200"]):
         content["content"]["application/octet-stream"] = {"schema": binary}
     return operation
@@ -133,7 +133,7 @@ def _read(summary: str, *, has_body_when_unready: bool = False) -> Schema:
     operation = _operation(summary, {"type": ["object", "array"]}, *READ_STATUSES)
     responses = operation["responses"]
     if has_body_when_unready:
-        responses["503"] = {**responses["200"], "description": "Not so."}
+        responses["503"] = {**responses["200"], "description": "Not live, or not ready."}
     return {"get": operation}
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of what a model takes and gives, from its signature.
+"""JSON Schemas of the requests and responses of a model, from its signature.
 
 https://json-schema.org/draft/2020-12, the dialect of OpenAPI 3.1
 """
@@ -115,7 +115,7 @@ def _input(spec: TensorSpec) -> Schema:
 
 
 def _output(spec: TensorSpec) -> Schema:
-    """Flat; NaN and infinities, which JSON has no word for, are null."""
+    """Flat; NaN and infinities, which JSON cannot represent, are null."""
     items = _ELEMENTS[spec.datatype]
     if spec.datatype.numpy_dtype.kind == "f":
         items = {"type": ["number", "null"]}
@@ -150,7 +150,7 @@ def _column(spec: TensorSpec) -> Schema:
 
 
 def _of_shape(shape: tuple[int, ...], datatype: Datatype) -> Schema:
-    """Lists nested as `shape` says, -1 being any length."""
+    """Lists nested as `shape` says; -1 allows any length."""
     schema = _ELEMENTS[datatype]
     for size in reversed(shape):
         limits = {} if size == -1 else {"minItems": size, "maxItems": size}

@@ -51,7 +51,7 @@ class InferencePort:
         self._address = (host, port)
 
     def open(self) -> None:
-        """Raises OSError when the address cannot be had."""
+        """Raises OSError when the address is not available."""
         self._listener = listen(*self._address)
         self.serving = asyncio.create_task(self._server.serve([self._listener]))
 
@@ -60,13 +60,13 @@ class InferencePort:
         return len(self._server.server_state.connections)
 
     async def close_listener(self) -> None:
-        """Take what has connected already, and nobody else; `serving` ends with the last answer."""
+        """Accept what has connected already, then no more; `serving` ends with the last answer."""
         stop_new_connections(self._listener)
         await asyncio.sleep(ACCEPT_SECONDS)
         self._server.should_exit = True
 
     async def cut_short(self) -> None:
-        """End the requests in flight; they are answered 503, better than a broken connection."""
+        """Cancel the requests in flight: 503 for each, instead of a broken connection."""
         for task in list(self._server.server_state.tasks):
             task.cancel()
         await asyncio.sleep(ACCEPT_SECONDS)
@@ -75,8 +75,8 @@ class InferencePort:
 
 
 class ManagementPort:
-    """The port for probes and scrapes, on a thread and an event loop of its own: a busy inference
-    port never makes a pod look dead.
+    """The port for probes and scrapes, on a thread and an event loop of its own: probes are
+    answered while the inference port is busy.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
@@ -85,7 +85,7 @@ class ManagementPort:
         self._thread = threading.Thread(target=self._run, name="management", daemon=True)
 
     def open(self) -> None:
-        """Raises OSError when the address cannot be had."""
+        """Raises OSError when the address is not available."""
         self._listener: socket.socket = listen(*self._address)
         self._thread.start()
 

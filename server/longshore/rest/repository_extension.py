@@ -43,7 +43,7 @@ class RepositoryExtension:
         ]
 
     async def repository_index(self, params: dict[str, Any]) -> Answer:
-        """A row for each version, and one without a version where the whole model is refused."""
+        """An entry for each version, and one without a version where the whole model is refused."""
         served = self._manager.served
         versions = [
             {
@@ -61,7 +61,7 @@ class RepositoryExtension:
         return json_answer(versions)
 
     async def repository_model_load(self, params: dict[str, Any]) -> Answer:
-        """Look at the volume now; also ends an `unload`."""
+        """Look for new versions now; also reverses an `unload`."""
         self._check(params)
         await self._manager.load()
         self._manager.served.get_ready(self._manager.served.name)

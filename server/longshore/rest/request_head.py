@@ -1,4 +1,4 @@
-"""What the head of an inference request says, read once."""
+"""The headers of an inference request, parsed once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from longshore.errors import InvalidRequest, UnsupportedEncoding, UnsupportedMed
 from longshore.rest.compression import CODINGS, answer_coding
 
 JSON_LENGTH = b"inference-header-content-length"
-UNSAID_TYPES = frozenset({b"", b"application/x-www-form-urlencoded"})
-"""What curl and others send for a body of which nobody told them anything."""
+DEFAULT_TYPES = frozenset({b"", b"application/x-www-form-urlencoded"})
+"""What curl and others send when the user names no type."""
 OCTET_TYPES = frozenset({b"application/octet-stream", b"binary/octet-stream"})
 JSON_TYPES = frozenset({b"application/json", b"text/json", b"application/x-json"})
 JSON_SUFFIX = b"+json"
@@ -19,7 +19,7 @@ JSON_SUFFIX = b"+json"
 
 
 class RequestHead(NamedTuple):
-    """Checked, but for `json_length`, which is compared with the body."""
+    """Checked, except `json_length`, which is compared with the body later."""
 
     content_length: int
     """0 when none was declared."""
@@ -65,11 +65,11 @@ def read_head(headers: dict[bytes, bytes]) -> RequestHead:
 def is_taken(content_type: bytes) -> bool:
     """Whether a body of this type may be an inference request.
 
-    JSON under the type of octets is taken, and octets under that of JSON: what decides between the
-    two is the header `Inference-Header-Content-Length`.
+    The type does not decide between JSON and binary tensors: the header
+    `Inference-Header-Content-Length` does.
     """
     essence = content_type.partition(b";")[0].strip().lower()
-    return essence in UNSAID_TYPES | OCTET_TYPES | JSON_TYPES or essence.endswith(JSON_SUFFIX)
+    return essence in DEFAULT_TYPES | OCTET_TYPES | JSON_TYPES or essence.endswith(JSON_SUFFIX)
 
 
 def _content_coding(encoding: bytes) -> bytes | None:

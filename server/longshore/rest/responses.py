@@ -1,4 +1,4 @@
-"""Answers as bytes; the one place where an error of the family becomes an HTTP response."""
+"""Answers as bytes; the one place where a `LongshoreError` becomes an HTTP response."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def encoded_answer(response: EncodedResponse) -> Answer:
 
 
 def error_answer(error: LongshoreError) -> Answer:
-    """`{"error": "..."}` with the status of the family (Open Inference Protocol, "Errors")."""
+    """`{"error": "..."}` with the status of its class (Open Inference Protocol, "Errors")."""
     headers = [JSON_CONTENT]
     if isinstance(error, RetryableError):
         seconds = max(1, math.ceil(error.retry_after_seconds))
@@ -60,14 +60,14 @@ def refusal(message: str) -> bytes:
 
 
 def request_context(scope: Scope) -> dict[str, str]:
-    """What a log line about a request says of it, as `extra`."""
+    """The `extra` of a log line about a request."""
     return {"request_id": scope["request_id"].decode("ascii")}
 
 
 async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
-    """Send `answer` with the request's id, closing the connection when its time has come.
+    """Send `answer` with the request's id; close the connection when it is too old or draining.
 
-    Over `LimitedProtocol` the whole answer leaves in one write, without ASGI's two messages.
+    Over `LimitedProtocol` the whole answer is sent in one write, without ASGI's two messages.
     """
     must_close = scope["must_close"](scope["closes_at"])
     connection = scope.get("connection")
@@ -97,5 +97,5 @@ def _header_lines(answer: Answer, request_id: bytes) -> bytes:
 
 @lru_cache(maxsize=256)
 def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """These headers and those of every answer."""
+    """Header lines of `headers` and of those that every answer has."""
     return b"".join([b"%b: %b\r\n" % header for header in (*headers, *SECURITY_HEADERS)])

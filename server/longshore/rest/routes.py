@@ -1,4 +1,4 @@
-"""Routes whose handler returns its answer whole."""
+"""Routes whose handlers return a whole `Answer`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute, Route
 
 Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
-"""From the parameters of the path to an answer."""
+"""From the parameters of the path to the answer."""
 
 
 def answer_route(path: str, handler: Handler, method: str = "GET") -> Route:
-    """A route whose handler returns its answer whole."""
+    """A Starlette route; imported here, so that a cold start does not wait for it."""
     from starlette.routing import Route
 
     return Route(path, _answering(handler), methods=[method])
 
 
 class RouteTable:
-    """A router that is made, and imported, for the first request that it gets: a model that only
-    answers inferences needs none, and a cold start does not wait for it.
+    """A router that is imported and built for its first request: inference does not use it, and a
+    cold start does not wait for it.
     """
 
     def __init__(self, make_routes: Callable[[], Sequence[BaseRoute]]) -> None:

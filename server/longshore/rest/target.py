@@ -1,4 +1,4 @@
-"""Which paths are inference, and what they ask for."""
+"""The paths of inference: protocol, model and version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Target(NamedTuple):
 def parse_target(path: str) -> Target | None:
     """`/v2/models/{name}[/versions/{version}]/infer` or `/v1/models/{name}[...]:predict`.
 
-    Remembered: every request comes through here, and nearly all ask for the same.
+    Cached: it is called for every request, and nearly all have the same path.
     """
     parts = path.split("/")
     if len(parts) < 4 or parts[2] != "models":

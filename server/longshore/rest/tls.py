@@ -1,7 +1,7 @@
 """TLS on the inference port: connections are counted from their acceptance, not their handshake.
 
-The event loop's own TLS server shows a connection to nobody before its handshake has succeeded, and
-keeps one certificate for ever.
+asyncio's own TLS server does not report a connection before its handshake has succeeded, and never
+reloads its certificate.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from longshore.rest.ports import HttpServer
 logger = logging.getLogger(__name__)
 
 ACCEPTED_AT_ONCE = 64
-"""Connections taken from the listener before the event loop has its turn."""
+"""Connections accepted before control returns to the event loop."""
 PAUSE_SECONDS = 0.1
-"""Without descriptors, until the next try."""
+"""Until the next attempt when no descriptor is free."""
 
 
 class TlsServer(HttpServer):
-    """Accepts by itself; all else is uvicorn's."""
+    """Accepts connections itself; the rest is uvicorn's."""
 
     def __init__(
         self, config: uvicorn.Config, certificate: Certificate, limits: ConnectionLimits
@@ -61,10 +61,10 @@ class TlsServer(HttpServer):
 
 
 class TlsListener:
-    """Takes connections and shakes hands, within limits of number and time.
+    """Accepts connections and performs their handshakes, within limits of number and time.
 
-    Where there are `max_connections`, the oldest handshake gives way to a new one: who means it is
-    done within a round trip or two. Where all have shaken hands, a new one is closed.
+    At `max_connections` the oldest handshake is cancelled for a new connection: ordinary clients
+    complete theirs within a round trip or two. With none in progress, the new one is closed.
     """
 
     def __init__(
@@ -138,8 +138,8 @@ class TlsListener:
                 ssl=self._certificate.context,
                 ssl_handshake_timeout=self._limits.header_timeout_seconds,
             )
-        except OSError as error:  # of TLS, of time, and of the connection
-            logger.debug("no TLS handshake: %s", error)
+        except OSError as error:  # of TLS, of the timeout, or of the connection
+            logger.debug("TLS handshake failed: %s", error)
             connection.close()
         except asyncio.CancelledError:
             connection.close()

@@ -1,4 +1,4 @@
-"""Going on after an `Upgrade` that is not taken up (RFC 9110, section 7.8).
+"""HTTP/1.1 continued after an offer of `Upgrade` that is ignored (RFC 9110, section 7.8).
 
 httptools stops at the end of such a head, and uvicorn drops the body that follows
 (Kludex/uvicorn#2722); yet HTTP clients of Java offer h2c with every first request.
@@ -23,8 +23,8 @@ def has_body(headers: Headers) -> bool:
 
 
 def parser_behind(headers: Headers, protocol: Any) -> httptools.HttpRequestParser:
-    """A parser that has read a head with the framing of `headers`, and that tells `protocol` what
-    follows: the body, and the next requests.
+    """A parser that has read a head with the framing of `headers`, and that reports what follows to
+    `protocol`: the body, and the next requests.
     """
     callbacks = _Callbacks(protocol)
     parser = httptools.HttpRequestParser(callbacks)
@@ -36,7 +36,9 @@ def parser_behind(headers: Headers, protocol: Any) -> httptools.HttpRequestParse
 
 
 class _Callbacks:
-    """Those of `protocol`; of a head that it knows it is told only that an empty body has ended."""
+    """Those of `protocol`. Of the head that it has read already, only the end of an empty body is
+    reported.
+    """
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol

@@ -15,7 +15,7 @@ from longshore.rest.request_head import RequestHead
 from longshore.tensors import Datatype, Signature
 
 LARGE_BINARY_BYTES = 2 * 1024 * 1024
-"""Smaller tensors are copied in half a millisecond, should they be out of alignment."""
+"""Smaller tensors are copied in half a millisecond when they are not aligned."""
 
 Decode = Callable[[Body, RequestHead, Signature], InferenceRequest]
 Encode = Callable[[InferenceResponse, InferenceRequest], EncodedResponse]
@@ -33,7 +33,7 @@ class Wire:
 
 
 class Protocol(NamedTuple):
-    """What requests of one family of paths come in.
+    """The wire formats of one family of paths.
 
     The header `Inference-Header-Content-Length` decides, not the content type: clients send JSON
     under any type or none.
@@ -49,7 +49,7 @@ def _is_light_json(body: Body, head: RequestHead, signature: Signature) -> bool:
 
 
 def _is_light_binary(body: Body, head: RequestHead, signature: Signature) -> bool:
-    """Binary tensors stay where they are in the body; only texts are made one by one."""
+    """Binary tensors are views of the body; only BYTES elements are decoded one by one."""
     if len(body) < LARGE_BODY_BYTES:
         return True
     return (

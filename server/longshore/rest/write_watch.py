@@ -1,9 +1,9 @@
-"""Cutting off a client that no longer takes what was written to it.
+"""Disconnecting a client that no longer reads its answers.
 
 Progress is what the client's TCP has acknowledged (`tcpi_bytes_acked` of tcp(7), `TCP_INFO`), so
-that bytes in the kernel's send buffer count as unread too: an answer of some kilobytes never leaves
-a trace in the transport's own buffer, and a large one drains steadily while that buffer stays above
-its low-water mark.
+that bytes in the kernel's send buffer count as unread too: an answer of some kilobytes never fills
+the transport's own buffer, and a large one is read steadily while that buffer stays above its
+low-water mark.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 LOOKS = 8
-"""How often the watch looks within the time allowed; by the pause between two looks a client may be
-cut off later."""
+"""Checks within the timeout; a client may be disconnected late by the time between two of them."""
 TCP_INFO = struct.Struct("=24xI92xQ16xI")
 """linux/tcp.h, `struct tcp_info`: `tcpi_unacked` (segments), `tcpi_bytes_acked`,
 `tcpi_notsent_bytes`."""
@@ -26,14 +25,14 @@ RESET = struct.pack("=ii", 1, 0)
 
 
 class Progress(NamedTuple):
-    """Whether anything waits to be taken, and a number that changes when some of it was."""
+    """Whether bytes are unread, and a number that changes when some of them were read."""
 
     is_pending: bool
     taken: int
 
 
 class WriteWatch:
-    """Aborts `transport` when something waits to be taken and nothing was for `timeout_seconds`.
+    """Aborts `transport` when bytes are unread and none were read for `timeout_seconds`.
 
     `start` after a write, where `timer` is `None`; it looks again until nothing is pending.
     """
@@ -80,7 +79,7 @@ class WriteWatch:
             self._cut_off()
 
     def _cut_off(self) -> None:
-        """By a reset: the kernel would go on offering what is unread, and keep its memory."""
+        """By a reset: otherwise the kernel would keep the unread bytes, and send them again."""
         connection = self._transport.get_extra_info("socket")
         if connection is not None:
             with suppress(OSError):
@@ -89,7 +88,7 @@ class WriteWatch:
 
 
 def read_progress(transport: asyncio.Transport) -> Progress:
-    """Of the kernel where it tells, else of the transport's own buffer."""
+    """From the kernel where it supports that, else from the transport's own buffer."""
     buffered = transport.get_write_buffer_size()
     connection = transport.get_extra_info("socket")
     if connection is not None:
