@@ -1,4 +1,4 @@
-"""What whoever starts the command does with its standard streams is no fault of the command."""
+"""The command works however its standard streams are redirected."""
 
 from __future__ import annotations
 

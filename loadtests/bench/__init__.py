@@ -8,5 +8,5 @@ within seconds of each other.
 
 import os
 
-# Of the floors and the peers, as the server has it: an uploader would be measured with them.
+# For the floors and the peers, as for the server: the upload would be measured with them.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

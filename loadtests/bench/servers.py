@@ -87,7 +87,7 @@ def running(target: Target, log: Path) -> Iterator[RunningServer]:
     """A server in a session of its own, on a free port, not yet waited for."""
     port = free_port()
     environ = {**os.environ, **target.environ}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed server has its bytecode
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as an installed server, which is compiled
     with log.open("ab") as output:
         process = subprocess.Popen(
             target.command(port), env=environ, cwd=target.directory, stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """TLS connections that never shake hands, more than there are descriptors for.
 
-The management port is asked meanwhile as a kubelet would, and a client that means it shakes hands.
+Meanwhile the management port is probed as by a kubelet, and ordinary TLS clients connect.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a refused request costs beside a served one, in CPU time of the whole process.
 
-The model is a matrix product of two milliseconds or so, asked for by requests of some kilobytes, as
+The model is a matrix product of two milliseconds or so, with requests of some kilobytes, as
 small real models are; a second model does nothing, so that only the wire is compared.
 """
 

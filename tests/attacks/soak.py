@@ -26,7 +26,7 @@ from tests.attacks.served_process import ServedProcess
 SECONDS = 900.0
 SLICES = 10
 SWAP_SECONDS = 20.0
-"""A version appears, and goes again after as long."""
+"""A version is added at this interval, and removed after the same time."""
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 INFER, PREDICT = "/v2/models/digits/infer", "/v1/models/digits:predict"
 PIXELS = [0.5] * 64

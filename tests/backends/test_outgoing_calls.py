@@ -1,4 +1,4 @@
-"""No backend calls anybody, keeps an identifier of the machine or writes lines of its own."""
+"""No backend opens a connection, stores an identifier of the machine or prints lines of its own."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ VERSIONS = {
 
 @dataclass(frozen=True)
 class Ran:
-    """What a process did besides its work."""
+    """The connections, files and output of a process."""
 
     calls: str
     home: list[str]
@@ -74,7 +74,7 @@ class Ran:
 
 @pytest.fixture
 def watched(tmp_path):
-    """Run a program with its calls noted, and a home of its own."""
+    """Run a program with a home directory of its own, and record its calls of the network."""
     compiler = shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler")

@@ -40,7 +40,7 @@ def test_the_bound_grows_again_when_nobody_gives_up(bound, clock):
         bound.note_abandoned(0.3)
     clock.advance(1.1)
     bound.relax()
-    assert bound.max_wait_seconds == pytest.approx(0.15)  # the window in which they gave up
+    assert bound.max_wait_seconds == pytest.approx(0.15)  # from the window in which clients gave up
 
     for _ in range(200):
         clock.advance(1.1)

@@ -179,7 +179,7 @@ def test_as_many_instances_wake_as_there_are_batches(clock, make_request):
 
 
 class AbandonedWhenSeen(asyncio.Future):
-    """A future whose client gives up in the moment after the queue saw it wait `looks` times."""
+    """A future that is cancelled right after the queue has checked it `looks` times."""
 
     def __init__(self, looks: int, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
@@ -215,7 +215,7 @@ def test_a_client_may_give_up_between_choice_and_taking(
 
 
 def test_the_length_may_be_asked_for_while_another_thread_puts(clock, make_request):
-    """The other thread takes its turn after every bytecode of `len`."""
+    """Switches to the other thread after every bytecode of `len`."""
     queue = batched_queue(clock)
     for number in range(3):
         queue.put(make_request(1, group=number))

@@ -1,4 +1,4 @@
-"""A wrong value is refused by name, with the way out."""
+"""A wrong value is refused with its name and the remedy."""
 
 from __future__ import annotations
 

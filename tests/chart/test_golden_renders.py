@@ -23,7 +23,7 @@ def test_every_golden_render_has_its_values():
 def test_everything_sets_every_key():
     everything = rendering.ci_values(rendering.CHART / "ci/everything-values.yaml")
     known = set(rendering.chart().values)
-    # What excludes another key, or is the other example's.
+    # Keys that exclude another one, or that the other example sets.
     left_out = {"replicas", "nameOverride", "kubeVersion", "resourceDefaults"}
     left_out |= {"podSecurityContext", "securityContext"}
 

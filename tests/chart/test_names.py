@@ -1,4 +1,4 @@
-"""Every release name that Helm takes gives names that the API server takes, of its own alone."""
+"""Every release name that Helm accepts gives valid names, which no other release has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALIKE = st.builds(
 ).filter(re.compile(rf"{PART}(\.{PART})*").fullmatch)
 """Release names that differ in what is cut, in what is replaced, or in both."""
 DNS_LABEL = re.compile(r"(?=.{1,63}\Z)[a-z]([-a-z0-9]*[a-z0-9])?")
-"""RFC 1035, which the API server asks of a Service alone; it suits every other kind too."""
+"""RFC 1035, which the API server requires of Services only; it is valid for other kinds too."""
 LABEL_VALUE = re.compile(r"(?=.{0,63}\Z)([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 EVERYTHING = rendering.ci_values(rendering.CHART / "ci/everything-values.yaml")
 CUT_TO = 46

@@ -1,4 +1,4 @@
-"""What the chart tells the server is what the server understands, on a real process."""
+"""The server, as a real process, understands the settings that the chart renders."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_grace_period_holds_the_drain_that_the_server_received(
 
 
 def test_the_budgets_count_on_the_servers_own_defaults(tmp_path: Path):
-    """Saying a default aloud changes nothing."""
+    """A default that is set explicitly changes nothing."""
     own = Settings()
     said = {
         "drain_delay_seconds": own.lifecycle.drain_delay_seconds,

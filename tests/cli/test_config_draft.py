@@ -72,7 +72,7 @@ class Pair(torch.nn.Module):
 
 
 class Named(torch.nn.Module):
-    """Takes what nobody guesses."""
+    """Takes inputs that are not guessed."""
 
     def forward(self, on: torch.Tensor, parts: dict[str, torch.Tensor]) -> torch.Tensor:
         assert on.shape[1] == 77

@@ -14,7 +14,7 @@ FAST_CONFIG: Json = {
     "version_settle_seconds": 0.5,
     "model_poll_seconds": 0.5,
 }
-"""Shorter than the defaults, so that a pod starts and leaves within a few seconds."""
+"""Shorter than the defaults, so that a pod starts and stops within a few seconds."""
 
 
 def serving(

@@ -1,4 +1,4 @@
-"""An instance outlives what its model does to it."""
+"""An instance survives the failures of its model."""
 
 from __future__ import annotations
 

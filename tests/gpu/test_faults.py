@@ -1,4 +1,4 @@
-"""What cannot be undone on a GPU, and what can."""
+"""Faults of a GPU that a process cannot recover from, and those that it can."""
 
 from __future__ import annotations
 

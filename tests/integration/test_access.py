@@ -1,4 +1,4 @@
-"""Who may ask: tokens and certificates, renewed while the server runs."""
+"""Bearer tokens and TLS certificates, renewed while the server runs."""
 
 from __future__ import annotations
 

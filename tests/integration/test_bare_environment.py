@@ -1,4 +1,4 @@
-"""What the environment lacks costs what depends on it, and nothing else."""
+"""What the environment lacks disables only what depends on it."""
 
 from __future__ import annotations
 

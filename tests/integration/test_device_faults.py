@@ -1,4 +1,4 @@
-"""A device that is lost while its pod serves; the identity model plays the device."""
+"""A device that is lost while its pod serves; the identity model simulates it."""
 
 from __future__ import annotations
 

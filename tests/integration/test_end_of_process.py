@@ -1,4 +1,4 @@
-"""Whatever the process is at when it is told to stop, it stops in time and says what it left."""
+"""A process that is told to stop, at any stage, stops in time and logs what was left undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Volumes that are full, read-only or written to by somebody who dies."""
+"""Volumes that are full, read-only or half-written."""
 
 from __future__ import annotations
 

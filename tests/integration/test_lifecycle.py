@@ -208,7 +208,8 @@ def test_a_client_that_leaves_takes_its_work_along(tmp_path):
         wait_for(lambda: server.metric("longshore_requests_total", protocol="v2_json") == 6)
         for connection in connections:
             connection.close()
-        # When five have left, who still waits as long is refused: maybe before it is seen to leave.
+        # After five cancelled requests the bound on the wait may refuse the sixth before it, too,
+        # is cancelled.
         wait_for(lambda: server.metric("longshore_responses_total") == 6)
         assert server.metric("longshore_responses_total", outcome="cancelled") >= 5
         wait_for(lambda: server.metric("longshore_executions_total") == 1)

@@ -1,4 +1,4 @@
-"""Every line that a served process writes is ours, whatever a framework would like to say."""
+"""Every line that a served process writes is the server's own, none a framework's."""
 
 from __future__ import annotations
 

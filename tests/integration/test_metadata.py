@@ -1,4 +1,4 @@
-"""What a client may ask before it sends its first tensor."""
+"""The requests by which a client learns about a model before it sends a tensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The document that the server gives of itself, held against what the server does."""
+"""The OpenAPI document, compared with what the server does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client that other teams already have, unchanged, against a real server."""
+"""tritonclient, unmodified, against a real server."""
 
 from __future__ import annotations
 

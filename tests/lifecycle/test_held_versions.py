@@ -1,4 +1,4 @@
-"""A version on which no sample input works takes no place of one that serves."""
+"""A version on which no sample input works does not replace one that serves."""
 
 from __future__ import annotations
 

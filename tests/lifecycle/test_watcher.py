@@ -15,7 +15,7 @@ from longshore.lifecycle.watcher import VersionWatcher
 from tests.lifecycle.conftest import write_version
 
 _LISTENERS: list = []
-"""An audit hook stays for the life of the process; it does nothing while nobody listens."""
+"""An audit hook stays for the life of the process; it does nothing while no test records."""
 
 
 def _audit(event: str, arguments: tuple) -> None:

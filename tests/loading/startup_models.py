@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from tests.backends.conftest import onnx_bytes
 
 MAGIC = 12345
-"""No made input holds it."""
+"""No generated input contains it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def onnx_model(nodes, *, element=TensorProto.FLOAT, output=TensorProto.FLOAT, **
 
 
 def onnx_constant_index() -> bytes:
-    """Column 9 of 2, whatever comes."""
+    """Reads column 9 of 2, whatever the input."""
     return onnx_model([(("Gather", ["x", "nine"], ["y"]), {"axis": 1})], nine=([], [9]))
 
 

@@ -20,7 +20,7 @@ PADDED = ModelConfig(
 
 @pytest.fixture
 def priced(monkeypatch, clock):
-    """Give executions a price in seconds of the clock, by rows; returns the prices paid."""
+    """Let executions advance the clock by a time that depends on their rows; returns the times."""
     paid: list[float] = []
 
     def price(seconds) -> list[float]:

@@ -1,4 +1,4 @@
-"""Loading for a GPU, which a backend in numpy plays."""
+"""Loading for a GPU, which a backend in numpy simulates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pieces of the bench that everything it says rests on."""
+"""The parts of the bench on which all its figures depend."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ MOST_WAITING = 4.0
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Takes about 20 s to be set; all that is asked of it afterwards is answered at once."""
+    """Takes about 20 s to start; queries of it are answered at once."""
     prometheus.program("prometheus")
     with playing(tmp_path_factory.mktemp("scene")) as scene:
         waiting = os.getloadavg()[0] / (os.cpu_count() or 1)

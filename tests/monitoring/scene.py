@@ -1,4 +1,4 @@
-"""Servers under a known load, one for each thing that the metrics have to tell.
+"""Servers under a known load, one for each condition that the metrics have to show.
 
 | release | what happens to it |
 |---|---|
@@ -6,7 +6,7 @@
 | `busy` | one pod that is asked for twice what it can do |
 | `unloadable` | its model cannot be loaded |
 | `draining` | is told to stop while a request still takes long |
-| `idle` | nobody asks it |
+| `idle` | gets no request |
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BUCKETS = "0.1,0.2,0.4,0.6,0.78,0.8,0.81,0.82,0.83,0.84,0.86,1,2"
 
 @dataclass(slots=True)
 class Scene:
-    """The running scene; `at` is the Unix time at which everything may be asked."""
+    """The running scene; `at` is the Unix time at which to query everything."""
 
     prometheus: Prometheus
     servers: dict[str, ServedProcess]
@@ -64,7 +64,7 @@ class Scene:
         return {dict(labels)["pod"]: value for labels, value in answer.items()}
 
     def seen(self, pod: str) -> list[Outcome]:
-        """What clients of the pod met with the requests that they sent within the window."""
+        """The outcomes of the requests that clients sent to the pod within the window."""
         last = self.at - self.began
         first = last - shipped_queries.WINDOW_SECONDS
         return [
@@ -83,7 +83,7 @@ class Scene:
 
 @contextmanager
 def playing(directory: Path) -> Iterator[Scene]:
-    """Set the scene, wait until it can be asked, and leave everything running meanwhile."""
+    """Start the scene, wait until it can be queried, and keep it running meanwhile."""
     with ExitStack() as stack:
         servers = dict(_servers(directory))
         for server in servers.values():

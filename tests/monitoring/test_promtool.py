@@ -1,4 +1,4 @@
-"""What Prometheus' own linter says of the metrics and of the rules."""
+"""Prometheus' own linter finds no fault in the metrics and the rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.monitoring.scene import BUSY, Scene
 
 
 def promtool(*arguments: str, text: str | None = None) -> str:
-    """What it said; fails the test when that was a complaint."""
+    """Its output; fails the test when it reports a problem."""
     command = [program("promtool"), *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

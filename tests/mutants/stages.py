@@ -1,4 +1,4 @@
-"""Which tests a mutant meets, in which order: its module's own, and then those that use it."""
+"""Which tests are run on a mutant, in which order: its module's own, and then those that use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every mistake of a client gets words of its own: the place, the value found, what is allowed."""
+"""Every mistake of a client gets an error that names the place, the value and what is allowed."""
 
 from __future__ import annotations
 

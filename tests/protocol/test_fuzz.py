@@ -1,4 +1,4 @@
-"""Whatever bytes arrive, they are decoded or refused in words; nothing else ever leaves."""
+"""Any bytes are decoded, or refused by an error of the server; nothing else is ever raised."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def parser(request, monkeypatch):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    """Bodies of a few bytes take the way of large ones, in pieces of a few numbers."""
+    """Bodies of a few bytes are decoded as large ones are, in pieces of a few numbers."""
     monkeypatch.setattr("longshore.protocol.json_codec.LARGE_BODY_BYTES", 0)
     monkeypatch.setattr(large_json, "PIECE_BYTES", 24)
 

@@ -1,6 +1,4 @@
-"""tritonclient, the real client, encodes requests and reads answers; a model that echoes stands
-between.
-"""
+"""tritonclient encodes the requests and reads the answers of a model that echoes."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Transport(asyncio.Transport):
 
 
 class Timers:
-    """The running loop, whose timers fire only when `pass_seconds` has come to them."""
+    """The running loop, whose timers fire only once `pass_seconds` reaches them."""
 
     def __init__(self) -> None:
         self.now = 0.0

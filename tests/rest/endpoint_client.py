@@ -1,4 +1,4 @@
-"""The hot endpoint over one loaded model, spoken to by ASGI, without a socket."""
+"""The inference endpoint of one loaded model, called by ASGI, without a socket."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class EndpointClient:
     async def post(
         self, body: bytes, *, headers: dict[bytes, bytes] | None = None, ends: bool = True
     ) -> Got:
-        """Without an end the client waits for nothing and closes its connection."""
+        """Without `ends` the client disconnects before the end of the body."""
         messages = [{"type": "http.request", "body": body, "more_body": not ends}]
         if not ends:
             messages.append({"type": "http.disconnect"})

@@ -48,7 +48,7 @@ def replace(file: Path, source: Path) -> None:
 
 
 def agrees(context: ssl.SSLContext, trusted: Path) -> bool:
-    """Whether a client that trusts this certificate alone ends a handshake with `context`."""
+    """Whether a client that trusts only this certificate completes a handshake with `context`."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = ssl.create_default_context(cafile=trusted).wrap_bio(
         to_client, to_server, server_hostname="server"

@@ -1,4 +1,4 @@
-"""What a request adds to the work that the autoscaler sees, by what becomes of it."""
+"""What a request adds to the work that the autoscaler sees, by its outcome."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ async def test_executions_are_told_by_their_rows(client):
 
 
 async def test_the_wait_in_the_queue_begins_at_admission(client):
-    """What is lost before, while a body is read, is no wait for the model."""
+    """Time spent on reading the body is not counted as time in the queue."""
     await client.post(infer_body([[1.0]]))
     late = client.model.infer(
         {"INPUT0": np.ones((1, 1), np.float32)},

@@ -50,7 +50,7 @@ class Served:
 
 
 async def settle() -> None:
-    """The loop's own turns, and what the kernel does meanwhile."""
+    """Let the event loop run, and the kernel do its part meanwhile."""
     for _ in range(20):
         await asyncio.sleep(0.001)
 

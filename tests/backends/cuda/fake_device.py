@@ -2,7 +2,7 @@
 
 Nothing that is queued happens before the host synchronises, and then the streams advance in a
 random interleaving that keeps only what was promised: the order within a stream, and the waits.
-Whatever the pipeline forgot to order goes wrong here, and what could have gone wrong is an
+Whatever the pipeline does not order goes wrong here, and what could have gone wrong is an
 assertion: pinned memory that is written while a copy from it is queued, or read before the copy to
 it has happened; an event that is asked for its time before it has one. Outputs that nobody holds
 any more are overwritten by the stream that computes, as a caching allocator would give their memory
@@ -32,7 +32,7 @@ class FakeEvent:
 
 @dataclass(eq=False)
 class FakeTensor:
-    """Device memory seen as an array; its content is true only once the streams got there."""
+    """Device memory seen as an array; valid only once the streams have written it."""
 
     memory: np.ndarray
     dtype: np.dtype[Any]
@@ -48,7 +48,7 @@ Model = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 class FakeDevice:
-    """`log` tells what the host asked for, in order: (operation, stream)."""
+    """`log` lists the calls of the host in order: (operation, stream)."""
 
     def __init__(self, model: Model, *, seed: int = 0, compute_seconds: float = 0.01) -> None:
         self._model = model

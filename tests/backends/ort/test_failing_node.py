@@ -15,7 +15,7 @@ from tests.loading.startup_models import onnx_constant_index, onnx_magic, onnx_m
 
 
 def judged(model: bytes, tmp_path, array=None) -> bool:
-    """Whether what `model` raises on `array` is found to follow from nothing that is fed."""
+    """Whether the error of `model` on `array` is found to be independent of the input."""
     (tmp_path / "model.onnx").write_bytes(model)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

@@ -13,7 +13,7 @@ from longshore.backends.ort.protobuf import Malformed, ProtobufReader
 
 
 def fields(content: bytes) -> list[tuple[int, bytes]]:
-    """Those of `content`, which stands between bytes that do not belong to it."""
+    """Of `content`, which is read from between bytes that do not belong to it."""
     with tempfile.TemporaryFile() as file:
         file.write(b"\x12\x00" + content + b"\x12\x00")
         file.flush()

@@ -1,4 +1,4 @@
-"""What scikit-learn's own converter writes, served or refused in words."""
+"""What scikit-learn's own converter writes: served, or refused with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What torch does for a GPU, over its CPU: streams and events stand still, tensors are real."""
+"""The GPU code of the torch backend on the CPU: streams and events do nothing, tensors are real."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ from tests.cluster.node_agent.api import Json
 logger = logging.getLogger(__name__)
 
 TABLES = ("longshore_services", "longshore_services_next")
-"""Take turns."""
+"""Used alternately: one is live while the other is written."""
 COALESCE_SECONDS = 0.02
-"""Changes that come this close together are one new table."""
+"""Changes within this time become one new table."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceProxy:
-    """Keeps the table of this network namespace true to `services`."""
+    """Keeps the table of this network namespace in step with `services`."""
 
     services: Services
     dns_address: str
@@ -78,7 +78,7 @@ class ServiceProxy:
 
 
 def _without(table: str) -> str:
-    """Deletes `table`, be it there or not."""
+    """Deletes `table`, whether it exists or not."""
     return f"table ip {table}\ndelete table ip {table}\n"
 
 

@@ -35,7 +35,7 @@ POLL_SECONDS = 0.1
 
 
 class WaitedTooLong(AssertionError):
-    """Something in the cluster did not come about in time."""
+    """The cluster did not reach an expected state in time."""
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ class ControlPlane:
         return admin
 
     def stop(self) -> None:
-        """Stop all four; kube-apiserver before etcd, without which it would not leave."""
+        """Stop all four; kube-apiserver before etcd, without which it would not stop."""
         for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
             if program := self.running.pop(name, None):
                 program.stop()
@@ -147,7 +147,7 @@ def _tls(serving: Certificate, authority: Path) -> list[str]:
 
 
 def _front_proxy(proxy: Certificate, authority: Path) -> list[str]:
-    """How aggregated API servers are reached, and how they know that it is us."""
+    """How aggregated API servers are reached, and how kube-apiserver authenticates to them."""
     return [
         "--enable-aggregator-routing=true",
         f"--proxy-client-cert-file={proxy.certificate}",

@@ -1,6 +1,6 @@
 """The cluster's network namespace, which this process itself moves into.
 
-Helm, kubectl, load clients and pods' nodes are then started inside it without a word of their own,
+Helm, kubectl, load clients and pods' nodes are then started inside it without options of their own,
 and nothing of the cluster can be reached from, or reach, the machine's network.
 """
 

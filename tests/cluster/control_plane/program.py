@@ -52,7 +52,7 @@ class Program:
         return "\n".join(written[-lines:])
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """SIGTERM, then SIGKILL for one that does not leave in time."""
+        """SIGTERM, then SIGKILL for one that does not end in time."""
         if self.process.poll() is None:
             self.process.terminate()
         try:

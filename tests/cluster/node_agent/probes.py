@@ -27,7 +27,7 @@ OnFailure = Callable[[Container, str], None]
 
 @dataclass(frozen=True, slots=True)
 class ProbedContainer:
-    """A container, the address it listens on, and what to do when a probe condemns it."""
+    """A container, the address it listens on, and what to do when a probe has failed for good."""
 
     container: Container
     pod_ip: str

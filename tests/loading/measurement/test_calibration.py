@@ -53,7 +53,7 @@ def measure(seconds_by_split, clock, *, budget_seconds=1000.0, largest_batch=64,
 
 
 class GpuBackend(ClockedBackend):
-    """Ten rows of its memory are there; its own clock says half of what the host waits."""
+    """Its memory is enough for ten rows; its own clock measures half of what the host waits."""
 
     def __init__(self, clock: FakeClock, *, error: Exception | None = None) -> None:
         super().__init__(lambda rows: 0.010 + rows * 0.0001, clock)

@@ -69,7 +69,7 @@ def test_a_model_that_fails_on_several_rows_is_not_batched():
 
 
 def gives(small, large):
-    """A model of two columns, of which the first depends on the company of its row."""
+    """A model of two columns, of which the first depends on the other rows of the batch."""
     return lambda x: np.stack([small(x), large(x)], axis=1).astype(x.dtype)
 
 

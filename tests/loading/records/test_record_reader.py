@@ -57,7 +57,7 @@ CONTENT = json.loads(RECORD.to_json())
 
 
 def read_or_refuse(content: Any) -> None:
-    """What is believed is written back as it was, to the types of its numbers."""
+    """What is accepted is written back as it was, the types of its numbers included."""
     text = json.dumps(content)
     try:
         record = CalibrationRecord.from_json(text)
