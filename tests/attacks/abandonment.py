@@ -39,7 +39,8 @@ async def measure(
             tasks.append(asyncio.create_task(ask(served.port, GIVE_UP_SECONDS)))
             await asyncio.sleep(seconds / clients)
         outcomes = await asyncio.gather(*tasks)
-        await asyncio.sleep(2.0)
+        while served.metric("longshore_inflight_requests"):
+            await asyncio.sleep(0.1)
         executed = served.metric("longshore_inferences_total") - before
     answered, abandoned = outcomes.count("answered"), outcomes.count("abandoned")
     return {

@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 from tests.attacks.http_client import post
-from tests.attacks.large_bodies import beside
+from tests.attacks.large_bodies import BEFORE_SECONDS, beside
 from tests.attacks.served_process import ServedProcess, identity_model
 
 ANSWER_BYTES = 50_000_000
@@ -50,18 +50,27 @@ def small_request(datatype: str) -> bytes:
     return post(INFER, json.dumps({"inputs": [tensor]}).encode())
 
 
-async def measure_form(
-    directory: Path, form: str, *, size: int = ANSWER_BYTES
-) -> dict[str, object]:
-    datatype, is_binary, headers = FORMS[form]
+def serve(directory: Path, datatype: str) -> ServedProcess:
     model = identity_model(directory)
     (model / "1" / "model.identity").write_text(CONFIGS[datatype])
+    return ServedProcess(model, max_batch_size=0, version_settle_seconds=0)
+
+
+async def measure_form(
+    port: int, form: str, *, size: int = ANSWER_BYTES, before_seconds: float = BEFORE_SECONDS
+) -> dict[str, object]:
+    """At the port of a server of the form's datatype."""
+    datatype, is_binary, headers = FORMS[form]
     body, length = large_request(datatype, size, is_binary=is_binary)
-    with ServedProcess(model, max_batch_size=0, version_settle_seconds=0) as served:
-        return await beside(
-            served.port, INFER, body, length + headers, small=small_request(datatype)
-        )
+    return await beside(
+        port, INFER, body, length + headers,
+        small=small_request(datatype), before_seconds=before_seconds,
+    )  # fmt: skip
 
 
 async def measure(directory: Path) -> dict[str, object]:
-    return {form: await measure_form(directory, form) for form in FORMS}
+    figures = {}
+    for form, (datatype, _, _) in FORMS.items():
+        with serve(directory, datatype) as served:
+            figures[form] = await measure_form(served.port, form)
+    return figures

@@ -20,6 +20,8 @@ from tests.attacks.served_process import ServedProcess, identity_model
 BODY_BYTES = 100_000_000
 RATE = 100.0
 """Small requests a second."""
+BEFORE_SECONDS = 2.0
+"""Of small requests alone."""
 ROW = b"0.123,-4.5,67.25,8e-3"
 INFER, PREDICT = "/v2/models/echo/infer", "/v1/models/echo:predict"
 
@@ -88,11 +90,17 @@ def _whole_length(received: bytearray) -> int | None:
 
 
 async def beside(
-    port: int, path: str, body: bytes, headers: str, *, small: bytes = REQUEST
+    port: int,
+    path: str,
+    body: bytes,
+    headers: str,
+    *,
+    small: bytes = REQUEST,
+    before_seconds: float = BEFORE_SECONDS,
 ) -> dict[str, object]:
     """Requests `small` before and while one large body is sent, computed and answered."""
     clients = OpenClients(port, small)
-    await clients.send(RATE, 2.0)
+    await clients.send(RATE, before_seconds)
     before = clients.load.percentile(0.99)
     begun = time.monotonic()
     sending = asyncio.create_task(
@@ -101,6 +109,7 @@ async def beside(
     while not sending.done():
         await clients.send(RATE, 0.2)
     await clients.settle()
+    clients.close()
     status, seconds = await sending
     took = [s for sent, s in clients.load.served if sent >= begun]
     return {
@@ -113,15 +122,22 @@ async def beside(
     }
 
 
-async def measure_form(directory: Path, form: str, *, size: int = BODY_BYTES) -> dict[str, object]:
+def serve(directory: Path) -> ServedProcess:
+    return ServedProcess(identity_model(directory), max_batch_size=0, version_settle_seconds=0)
+
+
+async def measure_form(
+    port: int, form: str, *, size: int = BODY_BYTES, before_seconds: float = BEFORE_SECONDS
+) -> dict[str, object]:
     path, make = FORMS[form]
     body = make(size)
     headers = f"Inference-Header-Content-Length: {len(body)}\r\n" if "binary" in form else ""
-    with ServedProcess(
-        identity_model(directory), max_batch_size=0, version_settle_seconds=0
-    ) as served:
-        return await beside(served.port, path, body, headers)
+    return await beside(port, path, body, headers, before_seconds=before_seconds)
 
 
 async def measure(directory: Path) -> dict[str, object]:
-    return {form: await measure_form(directory, form) for form in FORMS}
+    figures = {}
+    for form in FORMS:
+        with serve(directory) as served:
+            figures[form] = await measure_form(served.port, form)
+    return figures

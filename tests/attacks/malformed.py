@@ -207,12 +207,13 @@ def _raw_requests() -> Iterator[tuple[str, bytes]]:
         yield f"HTTP: {name}", request.encode("latin-1")
 
 
-async def measure(directory: Path) -> dict[str, object]:
+async def measure(directory: Path, *, timeout_seconds: float = 1.0) -> dict[str, object]:
+    """A head or a body that does not arrive is given `timeout_seconds`."""
     statuses: Counter[str] = Counter()
     wrong: list[str] = []
     with ServedProcess(
         identity_model(directory), version_settle_seconds=0,
-        header_timeout_seconds=1, body_timeout_seconds=1,
+        header_timeout_seconds=timeout_seconds, body_timeout_seconds=timeout_seconds,
     ) as served:  # fmt: skip
         for name, request in every_request():
             answer = await ask(served.port, request, timeout_seconds=10)

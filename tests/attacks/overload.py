@@ -57,6 +57,11 @@ class OpenClients:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def close(self) -> None:
+        """Close the connections that are free: all of them, once the answers have settled."""
+        for connection in self._free:
+            connection.close()
+
     async def _one(self) -> None:
         sent = time.monotonic()
         connection: Connection | Outcome = (
@@ -93,7 +98,12 @@ async def capacity(port: int, *, clients: int = 8, seconds: float = 3.0) -> floa
 
 
 async def overload_once(
-    directory: Path, *, max_queue_seconds: float, seconds: float = 8.0, times: float = 3.0
+    directory: Path,
+    *,
+    max_queue_seconds: float,
+    seconds: float = 8.0,
+    normal_seconds: float = 3.0,
+    times: float = 3.0,
 ) -> dict[str, object]:
     """Normal load, overload, normal load again, on a model of 2 instances and 10 ms each."""
     model = identity_model(directory, "delay_seconds: 0.01\n")
@@ -101,15 +111,16 @@ async def overload_once(
         model, max_batch_size=0, instances=2, version_settle_seconds=0,
         max_queue_seconds=max_queue_seconds,
     ) as served:  # fmt: skip
-        possible = await capacity(served.port)
+        possible = await capacity(served.port, seconds=normal_seconds)
         clients = OpenClients(served.port)
-        await clients.send(possible * 0.5, 2.0)
+        await clients.send(possible * 0.5, normal_seconds)
         normal = clients.load.percentile(0.99)
         flooded_at = time.monotonic()
         await clients.send(possible * times, seconds)
         over_at = time.monotonic()
-        await clients.send(possible * 0.5, 4.0)
+        await clients.send(possible * 0.5, normal_seconds)
         await clients.settle()
+        clients.close()
         executed = served.metric("longshore_inferences_total")
     load = clients.load
     steady = [took for sent, took in load.served if flooded_at + 1 <= sent < over_at]

@@ -42,7 +42,7 @@ async def connect(port: int, count: int) -> list[socket.socket]:
 async def kept_busy(
     connections: list[socket.socket], act: Callable[[socket.socket], None], pause: float
 ) -> AsyncIterator[None]:
-    """`act` on every connection again and again, whatever the server thinks of it."""
+    """`act` on every connection again and again, also after the server has closed it."""
 
     async def act_again() -> None:
         while True:
@@ -115,20 +115,31 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-async def beside(served: ServedProcess, attack: Attack) -> dict[str, object]:
-    """Ordinary requests before and during an attack."""
+def serve(directory: Path, *, timeout_seconds: float = 3.0) -> ServedProcess:
+    """A server that waits for the head, the body and the reading of a client for that long."""
+    return ServedProcess(
+        identity_model(directory), version_settle_seconds=0, write_timeout_seconds=timeout_seconds,
+        header_timeout_seconds=timeout_seconds, body_timeout_seconds=timeout_seconds,
+    )  # fmt: skip
+
+
+async def beside(
+    served: ServedProcess, attack: Attack, *, seconds: float = SECONDS, before_seconds: float = 2.0
+) -> dict[str, object]:
+    """Ordinary requests before an attack, and during `seconds` of it."""
     clients = OpenClients(served.port)
-    await clients.send(RATE, 2.0)
+    await clients.send(RATE, before_seconds)
     await clients.settle()
     before, resident = clients.load.percentile(0.99), served.resident_bytes
     clients.load.served.clear()
     peak = descriptors = 0
     async with attack(served.port):
-        for _ in range(int(SECONDS / 0.5)):
+        for _ in range(int(seconds / 0.5)):
             await clients.send(RATE, 0.5)
             peak = max(peak, served.resident_bytes)
             descriptors = max(descriptors, served.descriptors)
         await clients.settle()
+        clients.close()
     await asyncio.sleep(1.0)
     return {
         "others' p99 before, ms": round(1000 * before, 1),
@@ -138,18 +149,15 @@ async def beside(served: ServedProcess, attack: Attack) -> dict[str, object]:
         "memory at its peak, MiB": peak >> 20,
         "descriptors at their peak": descriptors,
         "descriptors after": served.descriptors,
+        "ready after": bool(served.health().get("ready")),
     }
 
 
 async def measure_attack(directory: Path, name: str) -> dict[str, object]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with ServedProcess(
-        identity_model(directory), version_settle_seconds=0, write_timeout_seconds=3,
-        header_timeout_seconds=3, body_timeout_seconds=3,
-    ) as served:  # fmt: skip
-        figures = await beside(served, ATTACKS[name])
-        return {**figures, "ready after": bool(served.health().get("ready"))}
+    with serve(directory) as served:
+        return await beside(served, ATTACKS[name])
 
 
 async def measure(directory: Path) -> dict[str, object]:

@@ -47,7 +47,7 @@ def publish(model: Path, number: int) -> None:
 
 
 class CheckingClients:
-    """Clients that ask without pause and check every answer."""
+    """Clients that send requests without pause and check every answer."""
 
     def __init__(self, port: int, name: str) -> None:
         self._port = port
