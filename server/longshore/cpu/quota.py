@@ -45,20 +45,28 @@ def cpu_quantity(process: Path = PROCESS) -> float:
     return min([float(len(os.sched_getaffinity(0))), *_quotas(process)])
 
 
-def _quotas(process: Path) -> Iterator[float]:
+def cgroup_levels(process: Path = PROCESS) -> Iterator[tuple[Path, bool]]:
+    """The directories of the cgroups that limit the CPUs of the process, its own and their
+    ancestors, as far as they can be seen; with whether they are of version 2.
+    """
     own = _own_cgroups(process)
     for mount in _mounts(process):
         if mount.is_v2 in own:
             for level in mount.levels(own[mount.is_v2]):
-                quota = _quota_v2(level) if mount.is_v2 else _quota_v1(level)
-                if quota is not None:
-                    yield quota
+                yield level, mount.is_v2
+
+
+def _quotas(process: Path) -> Iterator[float]:
+    for level, is_v2 in cgroup_levels(process):
+        quota = _quota_v2(level) if is_v2 else _quota_v1(level)
+        if quota is not None:
+            yield quota
 
 
 def _own_cgroups(process: Path) -> dict[bool, PurePosixPath]:
     """The path in the v2 hierarchy by `True`, in the v1 hierarchy of the CPU by `False`."""
     found = {}
-    for line in _read(process / "cgroup").splitlines():
+    for line in read_text(process / "cgroup").splitlines():
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         is_v2 = hierarchy == "0" and not controllers
@@ -68,7 +76,7 @@ def _own_cgroups(process: Path) -> dict[bool, PurePosixPath]:
 
 
 def _mounts(process: Path) -> Iterator[_Mount]:
-    for line in _read(process / "mountinfo").splitlines():
+    for line in read_text(process / "mountinfo").splitlines():
         place, _, system = line.partition(" - ")
         places, systems = place.split(" "), system.split(" ")
         if len(places) < 5 or len(systems) < 3:
@@ -85,13 +93,14 @@ def _unescape(text: str) -> str:
 
 
 def _quota_v2(group: Path) -> float | None:
-    words = _read(group / "cpu.max").split()
+    words = read_text(group / "cpu.max").split()
     return _ratio(words[0], words[1]) if len(words) == 2 else None
 
 
 def _quota_v1(group: Path) -> float | None:
     return _ratio(
-        _read(group / "cpu.cfs_quota_us").strip(), _read(group / "cpu.cfs_period_us").strip()
+        read_text(group / "cpu.cfs_quota_us").strip(),
+        read_text(group / "cpu.cfs_period_us").strip(),
     )
 
 
@@ -102,7 +111,8 @@ def _ratio(quota: str, period: str) -> float | None:
     return int(quota) / int(period) if int(quota) and int(period) else None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Empty where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

@@ -172,7 +172,14 @@ class _Loader:
         learner = Learner(self.pool, self.options, self.wanted_device, self.budget)
         self._open_first(learner.first_split, self.wanted_device.options.plain())
         findings, plan = learner.learn(self._discovery())
-        if plan.cost is not None and findings.can_be_kept:
+        if learner.disturbance:
+            logger.warning(
+                "measurement disturbed, not kept: name=%s version=%s reason=%s",
+                self.artifact.model_name,
+                self.artifact.version,
+                learner.disturbance,
+            )
+        elif plan.cost is not None and findings.can_be_kept:
             backend = self.pool.open(plan.split)[0]
             self.record = CalibrationRecord.of(plan, findings, backend)
         return findings, plan

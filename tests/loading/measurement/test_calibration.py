@@ -3,60 +3,58 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from longshore.backends.base import Backend, Device
+from longshore.backends.base import Device
 from longshore.backends.devices.memory import DeviceMemory
 from longshore.batching.cost import CostLine
 from longshore.errors import DeviceLost, OutOfDeviceMemory
 from longshore.loading.budget import Budget
-from longshore.loading.measurement import calibration
-from longshore.loading.measurement.calibration import Measurement
+from longshore.loading.measurement import calibration, split_series
+from longshore.loading.measurement.split_series import Bounds, Measurement
 from longshore.loading.plan import Split
 from longshore.loading.proof.sample_inputs import SampleMaker
-from longshore.tensors import Datatype, Signature, TensorSpec
-from tests.clock import FakeClock
-
-SIGNATURE = Signature(
-    (TensorSpec("x", Datatype.FP32, (-1, 2)),), (TensorSpec("y", Datatype.FP32, (-1, 2)),)
-)
+from tests.loading.measurement.machine import SIGNATURE, Machine, MachineBackend
 
 
-class ClockedBackend(Backend):
-    """Takes the time that `seconds(rows)` says, on a clock that it moves itself."""
+class ClockedBackend(MachineBackend):
+    """Computes for the time that `seconds(rows)` says."""
 
-    platform = "clocked"
-
-    def __init__(self, seconds, clock: FakeClock) -> None:
-        self.signature = SIGNATURE
-        self.device = Device("cpu")
+    def __init__(self, seconds, clock: Machine, threads: int = 1) -> None:
+        super().__init__(lambda rows: clock.compute(seconds(rows), threads=threads))
         self._seconds = seconds
-        self._clock = clock
-
-    @classmethod
-    def load(cls, artifact, *, config, device, threads):
-        raise NotImplementedError
-
-    def execute(self, inputs, output_names):
-        self._clock.advance(self._seconds(len(inputs["x"])))
-        return {"y": inputs["x"]}
 
 
-def measure(seconds_by_split, clock, *, budget_seconds=1000.0, largest_batch=64, bound=None):
-    maker = SampleMaker(SIGNATURE, 2, 100)
-    return calibration.measure(
-        lambda split: [ClockedBackend(seconds_by_split[split], clock)],
+def measure(
+    seconds_by_split, clock, *, cpus=64, budget_seconds=1000.0, largest_batch=64, bound=None
+):
+    return measure_backends(
+        lambda split: [ClockedBackend(seconds_by_split[split], clock, split.threads)],
         seconds_by_split,
-        maker,
-        largest_batch=largest_batch,
+        clock,
+        cpus=cpus,
+        budget_seconds=budget_seconds,
+        bounds=Bounds(largest_batch, bound),
+    )
+
+
+def measure_backends(load, splits, clock, *, bounds, cpus=64, budget_seconds=1000.0):
+    watch = clock.stopwatch(seconds=budget_seconds)
+    return calibration.measure(
+        load,
+        splits,
+        SampleMaker(SIGNATURE, 2, 100),
+        cpus=cpus,
+        bounds=bounds,
         budget=Budget(budget_seconds, clock),
-        max_execution_seconds=bound,
+        stopwatch=watch,
     )
 
 
 class GpuBackend(ClockedBackend):
     """Its memory is enough for ten rows; its own clock measures half of what the host waits."""
 
-    def __init__(self, clock: FakeClock, *, error: Exception | None = None) -> None:
+    def __init__(self, clock: Machine, *, error: Exception | None = None) -> None:
         super().__init__(lambda rows: 0.010 + rows * 0.0001, clock)
+        self.device = Device("cuda")
         self.prepared: list[int] = []
         self._most = 0
         self._error = error
@@ -78,16 +76,17 @@ class GpuBackend(ClockedBackend):
         return DeviceMemory(used=0, reserved=self._most, free=max(0, 10 - self._most), total=10)
 
 
-def measure_gpu(backend: GpuBackend, clock: FakeClock) -> Measurement:
-    maker = SampleMaker(SIGNATURE, 2, 100)
-    budget = Budget(1000.0, clock)
-    (found,) = calibration.measure(
-        lambda split: [backend], [ONE], maker, largest_batch=64, budget=budget
-    )
+def measure_gpu(backend: GpuBackend, clock: Machine) -> Measurement:
+    (found,) = measure_backends(lambda split: [backend], [ONE], clock, bounds=Bounds(64))
     return found
 
 
 ONE = Split(1, 1)
+
+
+@pytest.fixture
+def clock() -> Machine:
+    return Machine()
 
 
 def test_a_fixed_price_per_execution_asks_for_large_batches(clock):
@@ -115,6 +114,13 @@ def test_the_smallest_batch_within_three_percent_of_the_best_is_chosen():
     assert Measurement(ONE, line).best_rows == 2
 
 
+@pytest.mark.parametrize(("gain", "rows"), [(0.96, 1), (0.94, 2)])
+def test_on_a_cpu_a_batch_has_to_be_better_by_more_than_chance(clock, gain, rows):
+    (found,) = measure({ONE: lambda n: 0.010 * (1 if n == 1 else gain) * n}, clock)
+
+    assert found.best_rows == rows
+
+
 def test_the_split_with_the_best_throughput_wins(clock):
     measurements = measure(
         {Split(2, 1): lambda rows: rows * 0.010, Split(1, 2): lambda rows: rows * 0.007}, clock
@@ -123,12 +129,52 @@ def test_the_split_with_the_best_throughput_wins(clock):
     assert calibration.choose(measurements).split == Split(2, 1)
 
 
-def test_of_equal_splits_the_one_with_fewer_instances_wins(clock):
+@pytest.mark.parametrize("wide_seconds", [0.0046, 0.005, 0.007])
+def test_of_splits_that_are_as_good_the_one_with_more_instances_wins(clock, wide_seconds):
     measurements = measure(
-        {Split(2, 1): lambda rows: rows * 0.010, Split(1, 2): lambda rows: rows * 0.005}, clock
+        {Split(2, 1): lambda rows: rows * 0.010, Split(1, 2): lambda rows: rows * wide_seconds},
+        clock,
+    )
+
+    assert calibration.choose(measurements).split == Split(2, 1)
+
+
+def test_a_wide_split_that_is_better_by_more_than_chance_wins(clock):
+    measurements = measure(
+        {Split(2, 1): lambda rows: rows * 0.010, Split(1, 2): lambda rows: rows * 0.0044}, clock
     )
 
     assert calibration.choose(measurements).split == Split(1, 2)
+
+
+@pytest.mark.parametrize(("cpus", "seconds"), [(0.25, 0.040), (0.5, 0.020), (1.0, 0.010)])
+def test_below_a_whole_cpu_the_quota_says_what_an_execution_costs(clock, cpus, seconds):
+    (found,) = measure({ONE: lambda rows: 0.010 * rows}, clock, cpus=cpus)
+
+    assert found.cost.seconds(1) == pytest.approx(seconds)
+
+
+def test_a_wide_split_pays_for_all_its_threads(clock):
+    """Two threads that go on for 10 ms are 20 ms of CPU, of which 1.5 CPUs give 15 in 10 ms."""
+    (found,) = measure({Split(1, 2): lambda rows: 0.010 * rows}, clock, cpus=1.5)
+
+    assert found.cost.seconds(1) == pytest.approx(0.010 * 2 / 1.5)
+
+
+def test_every_split_is_measured_again_once_all_were_measured(clock):
+    """What was slow for a while, while one split was measured, does not decide."""
+    executions = []
+
+    def slow_at_first(rows):
+        executions.append(rows)
+        return rows * (0.020 if len(executions) <= 9 else 0.010)
+
+    measurements = measure(
+        {Split(2, 1): slow_at_first, Split(1, 2): lambda rows: rows * 0.007}, clock
+    )
+
+    assert measurements[0].cost.seconds(1) == pytest.approx(0.010)
+    assert calibration.choose(measurements).split == Split(2, 1)
 
 
 def test_a_spent_budget_stops_the_measuring_with_what_is_known(clock):
@@ -175,14 +221,21 @@ def test_the_cpus_are_divided_and_pins_are_obeyed(cpus, instances, threads, spli
 
 
 def test_only_a_model_cheaper_than_a_hand_over_runs_inline():
-    assert calibration.runs_inline(CostLine(((1, 10e-6),)))
-    assert not calibration.runs_inline(CostLine(((1, 1e-3),)))
+    assert calibration.runs_inline(CostLine(((1, 10e-6),)), cpus=1)
+    assert not calibration.runs_inline(CostLine(((1, 1e-3),)), cpus=1)
+
+
+def test_a_quota_makes_no_model_dearer_than_a_hand_over():
+    line = CostLine(((1, 80e-6 / 0.25), (64, 1e-3 / 0.25)))
+
+    assert calibration.runs_inline(line, cpus=0.25)
+    assert calibration.largest_inline_batch(line, 0.25, 64) == 64
 
 
 def test_an_inline_batch_never_holds_the_loop_for_long():
     line = CostLine(((1, 50e-6), (64, 3.2e-3)))
 
-    rows = calibration.largest_inline_batch(line, 64)
+    rows = calibration.largest_inline_batch(line, 2, 64)
 
     assert line.seconds(rows) <= calibration.INLINE_BATCH_SECONDS
     assert rows == 16
@@ -195,13 +248,12 @@ def test_all_instances_are_measured_at_once():
             return super().execute(inputs, output_names)
 
     seen: set[int] = set()
-    clock = FakeClock()
-    calibration.measure(
+    clock = Machine()
+    measure_backends(
         lambda split: [Recording(lambda rows: 0.01, clock) for _ in range(split.instances)],
         [Split(2, 1)],
-        SampleMaker(SIGNATURE, 2, 100),
-        largest_batch=1,
-        budget=Budget(100.0, clock),
+        clock,
+        bounds=Bounds(1),
     )
 
     assert len(seen) == 2
@@ -243,7 +295,7 @@ def test_a_batch_that_does_not_run_ends_the_search_and_a_lost_device_everything(
 
 
 def test_batches_that_are_made_to_be_measured_are_bounded_in_bytes(clock, monkeypatch):
-    monkeypatch.setattr(calibration, "MOST_BATCH_BYTES", 100)  # a row has 8
+    monkeypatch.setattr(split_series, "MOST_BATCH_BYTES", 100)  # a row has 8
 
     (measurement,) = measure({Split(1, 1): lambda rows: 0.01}, clock)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from longshore.backends.base import Device
@@ -12,7 +13,9 @@ from longshore.loading.backend_pool import BackendPool
 from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.measurement import acceleration, calibration, pins
-from longshore.loading.measurement.calibration import Measurement
+from longshore.loading.measurement.disturbance import Disturbance
+from longshore.loading.measurement.split_series import Bounds, Measurement, least_seconds
+from longshore.loading.measurement.timing import Stopwatch
 from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.discovery import Discovery
 from longshore.loading.proof.findings import Findings
@@ -42,11 +45,18 @@ class Learner:
         self._options = options
         self._wanted = wanted
         self._splits = _open_splits(options, wanted)
+        self._disturbance = Disturbance()
+        self._stopwatch = Stopwatch(budget, self._disturbance)
 
     @property
     def first_split(self) -> Split:
         """The one to begin with."""
         return self._splits[0]
+
+    @property
+    def disturbance(self) -> str:
+        """Why what was measured is not to be kept, in a clause; empty when it is."""
+        return self._disturbance.reason
 
     def learn(self, discovery: Discovery) -> tuple[Findings, ExecutionPlan]:
         """What was found out, and the plan that follows from it.
@@ -58,12 +68,20 @@ class Learner:
         """
         self._pool.verified.progress.begin("finding inputs that work, and proving batching")
         backend = self._pool.open(self._splits[0])[0]
-        findings = discovery.find_out(
-            backend, open_on_cpu=lambda: self._pool.open_on_cpu(whole_cpus(self._options.cpus))
-        )
+        with self._watching():
+            findings = discovery.find_out(
+                backend,
+                open_on_cpu=lambda: self._pool.open_on_cpu(whole_cpus(self._options.cpus)),
+            )
         notes = self._accelerate(findings)
         plan = self._plan(findings)
         return findings, replace(plan, notes=(*plan.notes, *notes))
+
+    def _watching(self) -> AbstractContextManager[None]:
+        """What is tried may be all that is known of a slow model; a GPU has a clock of its own."""
+        if self._wanted.kind != "cpu":
+            return nullcontext()
+        return self._disturbance.watching(self._budget.clock)
 
     def _accelerate(self, findings: Findings) -> list[str]:
         """Go over to the precision and the compilation asked for, where they hold what they
@@ -99,25 +117,22 @@ class Learner:
         return self._measure(findings, findings.maker)
 
     def _measure(self, findings: Findings, maker: Maker) -> ExecutionPlan:
-        options = self._options
         budget = self._budget
-        largest = options.max_batch_size or calibration.LARGEST_BATCH
-        longest = options.max_execution_seconds
-        if longest is None and self._wanted.kind == "cuda":
-            longest = CUDA_EXECUTION_SECONDS
+        bounds = self._bounds(findings)
 
         def measure(splits: list[Split]) -> list[Measurement]:
             return calibration.measure(
                 self._pool.open,
                 splits,
                 maker,
-                largest_batch=largest if findings.is_batched else 1,
+                cpus=self._options.cpus,
+                bounds=bounds,
                 budget=budget,
-                max_execution_seconds=longest,
+                stopwatch=self._stopwatch,
                 progress=self._pool.verified.progress,
             )
 
-        if budget.allows(calibration.least_seconds(min(findings.seconds.values()))):
+        if budget.allows(least_seconds(min(findings.seconds.values()))):
             measurements = measure(self._splits)
             best = calibration.choose(measurements)
             summary = _summary(measurements)
@@ -125,13 +140,22 @@ class Learner:
             best = Measurement(self._splits[0], CostLine(tuple(sorted(findings.seconds.items()))))
             summary = "not measured: the first executions say what a batch costs"
         notes = [*findings.notes, summary]
-        if budget.allows(calibration.least_seconds(best.cost.points[0][1])):
+        if budget.allows(least_seconds(best.cost.points[0][1])):
             notes += pins.split_notes(best, measure(self._splits_left_out()))
         if budget.has_stopped:
             notes.append(budget.exceeded)
         if best.limit:
             notes.append(best.limit)
+        if self.disturbance:
+            notes.append(f"the measurement was disturbed, and is not kept: {self.disturbance}")
         return self._decide(best, findings, notes)
+
+    def _bounds(self, findings: Findings) -> Bounds:
+        rows = self._options.max_batch_size or calibration.LARGEST_BATCH
+        longest = self._options.max_execution_seconds
+        if longest is None and self._wanted.kind == "cuda":
+            longest = CUDA_EXECUTION_SECONDS
+        return Bounds(rows if findings.is_batched else 1, longest)
 
     def _splits_left_out(self) -> list[Split]:
         """What instances and threads could have been, had they not been pinned."""
@@ -142,11 +166,13 @@ class Learner:
 
     def _decide(self, best: Measurement, findings: Findings, notes: list[str]) -> ExecutionPlan:
         rows = best.best_rows if findings.is_batched else 1
-        is_inline = self._may_run_inline() and calibration.runs_inline(best.cost)
+        is_inline = self._may_run_inline() and calibration.runs_inline(
+            best.cost, self._options.cpus
+        )
         split = Split(1, best.split.threads) if is_inline else best.split
         notes.append(f"chose {split}")
         if is_inline:
-            rows = calibration.largest_inline_batch(best.cost, rows)
+            rows = calibration.largest_inline_batch(best.cost, self._options.cpus, rows)
             notes.append("runs on the event loop: cheaper than handing it to a thread")
         if findings.is_batched and self._options.max_batch_size:
             notes += pins.batch_notes(best, rows, self._options.max_batch_size)

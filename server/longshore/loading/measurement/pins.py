@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from longshore.loading.measurement import calibration
-from longshore.loading.measurement.calibration import Measurement
+from longshore.loading.measurement.split_series import GOOD_ENOUGH, Measurement
 
 
 def split_notes(pinned: Measurement, free: list[Measurement]) -> list[str]:
@@ -12,7 +12,7 @@ def split_notes(pinned: Measurement, free: list[Measurement]) -> list[str]:
         return []
     best = calibration.choose([*free, pinned])
     loss = 1 - pinned.best_throughput / best.best_throughput
-    if loss <= 1 - calibration.GOOD_ENOUGH:
+    if loss <= 1 - GOOD_ENOUGH:
         return []
     return [
         f"instances x threads are pinned to {pinned.split}, {loss:.0%} slower than {best.split}"
@@ -24,14 +24,14 @@ def batch_notes(best: Measurement, measured: int, pinned: int) -> list[str]:
     memory may be what it was pinned for.
     """
     loss = 1 - best.throughput(pinned) / best.throughput(measured)
-    if loss > 1 - calibration.GOOD_ENOUGH:
+    if loss > 1 - GOOD_ENOUGH:
         return [
             f"max_batch_size is pinned to {pinned}, {loss:.0%} slower per row than the measured "
             f"{measured}"
         ]
     half = pinned // 2
     gain = best.throughput(pinned) / best.throughput(half) - 1 if half else 0.0
-    if gain > 1 - calibration.GOOD_ENOUGH:
+    if gain > 1 - GOOD_ENOUGH:
         return [
             f"max_batch_size is pinned to {pinned}, where the last doubling still made rows "
             f"{gain:.0%} faster: larger batches may be better"
