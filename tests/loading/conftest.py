@@ -26,7 +26,12 @@ def _calm_machine(monkeypatch):
 def load_identity(tmp_path: Path) -> Load:
     """Load an identity model whose file has the content given."""
 
-    def load(content: str = "", config: ModelConfig | None = None, **options) -> LoadedModel:
+    def load(
+        content: str = "",
+        config: ModelConfig | None = None,
+        beside: LoadedModel | None = None,
+        **options,
+    ) -> LoadedModel:
         directory = tmp_path.resolve() / "1"
         directory.mkdir(exist_ok=True)
         path = directory / "model.identity"
@@ -34,7 +39,10 @@ def load_identity(tmp_path: Path) -> Load:
         artifact = Artifact("identity", "1", directory, path, ArtifactFormat.IDENTITY)
         settings = LoadOptions(cpus=2, calibration_budget_seconds=1.5)
         return load_model(
-            artifact, config or ModelConfig(), dataclasses.replace(settings, **options)
+            artifact,
+            config or ModelConfig(),
+            dataclasses.replace(settings, **options),
+            beside=beside,
         )
 
     return load

@@ -54,7 +54,7 @@ class Model:
         self.inflight_requests = 0
         """Requests that chose this version and are not answered, those still being read included:
         it is not closed under them."""
-        self._loaded = loaded
+        self.loaded = loaded
         self._clock = clock
         self._fault: str | None = None
         self._is_closed = False
@@ -89,7 +89,7 @@ class Model:
     @property
     def backend(self) -> Backend:
         """The first instance's backend: all are alike."""
-        return self._loaded.backends[0]
+        return self.loaded.backends[0]
 
     @property
     def platform(self) -> str:
@@ -178,7 +178,7 @@ class Model:
         self._queue.close()
         if not await self._instances.join(deadline):
             return False
-        self._loaded.close()
+        self.loaded.close()
         return True
 
     def describe(self) -> dict[str, Any]:

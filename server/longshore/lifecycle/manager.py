@@ -173,7 +173,9 @@ class ModelManager:
             self.served.by_number[artifact.version] = served
         self.served.create_metrics(artifact.version)
         try:
-            candidate = await self._loader.load(served, config, self.served.progress)
+            candidate = await self._loader.load(
+                served, config, self.served.progress, beside=self.served.serving
+            )
         except ArtifactChanged as error:
             self._look_again(served, str(error))
             return True

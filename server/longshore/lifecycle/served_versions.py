@@ -72,6 +72,13 @@ class ServedVersions:
         return None if model is None else model.backend
 
     @property
+    def serving(self) -> Model | None:
+        """Of the newest version that answers now, by default or by its number."""
+        ready = [served for served in list(self.by_number.values()) if served.is_ready]
+        newest = max(ready, key=lambda served: int(served.version), default=None)
+        return None if newest is None else newest.model
+
+    @property
     def is_loading(self) -> bool:
         loading = (ModelState.LOADING, ModelState.WARMING)
         return bool(self.settling) or any(

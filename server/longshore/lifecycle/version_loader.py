@@ -67,15 +67,29 @@ class VersionLoader:
         self._clock = clock
 
     async def load(
-        self, served: ServedVersion, config: ModelConfig, progress: Progress
+        self,
+        served: ServedVersion,
+        config: ModelConfig,
+        progress: Progress,
+        *,
+        beside: Model | None = None,
     ) -> Candidate:
-        """Raises:
+        """`beside` serves meanwhile.
+
+        Raises:
         ModelLoadError, ModelConfigError: it cannot be served, as `load_model` and `warm_up`.
         """
         artifact = served.artifact
         progress.start(f"version {artifact.version}")
         logger.info("loading model: name=%s version=%s", artifact.model_name, artifact.version)
-        loaded = await self._workers.run(load_model, artifact, config, self._load_options, progress)
+        loaded = await self._workers.run(
+            load_model,
+            artifact,
+            config,
+            self._load_options,
+            progress,
+            beside=None if beside is None else beside.loaded,
+        )
         served.move(ModelState.WARMING)
         progress.begin("warming up")
         try:

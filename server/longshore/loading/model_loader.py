@@ -33,6 +33,7 @@ from longshore.tensors import LeftOut, Signature
 logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:  # most starts remember what was found out
+    from longshore.loading.measurement.inheritance import KnownVersion
     from longshore.loading.proof.discovery import Discovery
 
 
@@ -75,9 +76,12 @@ def load_model(
     config: ModelConfig,
     options: LoadOptions,
     progress: Progress | None = None,
+    *,
+    beside: LoadedModel | None = None,
 ) -> LoadedModel:
     """Load, prove batching, calibrate; runs on a worker thread and takes seconds. The files are
     opened once for all of it, and what was learned is kept only if they are still the same.
+    `beside` is a version that serves meanwhile.
 
     Raises:
         ModelLoadError: the artifact is refused or broken, or the device is not there.
@@ -87,11 +91,26 @@ def load_model(
     with ExitStack() as undo:
         with open_verified(artifact, progress) as verified:
             loader = _Loader(verified, config, options.with_config(config))
+            if beside is not None and loader.wanted_device.kind == "cpu":
+                loader.known = _known(beside, options)
             undo.callback(loader.pool.keep_only, [])
             loaded = loader.load()
         undo.pop_all()
     loader.keep_record()
     return loaded
+
+
+def _known(beside: LoadedModel, options: LoadOptions) -> KnownVersion:
+    from longshore.loading.measurement.inheritance import KnownVersion  # seldom
+
+    return KnownVersion(
+        beside.artifact.version,
+        beside.signature,
+        beside.plan,
+        beside.backends[0],
+        beside.maker,
+        options.with_config(beside.config),
+    )
 
 
 class _Loader:
@@ -124,6 +143,8 @@ class _Loader:
         self.cache = CalibrationCache(verified, config, options, self.wanted_device)
         self.record: CalibrationRecord | None = None
         """Of what was learned, unless an earlier start had."""
+        self.known: KnownVersion | None = None
+        """What serves meanwhile on the same CPUs."""
         self.load_seconds = 0.0
 
     def load(self) -> LoadedModel:
@@ -169,20 +190,24 @@ class _Loader:
     def _learn(self) -> tuple[Findings, ExecutionPlan]:
         from longshore.loading.measurement.learner import Learner  # most starts remember
 
-        learner = Learner(self.pool, self.options, self.wanted_device, self.budget)
+        learner = Learner(self.pool, self.options, self.wanted_device, self.budget, self.known)
         self._open_first(learner.first_split, self.wanted_device.options.plain())
         findings, plan = learner.learn(self._discovery())
-        if learner.disturbance:
-            logger.warning(
-                "measurement disturbed, not kept: name=%s version=%s reason=%s",
-                self.artifact.model_name,
-                self.artifact.version,
-                learner.disturbance,
-            )
-        elif plan.cost is not None and findings.can_be_kept:
+        disturbance = learner.disturbance
+        if disturbance and plan.source == "measured" and plan.cost is not None:
+            self._warn_of(disturbance)
+        if not disturbance and plan.cost is not None and findings.can_be_kept:
             backend = self.pool.open(plan.split)[0]
             self.record = CalibrationRecord.of(plan, findings, backend)
         return findings, plan
+
+    def _warn_of(self, disturbance: str) -> None:
+        logger.warning(
+            "measurement disturbed, not kept: name=%s version=%s reason=%s",
+            self.artifact.model_name,
+            self.artifact.version,
+            disturbance,
+        )
 
     def _discovery(self) -> Discovery:
         from longshore.loading.proof.discovery import Discovery

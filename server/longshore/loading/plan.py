@@ -34,7 +34,9 @@ class ExecutionPlan:
     notes: tuple[str, ...] = ()
     """Why it is so, in sentences, for the log and the metadata."""
     source: str = "measured"
-    """`measured`, or `cached` when an earlier start measured it."""
+    """`measured`; `cached` when an earlier start measured it, `recorded` when `longshore calibrate`
+    did; `inherited` from a version that served meanwhile.
+    """
 
     @property
     def split(self) -> Split:

@@ -44,10 +44,14 @@ class Machine:
     def disturbance(self) -> Disturbance:
         return Disturbance(lambda: self.throttled, self._run_delay)
 
-    def stopwatch(self, disturbance: Disturbance | None = None, seconds: float = 1000.0):
-        cpu = lambda: self._cpu  # noqa: E731
-        clocks = Clocks(thread=cpu, process=cpu, run_delay=self._run_delay)
-        return Stopwatch(Budget(seconds, self), disturbance or self.disturbance(), clocks)
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks(
+            thread=lambda: self._cpu, process=lambda: self._cpu, run_delay=self._run_delay
+        )
+
+    def stopwatch(self, seconds: float = 1000.0) -> Stopwatch:
+        return Stopwatch(Budget(seconds, self), self.disturbance(), self.clocks)
 
 
 class MachineBackend(Backend):

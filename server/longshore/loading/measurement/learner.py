@@ -14,12 +14,15 @@ from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.measurement import acceleration, calibration, pins
 from longshore.loading.measurement.disturbance import Disturbance
+from longshore.loading.measurement.inheritance import KnownVersion, inherit
 from longshore.loading.measurement.split_series import Bounds, Measurement, least_seconds
 from longshore.loading.measurement.timing import Stopwatch
 from longshore.loading.plan import ExecutionPlan, Split
+from longshore.loading.proof.declared_padding import client_signature
 from longshore.loading.proof.discovery import Discovery
 from longshore.loading.proof.findings import Findings
 from longshore.loading.proof.sample_inputs import Maker
+from longshore.tensors import Signature
 
 _ACCELERATION_TRIALS = 3
 """Executions at least that comparing two ways to run a model takes."""
@@ -30,7 +33,7 @@ CUDA_EXECUTION_SECONDS = 0.1
 class Learner:
     """Tries the backends of `pool`, which runs the model as its file says until something faster
     has proven itself on `wanted`, the device with the options that were asked for. All of it
-    happens within `budget`.
+    happens within `budget`. `known` is a version that serves meanwhile.
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class Learner:
         options: LoadOptions,
         wanted: Device,
         budget: Budget,
+        known: KnownVersion | None = None,
     ) -> None:
         self._budget = budget
+        self._known = known
         self._pool = pool
         self._options = options
         self._wanted = wanted
@@ -56,6 +61,8 @@ class Learner:
     @property
     def disturbance(self) -> str:
         """Why what was measured is not to be kept, in a clause; empty when it is."""
+        if self._known is not None:
+            return f"version {self._known.number} served meanwhile"
         return self._disturbance.reason
 
     def learn(self, discovery: Discovery) -> tuple[Findings, ExecutionPlan]:
@@ -74,7 +81,7 @@ class Learner:
                 open_on_cpu=lambda: self._pool.open_on_cpu(whole_cpus(self._options.cpus)),
             )
         notes = self._accelerate(findings)
-        plan = self._plan(findings)
+        plan = self._plan(findings, client_signature(discovery.whole, findings.padding))
         return findings, replace(plan, notes=(*plan.notes, *notes))
 
     def _watching(self) -> AbstractContextManager[None]:
@@ -110,11 +117,29 @@ class Learner:
             return [f"not {acceleration.name(wanted.options)}: {objection}"]
         return []
 
-    def _plan(self, findings: Findings) -> ExecutionPlan:
+    def _plan(self, findings: Findings, signature: Signature) -> ExecutionPlan:
         if findings.maker is None:
             first, notes = self._splits[0], tuple(findings.notes)
             return ExecutionPlan(False, 1, first.instances, first.threads, False, None, notes)
-        return self._measure(findings, findings.maker)
+        return self._inherit(findings, signature) or self._measure(findings, findings.maker)
+
+    def _inherit(self, findings: Findings, signature: Signature) -> ExecutionPlan | None:
+        """The plan of the version that serves, where it is one for this version too."""
+        known, maker = self._known, findings.maker
+        if known is None or maker is None:
+            return None
+        objection = known.objection(signature, self._options, is_batched=findings.is_batched)
+        if objection:
+            findings.notes.append(f"not measured against version {known.number}: {objection}")
+            return None
+        plan = inherit(
+            known,
+            self._pool.open(known.plan.split)[0],
+            maker,
+            first_split=self.first_split,
+            budget=self._budget,
+        )
+        return replace(plan, notes=(*findings.notes, *plan.notes))
 
     def _measure(self, findings: Findings, maker: Maker) -> ExecutionPlan:
         budget = self._budget

@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
+from typing import Self
 
 from longshore.backends.base import Backend
 from longshore.cpu.run_delay import thread_run_delay
@@ -56,13 +58,48 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class Sample:
     """Executions one after the other on one thread."""
 
     executions: int
     seconds: float
     cpu_seconds: float
     waited_seconds: float
+
+    @classmethod
+    def take(
+        cls,
+        execute: Callable[[], object],
+        wall: Callable[[], float],
+        clocks: Clocks,
+        least_seconds: float,
+    ) -> Self:
+        """One execution, or as many as take `least_seconds`."""
+        waited, cpu, begun = clocks.run_delay(), clocks.thread(), wall()
+        executions = 0
+        while True:
+            execute()
+            executions += 1
+            seconds = wall() - begun
+            if seconds >= least_seconds or executions == MOST_EXECUTIONS:
+                break
+        cpu_seconds = clocks.thread() - cpu
+        waited_since = (clocks.run_delay() or 0.0) - (waited or 0.0)
+        return cls(executions, seconds, cpu_seconds, min(waited_since, seconds))
+
+    @property
+    def wall(self) -> float:
+        """Of one execution, as the others."""
+        return self.seconds / self.executions
+
+    @property
+    def running(self) -> float:
+        """Without what was waited for a CPU."""
+        return max(self.seconds - self.waited_seconds, self.cpu_seconds) / self.executions
+
+    @property
+    def cpu(self) -> float:
+        return self.cpu_seconds / self.executions
 
 
 class Stopwatch:
@@ -95,7 +132,7 @@ class Stopwatch:
 
         start = threading.Barrier(len(backends), action=mark)
 
-        def work(backend: Backend) -> tuple[float, list[_Sample]]:
+        def work(backend: Backend) -> tuple[float, list[Sample]]:
             names = backend.signature.output_names
             try:
                 first = known.seconds if known else self._first(backend, inputs)
@@ -120,32 +157,18 @@ class Stopwatch:
         backend.execute(inputs, backend.signature.output_names)
         return clock() - before
 
-    def _samples(self, execute: Callable[[], object], first: float, count: int) -> list[_Sample]:
+    def _samples(self, execute: Callable[[], object], first: float, count: int) -> list[Sample]:
         """None where the budget does not allow one more execution."""
-        samples: list[_Sample] = []
+        samples: list[Sample] = []
         expected = first
         while len(samples) < count and self._budget.allows(expected):
-            sample = self._sample(execute)
+            sample = Sample.take(execute, self._budget.clock, self._clocks, SAMPLE_SECONDS)
             samples.append(sample)
-            expected = min(expected, sample.seconds / sample.executions)
+            expected = min(expected, sample.wall)
         return samples
 
-    def _sample(self, execute: Callable[[], object]) -> _Sample:
-        clock, clocks = self._budget.clock, self._clocks
-        waited, cpu, begun = clocks.run_delay(), clocks.thread(), clock()
-        executions = 0
-        while True:
-            execute()
-            executions += 1
-            seconds = clock() - begun
-            if seconds >= SAMPLE_SECONDS or executions == MOST_EXECUTIONS:
-                break
-        cpu_seconds = clocks.thread() - cpu
-        waited_since = (clocks.run_delay() or 0.0) - (waited or 0.0)
-        return _Sample(executions, seconds, cpu_seconds, min(waited_since, seconds))
-
     def _timing(
-        self, results: list[tuple[float, list[_Sample]]], process_seconds: float | None
+        self, results: list[tuple[float, list[Sample]]], process_seconds: float | None
     ) -> Timing:
         """`process_seconds` of CPU went into all samples, where the threads do not say it."""
         every = [sample for _, samples in results for sample in samples]
@@ -156,24 +179,16 @@ class Stopwatch:
         )
         if process_seconds is not None:
             executions = sum(sample.executions for sample in every)
-            return Timing(_mean_of_fastest(results, _wall), process_seconds / executions)
-        return Timing(_mean_of_fastest(results, _running), _mean_of_fastest(results, _cpu))
-
-
-def _wall(sample: _Sample) -> float:
-    return sample.seconds / sample.executions
-
-
-def _running(sample: _Sample) -> float:
-    running = max(sample.seconds - sample.waited_seconds, sample.cpu_seconds)
-    return running / sample.executions
-
-
-def _cpu(sample: _Sample) -> float:
-    return sample.cpu_seconds / sample.executions
+            return Timing(
+                _mean_of_fastest(results, attrgetter("wall")), process_seconds / executions
+            )
+        return Timing(
+            _mean_of_fastest(results, attrgetter("running")),
+            _mean_of_fastest(results, attrgetter("cpu")),
+        )
 
 
 def _mean_of_fastest(
-    results: list[tuple[float, list[_Sample]]], of: Callable[[_Sample], float]
+    results: list[tuple[float, list[Sample]]], of: Callable[[Sample], float]
 ) -> float:
     return fmean(min(map(of, samples)) for _, samples in results if samples)

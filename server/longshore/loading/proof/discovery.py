@@ -45,7 +45,7 @@ class Discovery:
     ) -> None:
         self._verified = verified
         self._config = config
-        self._whole = whole
+        self.whole = whole
         self._budget = budget
         self._is_forbidden = is_forbidden
         self._declared = declared_padding(config, whole)
@@ -83,7 +83,7 @@ class Discovery:
         if maker is None:
             return self._without_samples(search)
         outputs = run.outputs if run.outputs is not None else run(maker.make(1, seed=0))
-        check_outputs(self._config, self._whole, outputs)
+        check_outputs(self._config, self.whole, outputs)
         self._check_types(outputs)
         return Findings(maker, self._declared, is_batched=False, seconds=run.seconds)
 
@@ -95,7 +95,7 @@ class Discovery:
 
     def _check_types(self, outputs: Tensors) -> None:
         """What the artifact says of its outputs is what clients are told."""
-        for spec in self._whole.outputs:
+        for spec in self.whole.outputs:
             found = outputs[spec.name].dtype
             if found != spec.datatype.numpy_dtype:
                 raise ModelLoadError(
@@ -105,7 +105,7 @@ class Discovery:
 
     def trial(self, backend: Backend) -> TrialRun:
         masks = PaddingPlan({}, self._declared.masks) if self._declared else None
-        return TrialRun(backend, self._whole, masks, self._budget)
+        return TrialRun(backend, self.whole, masks, self._budget)
 
     def _search(self, run: TrialRun, open_on_cpu: Callable[[], Backend]) -> SampleSearch:
         """On the CPU an index too large is an exception: on a GPU it is an assertion that costs the
