@@ -71,12 +71,12 @@ def assemble(settings: Settings) -> Parts:
         latency_buckets_seconds=settings.metrics.latency_buckets_seconds
         or DEFAULT_LATENCY_BUCKETS_SECONDS
     )
-    cpus = _cpus(settings.model)
+    cpus = planned_cpus(settings.model)
     metrics.cpus.set(cpus)
     manager = ModelManager(
-        _repository(settings),
+        repository(settings),
         metrics,
-        load_options=_load_options(settings, cpus),
+        load_options=load_options(settings, cpus),
         serving_options=_serving_options(settings),
     )
     metrics.create_model(manager.served.name)
@@ -193,7 +193,13 @@ def _watcher(settings: Settings, manager: ModelManager) -> VersionWatcher:
     )
 
 
-def _repository(settings: Settings) -> ModelRepository:
+def model_root(path: Path) -> Path:
+    """The directory of the model that is served from `path`, which may be a lone file."""
+    return path.parent if path.is_file() else path
+
+
+def repository(settings: Settings) -> ModelRepository:
+    """What lies on the volume."""
     lifecycle = settings.lifecycle
     return ModelRepository(
         Path(settings.model.model_path),
@@ -203,7 +209,7 @@ def _repository(settings: Settings) -> ModelRepository:
     )
 
 
-def _cpus(model: ModelSettings) -> float:
+def planned_cpus(model: ModelSettings) -> float:
     """What to plan for: the setting, but never more than this process may use."""
     usable = cpu_quantity()
     cpus = min(usable, model.cpus or usable)
@@ -212,7 +218,8 @@ def _cpus(model: ModelSettings) -> float:
     return cpus
 
 
-def _load_options(settings: Settings, cpus: float) -> LoadOptions:
+def load_options(settings: Settings, cpus: float) -> LoadOptions:
+    """What loading obeys, with `cpus` to plan for."""
     model = settings.model
     return LoadOptions(
         cpus=cpus,
@@ -224,6 +231,7 @@ def _load_options(settings: Settings, cpus: float) -> LoadOptions:
         calibration_budget_seconds=settings.calibration.calibration_budget_seconds,
         max_execution_seconds=settings.calibration.max_execution_seconds,
         calibration_cache=_calibration_cache(settings.calibration.calibration_cache),
+        model_root=model_root(Path(model.model_path)),
         waits_for_batches=bool(settings.batching.max_queue_delay_microseconds),
     )
 

@@ -63,7 +63,7 @@ def test_help_lists_commands_by_purpose(install, capsys):
     assert ended.value.code == 0
     headings = ["serve a model:", "look at a model:", "operate:"]
     assert sorted(headings, key=text.index) == headings
-    assert text.index("operate:") < text.index("  berth     find a berth")
+    assert text.index("operate:") < text.index("  berth      find a berth")
 
 
 def test_a_command_whose_extra_is_missing_says_which_to_install(install, capsys):
@@ -76,7 +76,7 @@ def test_a_command_whose_extra_is_missing_says_which_to_install(install, capsys)
     )
     with pytest.raises(SystemExit):
         cli.main(["--help"])
-    assert "not installed:\n  berth     berth needs the extra 'docks'" in capsys.readouterr().out
+    assert "not installed:\n  berth      berth needs the extra 'docks'" in capsys.readouterr().out
 
 
 def test_an_extra_that_is_missed_only_by_the_run_is_named_too(install, capsys):

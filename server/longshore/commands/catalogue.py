@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "longshore.commands"
-OWN = ("serve", "inspect", "manifest")
+OWN = ("serve", "inspect", "manifest", "calibrate")
 """Each is a module beside this one."""
 
 

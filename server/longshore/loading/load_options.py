@@ -27,6 +27,8 @@ class LoadOptions:
     calibration_budget_seconds: float = 10.0
     max_execution_seconds: float | None = None
     calibration_cache: Path | None = None
+    model_root: Path | None = None
+    """The directory of the model, which may have recorded calibrations."""
     waits_for_batches: bool = False
     """An idle instance shall wait for a fuller batch, which the event loop cannot."""
 

@@ -23,6 +23,8 @@ from longshore.loading.proof.findings import Findings
 from longshore.loading.proof.sample_inputs import Maker
 from longshore.loading.records.calibration_cache import CalibrationCache
 from longshore.loading.records.calibration_record import CalibrationRecord, device_name
+from longshore.loading.records.conditions import Conditions
+from longshore.loading.records.recorded_calibrations import RecordedCalibrations
 from longshore.progress import Progress
 from longshore.repository.artifact import SAMPLES_FILE, Artifact
 from longshore.repository.integrity import VerifiedArtifact, open_verified
@@ -88,16 +90,29 @@ def load_model(
         ArtifactChanged: a file of it changed meanwhile.
         ModelConfigError: the config does not fit the artifact.
     """
+    load, loaded = run_load(artifact, config, options, progress, beside=beside)
+    load.keep_record()
+    return loaded
+
+
+def run_load(
+    artifact: Artifact,
+    config: ModelConfig,
+    options: LoadOptions,
+    progress: Progress | None = None,
+    *,
+    beside: LoadedModel | None = None,
+) -> tuple[VersionLoad, LoadedModel]:
+    """As `load_model`, which keeps what was learned."""
     with ExitStack() as undo:
         with open_verified(artifact, progress) as verified:
-            loader = _Loader(verified, config, options.with_config(config))
-            if beside is not None and loader.wanted_device.kind == "cpu":
-                loader.known = _known(beside, options)
-            undo.callback(loader.pool.keep_only, [])
-            loaded = loader.load()
+            load = VersionLoad(verified, config, options.with_config(config))
+            if beside is not None and load.wanted_device.kind == "cpu":
+                load.known = _known(beside, options)
+            undo.callback(load.pool.keep_only, [])
+            loaded = load.run()
         undo.pop_all()
-    loader.keep_record()
-    return loaded
+    return load, loaded
 
 
 def _known(beside: LoadedModel, options: LoadOptions) -> KnownVersion:
@@ -113,7 +128,7 @@ def _known(beside: LoadedModel, options: LoadOptions) -> KnownVersion:
     )
 
 
-class _Loader:
+class VersionLoad:
     """The steps of one load."""
 
     def __init__(
@@ -140,14 +155,17 @@ class _Loader:
         )
         check_device(config, self.wanted_device)
         self.pool = BackendPool(verified, config, self.wanted_device)
-        self.cache = CalibrationCache(verified, config, options, self.wanted_device)
+        self.conditions = Conditions(verified, config, options, self.wanted_device)
+        self.cache = CalibrationCache(options, self.conditions)
         self.record: CalibrationRecord | None = None
-        """Of what was learned, unless an earlier start had."""
+        """Of what was learned, unless an earlier start had, or it is not to be kept."""
+        self.disturbance = ""
+        """Why it is not, in a clause, when others disturbed the measurement."""
         self.known: KnownVersion | None = None
         """What serves meanwhile on the same CPUs."""
         self.load_seconds = 0.0
 
-    def load(self) -> LoadedModel:
+    def run(self) -> LoadedModel:
         findings, plan = self._remember() or self._learn()
         backends = self.pool.open(plan.split)
         self.pool.keep_only(backends)
@@ -169,10 +187,15 @@ class _Loader:
         )
 
     def _remember(self) -> tuple[Findings, ExecutionPlan] | None:
-        """What an earlier start learned, where it holds for this device."""
+        """What an earlier start or another pod learned, where it holds for this device."""
         record = self.cache.read()
-        if record is None:
-            return None
+        found = self._recall(record) if record else None
+        if found is None and self.options.model_root is not None:
+            record = RecordedCalibrations(self.options.model_root, self.conditions).read()
+            found = self._recall(record) if record else None
+        return found
+
+    def _recall(self, record: CalibrationRecord) -> tuple[Findings, ExecutionPlan] | None:
         first = self._open_first(record.plan.split, record.cuda)
         if device_name(first) != record.device_name:
             self.pool.keep_only([])
@@ -180,7 +203,7 @@ class _Loader:
         try:
             findings = record.findings(self.config, self.signature)
         except ValueError as error:
-            logger.warning("calibration cache ignored: error=%s", error)
+            logger.warning("%s calibration ignored: error=%s", record.plan.source, error)
             self.pool.keep_only([])
             return None
         if self._has_recorded_samples:  # files that are no part of what the record is of
@@ -193,20 +216,20 @@ class _Loader:
         learner = Learner(self.pool, self.options, self.wanted_device, self.budget, self.known)
         self._open_first(learner.first_split, self.wanted_device.options.plain())
         findings, plan = learner.learn(self._discovery())
-        disturbance = learner.disturbance
-        if disturbance and plan.source == "measured" and plan.cost is not None:
-            self._warn_of(disturbance)
-        if not disturbance and plan.cost is not None and findings.can_be_kept:
+        self.disturbance = learner.disturbance
+        if self.disturbance and plan.source == "measured" and plan.cost is not None:
+            self._warn()
+        if not self.disturbance and plan.cost is not None and findings.can_be_kept:
             backend = self.pool.open(plan.split)[0]
             self.record = CalibrationRecord.of(plan, findings, backend)
         return findings, plan
 
-    def _warn_of(self, disturbance: str) -> None:
+    def _warn(self) -> None:
         logger.warning(
             "measurement disturbed, not kept: name=%s version=%s reason=%s",
             self.artifact.model_name,
             self.artifact.version,
-            disturbance,
+            self.disturbance,
         )
 
     def _discovery(self) -> Discovery:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from longshore.backends.base import Backend, CudaOptions
 from longshore.loading.plan import ExecutionPlan
@@ -68,13 +69,22 @@ class CalibrationRecord:
         return Findings(sample, declared, self.plan.is_batched, padding)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(self.to_content())
+
+    def to_content(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
 
     @classmethod
     def from_json(cls, text: str) -> CalibrationRecord:
         """Raises ValueError when it is none: a key, a type or a value that no start writes."""
+        return cls.of_content(json.loads(text))
+
+    @classmethod
+    def of_content(cls, document: object) -> CalibrationRecord:
+        """The same of what is read from JSON already."""
         keys = tuple(field.name for field in fields(cls))
-        content = record_reader.read_json(text, keys)
+        content = record_reader.Section(document, keys)
         outputs = content.raw("padded_outputs")
         return cls(
             plan=record_reader.read_plan(content.raw("plan")),

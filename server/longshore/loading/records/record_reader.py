@@ -6,7 +6,6 @@ instances or rows would be served as it is.
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import fields
 from typing import Any, get_args
@@ -60,10 +59,6 @@ class Section:
 
     def raw(self, key: str) -> Any:
         return self._content[key]
-
-
-def read_json(text: str, keys: tuple[str, ...]) -> Section:
-    return Section(json.loads(text), keys)
 
 
 def read_plan(content: object) -> ExecutionPlan:

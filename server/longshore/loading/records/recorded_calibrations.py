@@ -1,0 +1,133 @@
+"""Calibrations that travel with a model: `<model>/calibration/*.json`, by `longshore calibrate`.
+
+{"format": 1, "conditions": {"artifact": "<digest>", "cpus": "2", ...}, "record": {...}}
+
+Records of several CPUs, limits and frameworks lie side by side. They are no part of a version:
+neither its digest nor its manifest knows of them, so they are checked as strictly as a cache.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from longshore.loading.records.calibration_record import CalibrationRecord
+from longshore.loading.records.conditions import ARTIFACT, Conditions
+from longshore.repository.regular_file import IrregularFile, read_bounded, resolve_inside
+
+logger = logging.getLogger(__name__)
+
+DIRECTORY = "calibration"
+FORMAT = 1
+MOST_BYTES = 256 * 1024
+"""Of a file; the calibration of a model has a few thousand."""
+MOST_FILES = 256
+"""That are looked at, by name in order."""
+_KEYS = {"format", "conditions", "record"}
+
+
+class RecordedCalibrations:
+    """Those in the model directory `root`."""
+
+    def __init__(self, root: Path, conditions: Conditions) -> None:
+        self._root = root
+        self._conditions = conditions
+
+    def read(self) -> CalibrationRecord | None:
+        """The first that fits; why others do not is logged.
+
+        Raises:
+            ModelLoadError: a file of the artifact cannot be read.
+        """
+        for file, content in self._documents():
+            try:
+                conditions, record = _parse(content)
+                if self._fits(file, conditions):
+                    found = CalibrationRecord.of_content(record)
+                    return replace(found, plan=replace(found.plan, source="recorded"))
+            except (ValueError, RecursionError) as error:
+                logger.warning("recorded calibration ignored: file=%s error=%s", file, error)
+        return None
+
+    def write(self, version: str, record: CalibrationRecord) -> Path:
+        """Beside the version, in one step; in place of one under the same conditions.
+
+        Raises:
+            OSError: the volume is read-only or full.
+        """
+        directory = self._root / DIRECTORY
+        directory.mkdir(exist_ok=True)
+        document = {
+            "format": FORMAT,
+            "conditions": self._conditions.facts,
+            "record": record.to_content(),
+        }
+        file = directory / f"{version}-{self._conditions.key[:16]}.json"
+        _write_atomically(file, json.dumps(document, indent=1) + "\n")
+        return file
+
+    def _documents(self) -> Iterator[tuple[Path, bytes]]:
+        try:
+            directory = resolve_inside(self._root / DIRECTORY, self._root.resolve())
+            names = sorted(name for name in os.listdir(directory) if _is_record(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (OSError, IrregularFile) as error:
+            if os.path.lexists(self._root / DIRECTORY):
+                logger.warning("recorded calibrations ignored: %s", error)
+            return
+        for name in names[:MOST_FILES]:
+            file = directory / name
+            try:
+                yield file, read_bounded(file, inside=directory, max_bytes=MOST_BYTES)
+            except (OSError, IrregularFile) as error:
+                logger.warning("recorded calibration ignored: file=%s error=%s", file, error)
+
+    def _fits(self, file: Path, conditions: Mapping[str, str]) -> bool:
+        here = self._conditions.facts
+        if conditions.get(ARTIFACT) != here[ARTIFACT]:
+            return False  # of another version, as one would expect
+        others = [name for name in here if conditions.get(name) != here[name]]
+        if others:
+            logger.info(
+                "recorded calibration does not fit: file=%s %s",
+                file,
+                ", ".join(f"{n}: {conditions.get(n)!r}, here {here[n]!r}" for n in others),
+            )
+        return not others
+
+
+def _is_record(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith(".")
+
+
+def _parse(content: bytes) -> tuple[Mapping[str, str], object]:
+    """Raises ValueError when it is no such document."""
+    document = json.loads(content)
+    if not isinstance(document, dict) or document.keys() != _KEYS:
+        raise ValueError(f"not an object with the keys {', '.join(sorted(_KEYS))}")
+    if type(document["format"]) is not int or document["format"] != FORMAT:
+        raise ValueError(f"format: not {FORMAT}")
+    conditions = document["conditions"]
+    if not isinstance(conditions, dict):
+        raise ValueError("conditions: not an object")
+    return conditions, document["record"]
+
+
+def _write_atomically(file: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fchmod(descriptor, 0o644)  # the server runs as another user than who publishes
+            os.fsync(descriptor)
+        os.replace(temporary, file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
