@@ -27,28 +27,6 @@ ends in a hash of what it was, so that no two releases share it. Neither may it 
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Selectors use only these three labels: a label that may change cannot be in a selector. */}}
-{{- define "longshore.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "longshore.name" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-app.kubernetes.io/component: server
-{{- end }}
-
-{{- define "longshore.ownLabels" -}}
-{{ include "longshore.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: longshore
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ include "longshore.chart" . }}
-{{- end }}
-
-{{- define "longshore.labels" -}}
-{{ include "longshore.ownLabels" . }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
 {{- define "longshore.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "longshore.fullname" .) .Values.serviceAccount.name }}

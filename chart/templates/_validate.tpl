@@ -1,7 +1,7 @@
 {{/* What a schema cannot check: one sentence for each fault, with the remedy; all faults at once. */}}
 {{- define "longshore.validate" -}}
 {{- $faults := list }}
-{{- range list "renamed" "name" "image" "volume" "resource" "scaling" "drain" "metrics" "override" "list" }}
+{{- range list "renamed" "name" "image" "volume" "resource" "scaling" "drain" "metrics" "override" "label" "list" }}
 {{- $faults = concat $faults (include (printf "longshore.%sFaults" .) $ | fromYamlArray) }}
 {{- end }}
 {{- if $faults }}{{ printf "\n- %s" (join "\n- " $faults) | fail }}{{ end }}
@@ -85,7 +85,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Values that contradict what the chart sets itself: derived settings, and labels of its selectors. */}}
+{{/* Values that contradict the settings that the chart derives. */}}
 {{- define "longshore.overrideFaults" -}}
 {{- $derived := include "longshore.derivedSettings" . | fromYaml }}
 {{- range $setting, $from := $derived }}
@@ -104,13 +104,6 @@
 {{- range $.Values.extraEnv }}
 {{- if eq (default "" .name) (printf "LONGSHORE_%s" (upper $setting)) }}
 - {{ printf "extraEnv: %s would not reach the probes and the grace period; set %s instead" .name $from | quote }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- range $block := list "commonLabels" "podLabels" }}
-{{- range $label := keys (get $.Values $block) | sortAlpha }}
-{{- if hasKey (include "longshore.ownLabels" $ | fromYaml) $label }}
-- {{ printf "%s: %s is the chart's own label; choose another name" $block $label | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
