@@ -1,17 +1,25 @@
 {{/* Names, labels and facts of the release. Nothing here prints a whole resource. */}}
 
+{{/* The chart's name; in a parent chart, the alias that its dependency has there. */}}
 {{- define "longshore.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The alias under which a parent chart has this one, or nothing. Helm 3 had no Chart.IsRoot at first. */}}
+{{- define "longshore.alias" -}}
+{{- if and (contains "/charts/" .Template.BasePath) (ne .Chart.Name "longshore") }}{{ .Chart.Name }}{{ end }}
 {{- end }}
 
 {{/*
 The name of every object: a DNS label that begins with a letter, as a Service needs it, of at most 46 characters. To a pod's
 name Kubernetes adds 17 and cuts at 63, and queries find the pods by the whole name. A name that does not fit is changed and
 ends in a hash of what it was, so that no two releases share it. Neither may it be a word that YAML reads as something else.
+A chart's name that the release's holds is not repeated, except that of an alias: the release's may hold two of them.
 */}}
 {{- define "longshore.fullname" -}}
 {{- $name := include "longshore.name" . }}
-{{- $derived := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- $isSaid := and (contains $name .Release.Name) (not (include "longshore.alias" .)) }}
+{{- $derived := ternary .Release.Name (printf "%s-%s" .Release.Name $name) $isSaid }}
 {{- $whole := default $derived .Values.fullnameOverride }}
 {{- $isLabel := regexMatch "^[a-z]([-a-z0-9]{0,44}[a-z0-9])?$" $whole }}
 {{- if and $isLabel (not (has $whole (list "y" "n" "yes" "no" "on" "off" "true" "false" "null"))) }}
@@ -45,7 +53,8 @@ ends in a hash of what it was, so that no two releases share it. Neither may it 
 {{- end }}
 
 {{- define "longshore.modelName" -}}
-{{- default .Release.Name .Values.model.name }}
+{{- $default := include "longshore.alias" . | trimAll "-_" | default .Release.Name }}
+{{- default $default .Values.model.name }}
 {{- end }}
 
 {{- define "longshore.modelPath" -}}

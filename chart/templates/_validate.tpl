@@ -33,6 +33,9 @@
 {{- end }}
 
 {{- define "longshore.nameFaults" -}}
+{{- if eq (toString .Values.enabled) "false" }}
+- "enabled: it only has an effect as the condition of a dependency, such as condition: {{ .Chart.Name }}.enabled in the parent's Chart.yaml"
+{{- end }}
 {{- range $key, $first := dict "nameOverride" "a-z0-9" "fullnameOverride" "a-z" }}
 {{- $given := get $.Values $key }}
 {{- if and $given (not (regexMatch (printf "^[%s]([-a-z0-9]*[a-z0-9])?$" $first) $given)) }}
