@@ -55,6 +55,17 @@ def test_executions_that_are_short_are_timed_several_at_once():
     assert len(executions) > 100
 
 
+def test_what_a_short_execution_waits_for_the_interpreters_lock_is_no_part_of_it():
+    machine = Machine()
+    count = iter(range(10_000))
+
+    def work(rows):
+        machine.compute(1e-4)
+        machine.sleep(5e-4 if next(count) % 3 else 0.0)
+
+    assert timed(machine, work) == Timing(pytest.approx(1e-4), pytest.approx(1e-4))
+
+
 def test_the_threads_of_a_wide_execution_are_counted_by_the_clock_of_the_process():
     machine = Machine()
 

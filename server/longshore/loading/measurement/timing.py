@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
 from operator import attrgetter
 from statistics import fmean
 from typing import Self
@@ -62,7 +63,10 @@ class Sample:
     """Executions one after the other on one thread."""
 
     executions: int
+    fastest: float
+    """Seconds of one of them."""
     seconds: float
+    """Of all, as the two below."""
     cpu_seconds: float
     waited_seconds: float
 
@@ -76,30 +80,28 @@ class Sample:
     ) -> Self:
         """One execution, or as many as take `least_seconds`."""
         waited, cpu, begun = clocks.run_delay(), clocks.thread(), wall()
-        executions = 0
-        while True:
+        executions, fastest, before = 0, inf, begun
+        while executions == 0 or (before - begun < least_seconds and executions < MOST_EXECUTIONS):
             execute()
-            executions += 1
-            seconds = wall() - begun
-            if seconds >= least_seconds or executions == MOST_EXECUTIONS:
-                break
+            after = wall()
+            executions, fastest, before = executions + 1, min(fastest, after - before), after
         cpu_seconds = clocks.thread() - cpu
         waited_since = (clocks.run_delay() or 0.0) - (waited or 0.0)
-        return cls(executions, seconds, cpu_seconds, min(waited_since, seconds))
-
-    @property
-    def wall(self) -> float:
-        """Of one execution, as the others."""
-        return self.seconds / self.executions
+        seconds = before - begun
+        return cls(executions, fastest, seconds, cpu_seconds, min(waited_since, seconds))
 
     @property
     def running(self) -> float:
-        """Without what was waited for a CPU."""
-        return max(self.seconds - self.waited_seconds, self.cpu_seconds) / self.executions
+        """Seconds of one execution without what was waited for a CPU; a short one that was fast did
+        not wait, for the interpreter's lock neither.
+        """
+        running = max(self.seconds - self.waited_seconds, self.cpu_seconds)
+        return min(self.fastest, running / self.executions)
 
     @property
     def cpu(self) -> float:
-        return self.cpu_seconds / self.executions
+        """CPU seconds of one execution on this thread."""
+        return min(self.running, self.cpu_seconds / self.executions)
 
 
 class Stopwatch:
@@ -164,7 +166,7 @@ class Stopwatch:
         while len(samples) < count and self._budget.allows(expected):
             sample = Sample.take(execute, self._budget.clock, self._clocks, SAMPLE_SECONDS)
             samples.append(sample)
-            expected = min(expected, sample.wall)
+            expected = min(expected, sample.fastest)
         return samples
 
     def _timing(
@@ -180,7 +182,7 @@ class Stopwatch:
         if process_seconds is not None:
             executions = sum(sample.executions for sample in every)
             return Timing(
-                _mean_of_fastest(results, attrgetter("wall")), process_seconds / executions
+                _mean_of_fastest(results, attrgetter("fastest")), process_seconds / executions
             )
         return Timing(
             _mean_of_fastest(results, attrgetter("running")),
