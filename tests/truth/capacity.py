@@ -48,8 +48,10 @@ def measure_capacity(pod: Pod) -> Measured:
 
 
 def measure_share(pod: Pod, capacity: float, share: float) -> Measured:
-    """By an open load of `share` of `capacity`."""
-    pace = Pace(OPEN_CONNECTIONS, _seconds(pod), WARM_UP_SECONDS, rate=share * capacity)
+    """By an open load of `share` of `capacity`, in which arrivals know nothing of each other."""
+    pace = Pace(
+        OPEN_CONNECTIONS, _seconds(pod), WARM_UP_SECONDS, rate=share * capacity, is_poisson=True
+    )
     with pod.under(pace) as load:
         window = _watch(load, pace)
     return Measured(capacity, window, details(load, window, capacity))
@@ -68,6 +70,7 @@ def details(load: Load, window: Window, capacity: float) -> dict[str, Any]:
         "throttled": round(window.throttled_share, 2),
         "p50_ms": round(paced.p50_ms, 2),
         "generator_cpus": round(load.generator_cpus, 3),
+        "other_cpus": round(window.machine_cpus - window.cpus - load.generator_cpus, 2),
         "errors": paced.errors,
         "late": paced.late,
     }

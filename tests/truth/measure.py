@@ -1,8 +1,9 @@
 """Whether the scaling signal tells the truth: `python -m tests.truth.measure`.
 
 Alone on the machine, as root (it makes CPU cgroups), with wrk. Seconds of each cell for one
-workload, limit and round: readings 45 to 60, neighbour 180, swap 80, calm 215, goodput 35. A round
-of everything takes 35 minutes; the verdict is on the medians of three. `--keep` continues a run.
+workload, limit and round: readings 45 to 70, neighbour 180, equal 40, swap 90, goodput 35, calm
+215. A round of everything takes 40 minutes; the verdict is on the medians of three. `--keep` adds
+to the figures of an earlier run, so that one may be done in pieces.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ CELLS = {
     module.CELL: Cell(module.measure, module.WORKLOADS, module.DEFAULT_LIMITS)
     for module in (readings, neighbours, swap, goodput, calm)
 }
+CELLS[neighbours.EQUAL_CELL] = Cell(
+    neighbours.measure_equal, neighbours.WORKLOADS, neighbours.DEFAULT_LIMITS
+)
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""A neighbour that takes half of the machine's CPUs comes and goes; the pod has no limit.
+"""A neighbour comes and goes; the pod has no limit. It takes half of the machine's CPUs, or, for
+information, as much as its equal weight gives it.
 
 Each time the signal has a minute under a load of half the capacity. It is held to the bar in the
 last quarter of that minute; the quarters before it show how fast it learns. The capacity that is
@@ -13,7 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.truth.capacity import details, measure_capacity, measure_share
+from tests.truth.capacity import (
+    END_SECONDS,
+    OPEN_CONNECTIONS,
+    Measured,
+    details,
+    measure_capacity,
+    measure_share,
+)
 from tests.truth.cpu_groups import cpu_group
 from tests.truth.figures import INFORMATION, Bounds, Figure, Key
 from tests.truth.pacing import Pace
@@ -21,6 +29,7 @@ from tests.truth.pod import Pod, running_pod
 from tests.truth.workloads import LIMITS, Workload
 
 CELL = "neighbour"
+EQUAL_CELL = "equal"
 WORKLOADS = ("tiny-json", "encoder-json")
 DEFAULT_LIMITS = ("none",)
 BAR = Bounds(0.85, 1.15)
@@ -35,6 +44,14 @@ def measure(workload: Workload, directory: Path, limit: str) -> Iterator[Figure]
         with neighbour(len(os.sched_getaffinity(0)) / 2):
             yield from _minute_and_after(pod, limit, "beside", 0.25 * alone)
         yield from _minute_and_after(pod, limit, "after", 0.5 * alone)
+
+
+def measure_equal(workload: Workload, directory: Path, limit: str) -> Iterator[Figure]:
+    """Reading over truth beside a neighbour without a quota."""
+    with running_pod(workload, directory, LIMITS[limit]) as pod, neighbour(None):
+        full = measure_capacity(pod)
+        key = Key(EQUAL_CELL, workload.name, limit, "beside")
+        yield from _full_and_ninety(pod, full, key, INFORMATION)
 
 
 @contextmanager
@@ -53,19 +70,24 @@ def neighbour(cpus: float | None) -> Iterator[None]:
 
 
 def _minute_and_after(pod: Pod, limit: str, when: str, rate: float) -> Iterator[Figure]:
-    pace = Pace(connections=64, seconds=4 * QUARTER_SECONDS + 1, warm_up_seconds=1.0, rate=rate)
+    pace = Pace(
+        OPEN_CONNECTIONS, 4 * QUARTER_SECONDS + END_SECONDS, warm_up_seconds=1.0, rate=rate,
+        is_poisson=True,
+    )  # fmt: skip
     with pod.under(pace) as load:
         quarters = [load.watch(QUARTER_SECONDS) for _ in range(4)]
     full = measure_capacity(pod)
-    ninety = measure_share(pod, full.capacity, 0.9)
-
-    def key(what: str) -> Key:
-        return Key(CELL, pod.workload.name, limit, f"{when}, {what}")
-
+    key = Key(CELL, pod.workload.name, limit, when)
     for number, window in enumerate(quarters, 1):
         bounds = BAR if number == len(quarters) else INFORMATION
         ratio = window.reading_to_truth(full.capacity)
-        what = f"half, {round(number * QUARTER_SECONDS)} s"
-        yield Figure(key(what), ratio, bounds, details(load, window, full.capacity))
-    yield Figure(key("full"), full.ratio, BAR, full.details)
-    yield Figure(key("0.9"), ninety.ratio, BAR, ninety.details)
+        what = f"{when}, half, {round(number * QUARTER_SECONDS)} s"
+        yield Figure(key._replace(what=what), ratio, bounds, details(load, window, full.capacity))
+    yield from _full_and_ninety(pod, full, key, BAR)
+
+
+def _full_and_ninety(pod: Pod, full: Measured, key: Key, bounds: Bounds) -> Iterator[Figure]:
+    ninety = measure_share(pod, full.capacity, 0.9)
+    for what, measured in (("full", full), ("0.9", ninety)):
+        name = f"{key.what}, {what}"
+        yield Figure(key._replace(what=name), measured.ratio, bounds, measured.details)

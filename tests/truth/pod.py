@@ -7,6 +7,9 @@ generator, which is what the pod can do on this machine under such a load. At ha
 generator takes half as much, so the pod could do slightly more than C: by half of the generator's
 share of all CPUs. That share is in the report (`gen`): 0.01 to 0.03 for `encoder` and `cnn`.
 `tiny` runs on one thread, which leaves the generator a CPU at every limit.
+
+What else ran meanwhile, the hypervisor included, is in the report too (`other`): a figure beside
+more than a few hundredths of a CPU is to be taken again.
 """
 
 from __future__ import annotations
@@ -73,7 +76,8 @@ class Pod:
         assert port is not None
         exposition = get_text(port, "/metrics")
         cpu_seconds = processes.cpu_seconds(self.server.pid)
-        return snapshot(exposition, time.monotonic(), cpu_seconds, self.group.throttling())
+        stat = Path("/proc/stat").read_text()
+        return snapshot(exposition, time.monotonic(), cpu_seconds, stat, self.group.throttling())
 
     @contextmanager
     def under(self, pace: Pace) -> Iterator[Load]:

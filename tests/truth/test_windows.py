@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from loadtests.bench.processes import TICK_SECONDS
 from tests.truth.cpu_groups import Throttling
 from tests.truth.windows import Snapshot, Window, between, snapshot
 
@@ -16,16 +17,21 @@ longshore_responses_total{model="m",version="1",outcome="success"} 32.0
 longshore_responses_total{model="m",version="1",outcome="rejected"} 8.0
 """
 
+STAT = "cpu  1000 900 800 70000 6000 700 600 500 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n"
+
 
 def look(at: float, *, offered: float, requests: float, refused: float = 0.0) -> Snapshot:
-    return Snapshot(at, offered, requests, requests, requests - refused, at / 2, Throttling(0, 0))
+    return Snapshot(
+        at, offered, requests, requests, requests - refused, at / 2, at, Throttling(0, 0)
+    )
 
 
 def test_a_snapshot_sums_over_versions_and_tells_successes_from_refusals() -> None:
-    found = snapshot(EXPOSITION, 3.0, 1.5, Throttling(10, 2))
+    found = snapshot(EXPOSITION, 3.0, 1.5, STAT, Throttling(10, 2))
 
     assert (found.offered_seconds, found.requests, found.answers) == (12.5, 40.0, 40.0)
     assert found.successes == 32.0
+    assert found.machine_cpu_seconds == pytest.approx(4500 * TICK_SECONDS)
 
 
 def test_the_reading_is_a_rate_of_offered_seconds() -> None:
@@ -65,4 +71,4 @@ def test_a_window_without_a_request_has_no_offered_work() -> None:
 
     window = between(nothing, look(10.0, offered=0.0, requests=0))
 
-    assert window == Window(10.0, 0.0, 0.0, 0.0, 0.5, 0.0)
+    assert window == Window(10.0, 0.0, 0.0, 0.0, 0.5, 1.0, 0.0)

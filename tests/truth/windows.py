@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from loadtests.bench.processes import TICK_SECONDS
 from tests.truth.cpu_groups import Throttling
 
 
@@ -28,6 +29,8 @@ class Snapshot:
     successes: float
     cpu_seconds: float
     """Of the server's processes."""
+    machine_cpu_seconds: float
+    """Of everything on this machine, and what the hypervisor took away from it."""
     throttling: Throttling
 
 
@@ -42,6 +45,7 @@ class Window:
     """Seconds of the pod's capacity that a request asked for, by its own count."""
     success_share: float
     cpus: float
+    machine_cpus: float
     throttled_share: float
 
     @property
@@ -56,8 +60,10 @@ class Window:
         return self.offered_per_request * capacity
 
 
-def snapshot(exposition: str, at: float, cpu_seconds: float, throttling: Throttling) -> Snapshot:
-    """From `/metrics` in the Prometheus text format."""
+def snapshot(
+    exposition: str, at: float, cpu_seconds: float, stat: str, throttling: Throttling
+) -> Snapshot:
+    """From `/metrics` in the Prometheus text format, and `/proc/stat` (proc(5))."""
     samples = list(_samples(exposition))
 
     def total(name: str, **labels: str) -> float:
@@ -74,6 +80,7 @@ def snapshot(exposition: str, at: float, cpu_seconds: float, throttling: Throttl
         answers=total("longshore_responses_total"),
         successes=total("longshore_responses_total", outcome="success"),
         cpu_seconds=cpu_seconds,
+        machine_cpu_seconds=_busy_seconds(stat),
         throttling=throttling,
     )
 
@@ -88,8 +95,15 @@ def between(before: Snapshot, after: Snapshot) -> Window:
         offered_per_request=_ratio(after.offered_seconds - before.offered_seconds, requests),
         success_share=_ratio(after.successes - before.successes, answers),
         cpus=(after.cpu_seconds - before.cpu_seconds) / seconds,
+        machine_cpus=(after.machine_cpu_seconds - before.machine_cpu_seconds) / seconds,
         throttled_share=after.throttling.share_since(before.throttling),
     )
+
+
+def _busy_seconds(stat: str) -> float:
+    """All but idle time, to which waiting for the disk belongs."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, stat.split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * TICK_SECONDS
 
 
 def _ratio(part: float, whole: float) -> float:
