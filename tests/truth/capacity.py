@@ -71,6 +71,10 @@ def details(load: Load, window: Window, capacity: float) -> dict[str, Any]:
         "p50_ms": round(paced.p50_ms, 2),
         "generator_cpus": round(load.generator_cpus, 3),
         "other_cpus": round(window.machine_cpus - window.cpus - load.generator_cpus, 2),
+        "resources": {
+            name: round(seconds * capacity, 3)
+            for name, seconds in window.resources_per_request.items()
+        },
         "errors": paced.errors,
         "late": paced.late,
     }

@@ -24,7 +24,7 @@ def text(figures: list[Figure]) -> str:
     """A line for each figure: the median over its rounds, the bar, and what explains it."""
     found = verdicts(figures)
     lines = [HEAD, *map(_line, found)]
-    lines += [f"  {line}" for line in _plans(found)]
+    lines += [f"  {line}" for line in _explanations(found)]
     missed = sum(not verdict.passed for verdict in found)
     lines.append(f"{missed} of {sum(v.bounds != INFORMATION for v in found)} bars missed")
     if any(len(verdict.values) < MIN_ROUNDS for verdict in found):
@@ -76,10 +76,9 @@ def _detail(details: dict[str, Any], name: str, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:{width}.{digits}f}"
 
 
-def _plans(found: list[Verdict]) -> Iterator[str]:
-    """What each server chose, in its last round."""
+def _explanations(found: list[Verdict]) -> Iterator[str]:
+    """What each server chose and, over the truth, counted of each resource, in its last round."""
     for verdict in found:
-        plan = verdict.details.get("plan")
-        if plan is not None and verdict.key.what == "full":
-            cell, workload, limit, _ = verdict.key
-            yield f"plan {cell} {workload} {limit}: {plan}"
+        plan, resources = verdict.details.get("plan", ""), verdict.details.get("resources", "")
+        if plan or resources:
+            yield f"{' '.join(verdict.key)}: {resources} {plan}"

@@ -16,7 +16,11 @@ longshore_requests_total{model="m",version="2",protocol="v2"} 10.0
 longshore_responses_total{model="m",version="1",outcome="success"} 32.0
 longshore_responses_total{model="m",version="1",outcome="rejected"} 8.0
 """
-
+RESOURCES = """\
+# TYPE longshore_offered_resource_seconds_total counter
+longshore_offered_resource_seconds_total{model="m",resource="cpu"} 7.0
+longshore_offered_resource_seconds_total{model="m",resource="event_loop"} 12.5
+"""
 STAT = "cpu  1000 900 800 70000 6000 700 600 500 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n"
 
 
@@ -72,3 +76,14 @@ def test_a_window_without_a_request_has_no_offered_work() -> None:
     window = between(nothing, look(10.0, offered=0.0, requests=0))
 
     assert window == Window(10.0, 0.0, 0.0, 0.0, 0.5, 1.0, 0.0)
+
+
+def test_each_resource_has_a_share_of_its_own() -> None:
+    nothing, some = (
+        snapshot(text, at, 0.0, STAT, Throttling(0, 0))
+        for text, at in (("", 0.0), (EXPOSITION + RESOURCES, 10.0))
+    )
+
+    shares = between(nothing, some).resources_per_request
+
+    assert shares == pytest.approx({"cpu": 7.0 / 40, "event_loop": 12.5 / 40})

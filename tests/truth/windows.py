@@ -10,12 +10,14 @@ server answers late does not distort it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtests.bench.processes import TICK_SECONDS
 from tests.truth.cpu_groups import Throttling
+
+RESOURCES = "longshore_offered_resource_seconds_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Snapshot:
     machine_cpu_seconds: float
     """Of everything on this machine, and what the hypervisor took away from it."""
     throttling: Throttling
+    resource_seconds: dict[str, float] = field(default_factory=dict)
+    """Offered, by the resource that could be full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Window:
     cpus: float
     machine_cpus: float
     throttled_share: float
+    resources_per_request: dict[str, float] = field(default_factory=dict)
+    """What `offered_per_request` is the largest of."""
 
     @property
     def reading(self) -> float:
@@ -82,6 +88,9 @@ def snapshot(
         cpu_seconds=cpu_seconds,
         machine_cpu_seconds=_busy_seconds(stat),
         throttling=throttling,
+        resource_seconds={
+            labels["resource"]: value for name, labels, value in samples if name == RESOURCES
+        },
     )
 
 
@@ -97,6 +106,10 @@ def between(before: Snapshot, after: Snapshot) -> Window:
         cpus=(after.cpu_seconds - before.cpu_seconds) / seconds,
         machine_cpus=(after.machine_cpu_seconds - before.machine_cpu_seconds) / seconds,
         throttled_share=after.throttling.share_since(before.throttling),
+        resources_per_request={
+            name: _ratio(seconds - before.resource_seconds.get(name, 0.0), requests)
+            for name, seconds in after.resource_seconds.items()
+        },
     )
 
 
