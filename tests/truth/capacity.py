@@ -34,12 +34,12 @@ class Measured:
         return self.window.reading_to_truth(self.capacity)
 
 
-def measure_capacity(pod: Pod) -> Measured:
+def measure_capacity(pod: Pod, *, warm_up_seconds: float = CLOSED_WARM_UP_SECONDS) -> Measured:
     """By a closed load of twice what all instances take at once: none of them ever waits.
 
     Arrivals equal completions, so the truth there is 1.
     """
-    pace = Pace(_filling_connections(pod), _seconds(pod), CLOSED_WARM_UP_SECONDS)
+    pace = Pace(_filling_connections(pod), _seconds(pod), warm_up_seconds)
     with pod.under(pace) as load:
         window = _watch(load, pace)
     assert load.paced is not None

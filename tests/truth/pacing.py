@@ -46,7 +46,7 @@ end
 
 function delay()
   local at = now()
-  started = started or at
+  if not started then started, first = at, at end
   if at < started + WARM_UP then
     first = at
   else

@@ -12,11 +12,12 @@ from tests.truth.figures import INFORMATION, Bounds, Figure, Key, Verdict, verdi
 
 HEAD = (
     f"{'':6}{'cell':10} {'workload':15}{'limit':6} {'what':22}{'median':>7}  {'bar':12}"
-    f"{'rounds':24}{'C/s':>9}{'truth':>6}{'CPUs':>6}{'thr.':>5}{'p50 ms':>8}{'gen':>6}{'other':>6}"
+    f"{'rounds':24}{'C/s':>9}{'truth':>6}{'CPUs':>6}{'thr.':>5}{'p50 ms':>8}"
+    f"{'gen':>6}{'other':>6}{'drift':>6}"
 )
 DETAILS = (
     ("capacity", 9, 1), ("truth", 6, 2), ("cpus", 6, 2), ("throttled", 5, 2), ("p50_ms", 8, 1),
-    ("generator_cpus", 6, 2), ("other_cpus", 6, 2),
+    ("generator_cpus", 6, 2), ("other_cpus", 6, 2), ("drift", 6, 2),
 )  # fmt: skip
 
 

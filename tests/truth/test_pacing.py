@@ -79,6 +79,6 @@ def test_wrk_keeps_the_timetable_and_reports(tmp_path: Path, url: str, pace: Pac
     paced = pacing.finish(pacing.start(url, script, pace))
 
     assert paced.errors == 0
-    assert paced.rate > 0
+    assert paced.rate > 1
     if pace.rate:
         assert paced.rate < 4 * pace.rate
