@@ -23,6 +23,7 @@ follow. Kubernetes takes each key once; paths are compared without a trailing sl
 
 {{- define "longshore.ownEnv" -}}
 - {name: HOME, value: /tmp}
+{{- include "longshore.cpuEnvironment" . }}
 {{- end }}
 
 {{- define "longshore.env" -}}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.serving import CLAIM, Serving
+from tests.cluster.serving import CLAIM, Serving, fetch
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
+MANAGEMENT_PORT = 8002
 OWNED = (
     "/api/v1/namespaces/{}/pods",
     "/api/v1/namespaces/{}/services",
@@ -39,9 +41,12 @@ def test_a_release_lives_from_install_to_uninstall(
     assert json.loads(answer.body)["model_name"] == example_models.NAME
     assert example_models.answered_version(answer.body) == 1
     assert "Phase:          Succeeded" in release.test()
+    assert _planned_cpus(serving) == [0.5], "the limit"
 
-    release.upgrade(chart_values.serving(replicas=2))
+    unlimited = {"requests": {"cpu": "250m"}, "limits": {"memory": "512Mi"}}
+    release.upgrade(chart_values.serving(replicas=2, resources=unlimited))
     serving.wait_until_ready(2)
+    assert _planned_cpus(serving) == [0.25, 0.25], "the request, without a limit"
     release.rollback(1)
     serving.wait_until_ready(1)
     assert [entry["status"] for entry in release.history()][-1] == "deployed"
@@ -51,6 +56,14 @@ def test_a_release_lives_from_install_to_uninstall(
     cluster.wait_until(lambda: not _left(cluster, namespace), "the release's objects to go")
     claims = cluster.list(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims")
     assert [claim["metadata"]["name"] for claim in claims] == [CLAIM]
+
+
+def _planned_cpus(serving: Serving) -> list[float]:
+    """`longshore_cpus` of each pod."""
+    texts = [
+        fetch(pod["status"]["podIP"], MANAGEMENT_PORT, "/metrics").body for pod in serving.pods()
+    ]
+    return [float(re.findall(rb"^longshore_cpus (.+)$", text, re.MULTILINE)[0]) for text in texts]
 
 
 def _left(cluster: Cluster, namespace: str) -> list[str]:

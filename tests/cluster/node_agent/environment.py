@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 
 from tests.cluster.node_agent import quantities
 from tests.cluster.node_agent.api import Api, ApiError, Json
@@ -65,13 +66,16 @@ class EnvironmentBuilder:
         return str(fields[path])
 
     def resource(self, container: Json, reference: Json) -> str:
-        """A resourceFieldRef, rounded up to whole divisors as the kubelet does."""
+        """A resourceFieldRef, rounded up to whole divisors as the kubelet does: a limit that is
+        not set is what the node has, a request is 0.
+        """
         kind, resource = reference["resource"].split(".", 1)
         declared = (container.get("resources") or {}).get(kind) or {}
-        asked = declared.get(resource) or self.settings.capacity.get(resource, "0")
+        capacity = self.settings.capacity if kind == "limits" else {}
+        asked = declared.get(resource) or capacity.get(resource, "0")
         divisor = reference.get("divisor") or "1"
         divisor = "1" if str(divisor) == "0" else divisor
-        return str(-int(-quantities.parse(asked) // quantities.parse(divisor)))
+        return str(ceil(quantities.parse(asked) / quantities.parse(divisor)))
 
     def _value_from(self, container: Json, source: Json) -> str | None:
         if "fieldRef" in source:
