@@ -134,7 +134,22 @@ def test_a_mount_of_the_own_cgroup_alone_is_read_without_the_path_above_it(machi
     assert cpu_quantity(made.process) == 2
 
 
-@pytest.mark.parametrize("root", ["/../../elsewhere", "/kubepods/pod2"])
+@pytest.mark.parametrize("own", ["/", "/worker"])
+def test_below_a_mount_older_than_the_namespace_the_own_cgroup_is_found_by_its_processes(
+    machine, own
+):
+    made = machine(path=own, root="/../..")
+    made.limit("pods/pod1", 1.5)
+    made.limit("pods/pod2", 0.5)
+    for group, process in (("pod1", os.getpid()), ("pod2", 1)):
+        directory = made.point / "pods" / group / own.strip("/")
+        directory.mkdir(exist_ok=True)
+        (directory / "cgroup.procs").write_text(f"{process}\n")
+
+    assert cpu_quantity(made.process) == 1.5
+
+
+@pytest.mark.parametrize("root", ["/../..", "/../../elsewhere", "/kubepods/pod2"])
 def test_of_a_mount_from_another_namespace_the_mount_point_counts(machine, root):
     made = machine(path="/kubepods/pod1", root=root)
     made.limit("", 2)

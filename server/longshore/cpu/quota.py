@@ -30,12 +30,26 @@ class _Mount:
     def levels(self, own: PurePosixPath) -> list[Path]:
         """The directory of the cgroup `own` and of its ancestors, up to the mount point.
 
-        Only the mount point where `own` is not below `root`: seen from another cgroup namespace.
+        Only the mount point where `own` is not found below it: a mount of another namespace.
         """
-        if not own.is_relative_to(self.root):
-            return [self.point]
-        inside = own.relative_to(self.root)
-        return [self.point / level for level in (inside, *inside.parents)]
+        if own.is_relative_to(self.root):
+            inside = own.relative_to(self.root)
+        else:
+            inside = self._find(own) or PurePosixPath()
+        return [self.point / level for level in dict.fromkeys((inside, *inside.parents))]
+
+    def _find(self, own: PurePosixPath) -> PurePosixPath | None:
+        """`own` below a mount that is older than the cgroup namespace: as `root` the kernel then
+        writes how many levels up it is (`/../..`), not how those are called.
+        """
+        above = self.root.parts[1:]
+        if set(above) != {".."}:
+            return None
+        for top in sorted(self.point.glob("/".join("*" * len(above)))):
+            group = top / str(own).lstrip("/")
+            if str(os.getpid()) in read_text(group / "cgroup.procs").split():
+                return PurePosixPath(group.relative_to(self.point))
+        return None
 
 
 def cpu_quantity(process: Path = PROCESS) -> float:
