@@ -1,7 +1,20 @@
+{{/* Tolerations for nodes with devices: as given, else for the taints that carry the resource's name, or its vendor's. */}}
+{{- define "longshore.deviceTolerations" -}}
+{{- if ne .Values.device "gpu" }}
+{{- list | toYaml }}
+{{- else if kindIs "invalid" .Values.gpu.tolerations }}
+{{- $vendor := splitList "/" .Values.gpu.resourceName | first }}
+{{- range list (printf "%s/gpu" $vendor) .Values.gpu.resourceName | uniq }}
+- {key: {{ . }}, operator: Exists}
+{{- end }}
+{{- else }}
+{{- toYaml .Values.gpu.tolerations }}
+{{- end }}
+{{- end }}
+
 {{/* Where the pods may run: the fields of a pod spec, those that are set. */}}
 {{- define "longshore.scheduling" -}}
-{{- $tolerations := .Values.tolerations }}
-{{- if eq .Values.device "gpu" }}{{- $tolerations = concat .Values.gpu.tolerations $tolerations }}{{- end }}
+{{- $tolerations := concat (include "longshore.deviceTolerations" . | fromYamlArray) .Values.tolerations }}
 {{- $fields := dict
     "nodeSelector" .Values.nodeSelector
     "tolerations" $tolerations

@@ -19,13 +19,21 @@
 {{- end }}
 {{- end }}
 
+{{/* The server runs on one CUDA device. */}}
+{{- define "longshore.gpuFaults" -}}
+{{- $gpu := .Values.gpu }}
+{{- if ne ($gpu.count | float64) 1.0 }}
+- "gpu.count: {{ $gpu.count }}: Kubernetes assigns whole devices, and the server uses one: use 1, and replicas for more; for a part of a device, set gpu.resourceName to a partition, such as nvidia.com/mig-1g.10gb or nvidia.com/gpu.shared"
+{{- end }}
+{{- $isKnown := or (hasPrefix "nvidia.com/" $gpu.resourceName) (get .Values.config "device" | toString | hasPrefix "cuda") }}
+{{- if and (eq .Values.device "gpu") (not $isKnown) }}
+- "gpu.resourceName: {{ $gpu.resourceName }}: the server uses devices of CUDA: use one of nvidia.com/, or set config.device: cuda where this resource is one by another name"
+{{- end }}
+{{- end }}
+
 {{- define "longshore.resourceFaults" -}}
 {{- $requests := default dict .Values.resources.requests }}
 {{- $limits := default dict .Values.resources.limits }}
-{{- $count := .Values.gpu.count | float64 }}
-{{- if or (ne $count (floor $count)) (lt $count 1.0) }}
-- "gpu.count: {{ .Values.gpu.count }}: Kubernetes assigns whole devices: use 1 or more; for a part of a device, set gpu.resourceName to a partition, such as nvidia.com/mig-1g.10gb or nvidia.com/gpu.shared"
-{{- end }}
 {{- if and $requests.memory $limits.memory (ne (toString $requests.memory) (toString $limits.memory)) }}
 - "resources: requests.memory {{ $requests.memory }} and limits.memory {{ $limits.memory }} differ: set one of them, or both to the same; a pod above its request is the first to be killed"
 {{- end }}

@@ -72,11 +72,11 @@ def test_the_manifest_is_verified_before_the_server_starts_when_asked():
 
 
 def test_a_gpu_release_asks_for_whole_devices_in_requests_and_limits():
-    values = {**GPU, "gpu": {"resourceName": "nvidia.com/mig-1g.10gb", "count": 2}}
+    values = {**GPU, "gpu": {"resourceName": "nvidia.com/mig-1g.10gb"}}
     resources = server(values)["resources"]
 
-    assert resources["limits"]["nvidia.com/mig-1g.10gb"] == 2
-    assert resources["requests"]["nvidia.com/mig-1g.10gb"] == 2
+    assert resources["limits"]["nvidia.com/mig-1g.10gb"] == 1
+    assert resources["requests"]["nvidia.com/mig-1g.10gb"] == 1
     assert server(values)["image"].endswith("-gpu")
     assert server_config(values)["device"] == "cuda"
     assert server_config({**values, "config": {"device": "cpu"}})["device"] == "cpu"
@@ -91,6 +91,21 @@ def test_a_gpu_release_tolerates_the_gpu_taint_and_what_is_added():
     assert "tolerations" not in pod_spec({})
 
 
+@pytest.mark.parametrize(
+    ("resource", "taints"),
+    [
+        ("nvidia.com/gpu", ["nvidia.com/gpu"]),
+        ("nvidia.com/mig-1g.10gb", ["nvidia.com/gpu", "nvidia.com/mig-1g.10gb"]),
+        ("vgpu.example/slice", ["vgpu.example/gpu", "vgpu.example/slice"]),
+    ],
+)
+def test_the_tolerations_follow_the_resource(resource: str, taints: list[str]):
+    values = {**GPU, "gpu": {"resourceName": resource}, "config": {"device": "cuda"}}
+
+    assert pod_spec(values)["tolerations"] == [{"key": t, "operator": "Exists"} for t in taints]
+    assert "tolerations" not in pod_spec({**values, "gpu": {"tolerations": []}})
+
+
 def test_the_node_selector_is_a_value():
     selector = {"accelerator": "nvidia-tesla-v100"}
 
@@ -103,7 +118,6 @@ def test_the_node_selector_is_a_value():
         ({}, (1, 0)),
         (GPU, (0, 1)),
         ({**GPU, "gpu": {"spareCount": 1}}, (1, 0)),
-        ({**GPU, "gpu": {"count": 2, "spareCount": 1}}, (0, 1)),
         ({"model": {"claim": {"create": True, "accessModes": ["ReadWriteOnce"]}}}, (0, 1)),
     ],
 )

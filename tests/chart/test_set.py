@@ -68,7 +68,7 @@ def test_a_fraction_means_the_same_as_in_a_file(
 
 @pytest.mark.parametrize(
     "expression",
-    ["replicas=3", "podDisruptionBudget.minAvailable=2", "gpu.count=2", "gpu.count=2.0",
+    ["replicas=3", "podDisruptionBudget.minAvailable=2", "gpu.count=1", "gpu.count=1.0",
      "preStopSeconds=7", "config.max_batch_size=16", "terminationGracePeriodSeconds=90",
      "autoscaling.metrics.requestsPerSecond=1500", "podSecurityContext.runAsUser=1000730000"],
 )  # fmt: skip
