@@ -12,6 +12,7 @@ that ramp-up and the answers that are cut off at the end are not in a rate.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ class Pace:
 
     connections: int
     seconds: float
-    """Of the window that counts, after `warm_up_seconds`."""
+    """At most, after `warm_up_seconds`."""
     warm_up_seconds: float
     rate: float = 0.0
     """Requests per second; 0 is a closed load."""
@@ -120,11 +121,12 @@ def start(url: str, script: Path, pace: Pace) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> Paced:
-    """Wait for wrk, and read what it reports.
+    """End wrk where it still runs, and read what it reports.
 
     Raises:
         WrkError: wrk failed.
     """
+    process.send_signal(signal.SIGINT)
     output, error = process.communicate()
     if process.returncode:
         raise wrk.WrkError(f"wrk ended with {process.returncode}: {error.strip()}")

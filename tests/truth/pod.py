@@ -81,7 +81,7 @@ class Pod:
 
     @contextmanager
     def under(self, pace: Pace) -> Iterator[Load]:
-        """A load while the block runs, which ends when the generator does."""
+        """A load while the block runs."""
         wire = self.server.target.wires[self.workload.encoding]
         payload = wire.make(random_rows(self.workload.model, 1)[0])
         script = pacing.write_script(self.work / "load.lua", payload, pace)

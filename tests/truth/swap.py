@@ -1,4 +1,9 @@
-"""A version as dear as the first one appears while that one serves half of its capacity."""
+"""A version as dear as the first one appears while that one serves half of its capacity.
+
+Each reading is taken over the truth by the capacity that the same version had, measured before and
+after: a machine that changed its speed meanwhile is no fault of the signal. The second version has
+to run as the first one does, so that its capacity can only be that of the machine.
+"""
 
 from __future__ import annotations
 
@@ -58,11 +63,11 @@ def _swap(pod: Pod, limit: str) -> Iterator[Figure]:
         after = load.watch(WINDOW_SECONDS)
     plan = pod.plan()
     second = measure_capacity(pod)
-    found = details(load, after, first.capacity)
+    found = details(load, after, second.capacity)
+    found["drift"] = round(second.capacity / first.capacity, 3)
+    change = after.reading_to_truth(second.capacity) / before.reading_to_truth(first.capacity)
     plans = {"idle": idle_plan, "beside a load": plan, "seconds": round(took, 1)}
-    yield figure(
-        "after / before", after.offered_per_request / before.offered_per_request, BAR, found
-    )
+    yield figure("after / before", change, BAR, found)
     yield figure("same plan", float(_split(plan) == _split(idle_plan)), EQUAL, plans)
     yield figure("lost", float(found["errors"]), NONE, {})
     yield figure("full, version 2", second.ratio, INFORMATION, second.details)

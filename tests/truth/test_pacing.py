@@ -22,20 +22,29 @@ longshore-pace {"first":100.5,"last":108.5,"answers":640,"late":7}
 
 class Accepting(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    answered: threading.Semaphore
+    """One for each answer."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
+        self.answered.release()
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Accepting) as server:
+def answered() -> threading.Semaphore:
+    return threading.Semaphore(0)
+
+
+@pytest.fixture
+def url(answered: threading.Semaphore) -> Iterator[str]:
+    handler = type("Handler", (Accepting,), {"answered": answered})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -76,9 +85,26 @@ def test_an_output_without_a_report_is_an_error_that_shows_it() -> None:
 def test_wrk_keeps_the_timetable_and_reports(tmp_path: Path, url: str, pace: Pace) -> None:
     script = pacing.write_script(tmp_path / "load.lua", Payload(b"{}", {}), pace)
 
-    paced = pacing.finish(pacing.start(url, script, pace))
+    process = pacing.start(url, script, pace)
+    process.wait()
+    paced = pacing.finish(process)
 
     assert paced.errors == 0
     assert paced.rate > 1
     if pace.rate:
         assert paced.rate < 4 * pace.rate
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_a_load_that_is_ended_early_reports_too(
+    tmp_path: Path, url: str, answered: threading.Semaphore
+) -> None:
+    pace = Pace(connections=2, seconds=60, warm_up_seconds=0)
+    script = pacing.write_script(tmp_path / "load.lua", Payload(b"{}", {}), pace)
+    process = pacing.start(url, script, pace)
+    for _ in range(10):
+        answered.acquire()
+
+    paced = pacing.finish(process)
+
+    assert paced.rate > 1
