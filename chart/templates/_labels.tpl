@@ -34,6 +34,8 @@ helm.sh/chart: {{ include "longshore.chart" . }}
 {{- range $block, $labels := dict
     "commonLabels" .Values.commonLabels
     "podLabels" .Values.podLabels
+    "service.labels" .Values.service.labels
+    "service.selectorLabels" .Values.service.selectorLabels
     "metrics.podMonitor.labels" $metrics.podMonitor.labels
     "metrics.serviceMonitor.labels" $metrics.serviceMonitor.labels
     "metrics.prometheusRule.labels" $metrics.prometheusRule.labels
