@@ -18,6 +18,7 @@ OUTCOMES = (
     "success", "invalid", "unauthenticated", "not_found", "too_large",
     "rejected", "unavailable", "timeout", "cancelled", "error",
 )  # fmt: skip
+COST_REASONS = ("throttled", "contended", "slower", "faster")
 DEFAULT_LATENCY_BUCKETS_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
@@ -118,6 +119,13 @@ class ServerMetrics:
             "What executions take now, as a multiple of what was calibrated; without a "
             "calibration, seconds per row.",
             by_version,
+        )
+        self.cost_reason = gauge(
+            "longshore_cost_factor_reason",
+            "1 for the reason why longshore_cost_factor is not within 0.8 to 1.25: the CPU quota "
+            "(throttled), waiting for CPUs or the device (contended), more CPU time for the same "
+            "rows (slower), or less of either (faster).",
+            ("model", "version", "reason"),
         )
         self.available_cpus = gauge(
             "longshore_available_cpus",
@@ -226,6 +234,8 @@ class ServerMetrics:
         for outcome in OUTCOMES:
             self.request_duration_seconds.labels(model, version, outcome)
             self.responses.labels(model, version, outcome)
+        for reason in COST_REASONS:
+            self.cost_reason.labels(model, version, reason)
         for by_version in (
             self.inferences,
             self.executions,

@@ -111,7 +111,9 @@ class Server:
         """From the first moment to the last, the drain included: probes go on all the while."""
         while True:
             self._parts.heartbeat.beat()
-            self._parts.signal.sample(is_disturbed=self._parts.manager.workers.running > 0)
+            self._parts.signal.sample(
+                self._served.models, is_disturbed=self._parts.manager.workers.running > 0
+            )
             self._give_up_a_lost_device()
             for secret in self._parts.secrets:
                 secret.refresh()

@@ -48,6 +48,21 @@ def test_the_price_follows_within_half_a_minute(price):
     assert price.seconds == pytest.approx(200e-6, rel=0.05)
 
 
+def test_a_first_request_in_a_second_of_starting_up_is_soon_outweighed(price):
+    serve(price, 1, second(0.2))
+    serve(price, 10_000, second(0.8))
+
+    assert price.seconds == pytest.approx(80e-6, rel=0.25)
+
+
+def test_what_a_busy_event_loop_does_without_requests_is_no_price_of_wakeups(price):
+    serve(price, 0, second(0.7, wakeups=20))
+    serve(price, 0, second(0.004, wakeups=20))
+    serve(price, 1000, second(0.3, wakeups=1000))
+
+    assert price.seconds == pytest.approx((0.3 - 1000 * 0.0002) / 1000)
+
+
 def test_the_wakeups_of_a_busy_event_loop_are_not_counted_because_a_full_pod_does_not_sleep(price):
     serve(price, 0, second(0.004, wakeups=20))
     serve(price, 1000, second(0.3, wakeups=1000))

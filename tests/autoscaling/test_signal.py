@@ -60,7 +60,7 @@ class Pod:
         self.process_cpu.advance(loop + model)
         self.predicted.advance(predicted)
         self._clock.advance(1.0)
-        self.signal.sample(is_disturbed=False)
+        self.signal.sample([], is_disturbed=False)
         for _ in range(requests):
             self.signal.depart("1", "success", 0.01)
 

@@ -188,7 +188,7 @@ async def test_a_file_replaced_while_it_is_loaded_is_loaded_again_and_is_no_fail
     manager = await manage(looks=False)
     load = version_loader.load_model
 
-    def load_and_replace(artifact, config, options, progress):
+    def load_and_replace(artifact, config, options, progress, **beside):
         begin = progress.begin
 
         def begin_and_replace(doing, *, total_bytes=0):
@@ -198,7 +198,7 @@ async def test_a_file_replaced_while_it_is_loaded_is_loaded_again_and_is_no_fail
             begin(doing, total_bytes=total_bytes)
 
         monkeypatch.setattr(progress, "begin", begin_and_replace)
-        return load(artifact, config, options, progress)
+        return load(artifact, config, options, progress, **beside)
 
     monkeypatch.setattr(version_loader, "load_model", load_and_replace)
     await manager.refresh()

@@ -32,7 +32,8 @@ class EventLoopPrice:
         self.seconds = 0.0
         """0 while nothing is known."""
         self._requests = self._refusals = 0
-        self._wakeup_seconds = 0.0
+        self._per_request = _Ratio()
+        self._per_wakeup = _Ratio()
 
     def count(self) -> None:
         """A request arrived."""
@@ -46,26 +47,33 @@ class EventLoopPrice:
         """From the requests that were counted since the last call."""
         requests, refusals = self._requests, self._refusals
         self._requests = self._refusals = 0
-        keep = exp(-elapsed.wall / MEMORY_SECONDS)
-        if not requests:
-            if elapsed.wakeups > 0:
-                seconds = elapsed.event_loop_cpu / elapsed.wakeups
-                self._wakeup_seconds = _mixed(self._wakeup_seconds, seconds, keep)
-            return
         is_busy = elapsed.event_loop_cpu >= LEAST_BUSY_SHARE * elapsed.wall
-        is_mixed = refusals > MOST_REFUSED_SHARE * requests
-        if (requests >= LEAST_REQUESTS or is_busy) and not (is_mixed and self.seconds):
-            self.seconds = _mixed(self.seconds, self._under_load(elapsed) / requests, keep)
+        if not requests and not is_busy:
+            self._per_wakeup.add(elapsed.event_loop_cpu, elapsed.wakeups, elapsed.wall)
+        is_mixed = self.seconds > 0 and refusals > MOST_REFUSED_SHARE * requests
+        if requests and (is_busy or requests >= LEAST_REQUESTS) and not is_mixed:
+            self._per_request.add(self._under_load(elapsed), requests, elapsed.wall)
+            self.seconds = self._per_request.value
 
     def _under_load(self, elapsed: Elapsed) -> float:
         """CPU seconds that the same requests would have cost on a pod that is full."""
         observed = elapsed.event_loop_cpu
-        if elapsed.process_cpu <= 0:
-            return observed
-        share = min(1.0, observed / elapsed.process_cpu)
-        wakeups = share * elapsed.wakeups * self._wakeup_seconds
+        share = min(1.0, observed / elapsed.process_cpu) if elapsed.process_cpu > 0 else 0.0
+        wakeups = share * elapsed.wakeups * self._per_wakeup.value
         return max(LEAST_SHARE * observed, observed - wakeups)
 
 
-def _mixed(old: float, new: float, keep: float) -> float:
-    return keep * old + (1 - keep) * new if old else new
+class _Ratio:
+    """Of two sums that forget: a short time with little in it counts for little."""
+
+    def __init__(self) -> None:
+        self._above = self._below = 0.0
+
+    @property
+    def value(self) -> float:
+        return self._above / self._below if self._below > 0 else 0.0
+
+    def add(self, above: float, below: float, wall_seconds: float) -> None:
+        keep = exp(-wall_seconds / MEMORY_SECONDS)
+        self._above = keep * self._above + above
+        self._below = keep * self._below + below

@@ -27,6 +27,11 @@ class ModelPrice:
         """Since the last execution ended."""
         self._was_disturbed = False
 
+    @property
+    def factor(self) -> float:
+        """CPU seconds for each predicted second."""
+        return self.seconds(1.0, 1)
+
     def seconds(self, predicted: float, threads: int) -> float:
         """Of executions that should take `predicted` seconds, by `threads` threads each (0 for
         those that run on the event loop).

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from longshore.autoscaling.clocks import Clocks
+from longshore.autoscaling.cost_reason import CostReasons
 from longshore.autoscaling.event_loop_price import EventLoopPrice
 from longshore.autoscaling.model_price import ModelPrice
 from longshore.autoscaling.offered_work import RESOURCES, OfferedWork
@@ -46,6 +47,7 @@ class ScalingSignal:
         self._clocks = clocks or Clocks(metrics.predicted_compute_seconds.total)
         self.event_loop_price = EventLoopPrice()
         self._model_price = ModelPrice()
+        self._cost_reasons = CostReasons(metrics, clock=clock)
         self._export()
 
     def _export(self) -> None:
@@ -90,14 +92,16 @@ class ScalingSignal:
         loop = self.event_loop_price.seconds
         self._work.add(loop / self._cpus.value, loop, 0.0)
 
-    def sample(self, *, is_disturbed: bool) -> None:
-        """Look at the clocks; called on the event loop at a steady interval. `is_disturbed` says
-        whether other work than requests takes CPU time, such as loading a version.
+    def sample(self, models: list[Model], *, is_disturbed: bool) -> None:
+        """Look at the clocks; called on the event loop at a steady interval, with the models that
+        are served. `is_disturbed` says whether other work than requests takes CPU time, such as
+        loading a version.
         """
         self._cpus.sample()
         elapsed = self._clocks.elapsed()
         self.event_loop_price.learn(elapsed)
         self._model_price.learn(elapsed, is_working=self.inflight > 0, is_disturbed=is_disturbed)
+        self._cost_reasons.show(models, self._model_price.factor)
 
     def _add(self, model: Model, rows: float) -> None:
         loop = self.event_loop_price.seconds

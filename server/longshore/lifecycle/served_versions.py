@@ -79,6 +79,11 @@ class ServedVersions:
         return None if newest is None else newest.model
 
     @property
+    def models(self) -> list[Model]:
+        """Of all versions that are loaded, whether or not they still take requests."""
+        return [served.model for served in self.by_number.values() if served.model is not None]
+
+    @property
     def is_loading(self) -> bool:
         loading = (ModelState.LOADING, ModelState.WARMING)
         return bool(self.settling) or any(
