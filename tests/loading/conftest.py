@@ -9,7 +9,7 @@ import pytest
 
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.measurement import disturbance
-from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.model_loader import Beside, LoadedModel, load_model
 from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 
@@ -30,6 +30,7 @@ def load_identity(tmp_path: Path) -> Load:
         content: str = "",
         config: ModelConfig | None = None,
         beside: LoadedModel | None = None,
+        has_worked: bool = True,
         **options,
     ) -> LoadedModel:
         directory = tmp_path.resolve() / "1"
@@ -42,7 +43,7 @@ def load_identity(tmp_path: Path) -> Load:
             artifact,
             config or ModelConfig(),
             dataclasses.replace(settings, **options),
-            beside=beside,
+            beside=beside and Beside(beside, lambda: has_worked),
         )
 
     return load

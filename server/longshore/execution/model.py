@@ -109,6 +109,10 @@ class Model:
         """Rows admitted and not yet answered, waiting or running."""
         return self._batcher.admitted_rows
 
+    def has_worked(self) -> bool:
+        """Whether anything was executed; asked from any thread."""
+        return self.statistics.last_inference_milliseconds > 0
+
     def start(self) -> None:
         self._instances.start()
         self._housekeeping.start()

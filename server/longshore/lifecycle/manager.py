@@ -174,7 +174,7 @@ class ModelManager:
         self.served.create_metrics(artifact.version)
         try:
             candidate = await self._loader.load(
-                served, config, self.served.progress, beside=self.served.serving
+                served, config, self.served.progress, beside=self.served.newest_ready
             )
         except ArtifactChanged as error:
             self._look_again(served, str(error))

@@ -72,7 +72,7 @@ class ServedVersions:
         return None if model is None else model.backend
 
     @property
-    def serving(self) -> Model | None:
+    def newest_ready(self) -> Model | None:
         """Of the newest version that answers now, by default or by its number."""
         ready = [served for served in list(self.by_number.values()) if served.is_ready]
         newest = max(ready, key=lambda served: int(served.version), default=None)

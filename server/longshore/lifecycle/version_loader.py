@@ -14,7 +14,7 @@ from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.warmup import warm_up
 from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
-from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.model_loader import Beside, LoadedModel, load_model
 from longshore.metrics import ServerMetrics
 from longshore.progress import Progress
 from longshore.repository.model_config import ModelConfig
@@ -74,7 +74,7 @@ class VersionLoader:
         *,
         beside: Model | None = None,
     ) -> Candidate:
-        """`beside` serves meanwhile.
+        """`beside` is ready meanwhile.
 
         Raises:
         ModelLoadError, ModelConfigError: it cannot be served, as `load_model` and `warm_up`.
@@ -88,7 +88,7 @@ class VersionLoader:
             config,
             self._load_options,
             progress,
-            beside=None if beside is None else beside.loaded,
+            beside=None if beside is None else Beside(beside.loaded, beside.has_worked),
         )
         served.move(ModelState.WARMING)
         progress.begin("warming up")

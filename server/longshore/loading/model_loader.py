@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -73,17 +74,26 @@ class LoadedModel:
             backend.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A version that is ready while another one is loaded."""
+
+    loaded: LoadedModel
+    has_worked: Callable[[], bool]
+    """Whether it has executed anything; called on the thread that loads."""
+
+
 def load_model(
     artifact: Artifact,
     config: ModelConfig,
     options: LoadOptions,
     progress: Progress | None = None,
     *,
-    beside: LoadedModel | None = None,
+    beside: Beside | None = None,
 ) -> LoadedModel:
     """Load, prove batching, calibrate; runs on a worker thread and takes seconds. The files are
     opened once for all of it, and what was learned is kept only if they are still the same.
-    `beside` is a version that serves meanwhile.
+    `beside` is a version that is ready meanwhile.
 
     Raises:
         ModelLoadError: the artifact is refused or broken, or the device is not there.
@@ -101,7 +111,7 @@ def run_load(
     options: LoadOptions,
     progress: Progress | None = None,
     *,
-    beside: LoadedModel | None = None,
+    beside: Beside | None = None,
 ) -> tuple[VersionLoad, LoadedModel]:
     """As `load_model`, which keeps what was learned."""
     with ExitStack() as undo:
@@ -115,16 +125,18 @@ def run_load(
     return load, loaded
 
 
-def _known(beside: LoadedModel, options: LoadOptions) -> KnownVersion:
+def _known(beside: Beside, options: LoadOptions) -> KnownVersion:
     from longshore.loading.measurement.inheritance import KnownVersion  # seldom
 
+    loaded = beside.loaded
     return KnownVersion(
-        beside.artifact.version,
-        beside.signature,
-        beside.plan,
-        beside.backends[0],
-        beside.maker,
-        options.with_config(beside.config),
+        loaded.artifact.version,
+        loaded.signature,
+        loaded.plan,
+        loaded.backends[0],
+        loaded.maker,
+        options.with_config(loaded.config),
+        beside.has_worked,
     )
 
 
@@ -162,7 +174,7 @@ class VersionLoad:
         self.disturbance = ""
         """Why it is not, in a clause, when others disturbed the measurement."""
         self.known: KnownVersion | None = None
-        """What serves meanwhile on the same CPUs."""
+        """What is ready meanwhile on the same CPUs."""
         self.load_seconds = 0.0
 
     def run(self) -> LoadedModel:

@@ -175,8 +175,8 @@ class CalibrationSettings:
     )
     calibration_cache: str = option(
         "~/.cache/longshore",
-        "Directory that keeps what was learned of a model, by artifact, config, framework, device "
-        "and limits: the next start neither proves nor measures. Empty keeps none.",
+        "Directory that keeps what was learned of a model, by artifact, config, framework, kind of "
+        "CPU or device, and limits: the next start neither proves nor measures. Empty keeps none.",
         may_be_empty=True,
     )
 

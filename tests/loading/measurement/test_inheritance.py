@@ -41,7 +41,8 @@ def machine() -> Machine:
 def inherited(machine, work, *, plan=PLAN, known=None, budget_seconds=100.0, **options):
     """For a version that does `work` beside one that computes for 10 ms a row."""
     known = known or SharedBackend(lambda rows: machine.compute(0.010 * rows))
-    version = KnownVersion("1", SIGNATURE, plan, known, MAKER, LoadOptions(cpus=8, **options))
+    settings = LoadOptions(cpus=8, **options)
+    version = KnownVersion("1", SIGNATURE, plan, known, MAKER, settings, lambda: True)
     return inherit(
         version,
         SharedBackend(work),
@@ -198,3 +199,13 @@ def test_a_record_that_fits_comes_before_what_could_be_taken_over(load_identity,
     first = load_identity(SLOW, calibration_cache=cache)
 
     assert load_identity(SLOW, calibration_cache=cache, beside=first).plan.source == "cached"
+
+
+def test_beside_a_version_that_has_done_nothing_yet_is_measured_and_kept(load_identity, tmp_path):
+    """As at a start that loads several."""
+    cache = tmp_path / "cache"
+    first = load_identity(SLOW)
+    options = {"calibration_cache": cache, "beside": first, "has_worked": False}
+
+    assert load_identity(SLOW, **options).plan.source == "measured"
+    assert load_identity(SLOW, **options).plan.source == "cached"

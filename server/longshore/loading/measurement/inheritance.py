@@ -35,7 +35,7 @@ RATIO_BOUNDS = (0.1, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class KnownVersion:
-    """The version that serves."""
+    """A version that is ready while another one is loaded."""
 
     number: str
     signature: Signature
@@ -44,6 +44,8 @@ class KnownVersion:
     maker: Maker | None
     options: LoadOptions
     """With what its config pins."""
+    has_worked: Callable[[], bool]
+    """Whether it has executed anything; where several versions are loaded at a start, none has."""
 
     def objection(self, signature: Signature, options: LoadOptions, *, is_batched: bool) -> str:
         """Why its plan is none for a version of this kind, in a clause; empty when it is."""

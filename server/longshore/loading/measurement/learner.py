@@ -33,7 +33,7 @@ CUDA_EXECUTION_SECONDS = 0.1
 class Learner:
     """Tries the backends of `pool`, which runs the model as its file says until something faster
     has proven itself on `wanted`, the device with the options that were asked for. All of it
-    happens within `budget`. `known` is a version that serves meanwhile.
+    happens within `budget`. `known` is a version that is ready meanwhile.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Learner:
     @property
     def disturbance(self) -> str:
         """Why what was measured is not to be kept, in a clause; empty when it is."""
-        if self._known is not None:
+        if self._known is not None and self._known.has_worked():
             return f"version {self._known.number} served meanwhile"
         return self._disturbance.reason
 
@@ -126,7 +126,7 @@ class Learner:
     def _inherit(self, findings: Findings, signature: Signature) -> ExecutionPlan | None:
         """The plan of the version that serves, where it is one for this version too."""
         known, maker = self._known, findings.maker
-        if known is None or maker is None:
+        if known is None or maker is None or not known.has_worked():
             return None
         objection = known.objection(signature, self._options, is_batched=findings.is_batched)
         if objection:
