@@ -62,11 +62,11 @@ async def test_a_load_that_takes_long_shows_in_the_ready_body(manage, model, clo
     has_begun, may_end = threading.Event(), threading.Event()
     load = version_loader.load_model
 
-    def slow_load(artifact, config, options, progress):
+    def slow_load(artifact, config, options, progress, **others):
         progress.begin("opening model.identity")
         has_begun.set()
         may_end.wait()
-        return load(artifact, config, options, progress)
+        return load(artifact, config, options, progress, **others)
 
     async def body():
         return orjson.loads((await health.server_ready({})).body)
