@@ -290,3 +290,20 @@ def test_a_version_that_is_refused_is_not_calibrated(volume):
 
     with pytest.raises(ModelLoadError):
         volume.calibrate()
+
+
+def test_what_a_record_says_is_one_line_of_the_log(volume, caplog):
+    record = written(volume, set_at("record", "plan", "notes", value=["fine\nERROR all is lost"]))
+    (record.parent / "a\nb.json").write_text("{")
+
+    assert volume.load().plan.notes == ("fine ERROR all is lost",)
+    assert "a\nb" not in caplog.text
+
+
+def test_a_condition_that_is_endless_is_cut_in_the_log(volume, caplog):
+    written(volume, set_at("conditions", "cpus", value="9" * 100_000))
+    caplog.set_level(logging.INFO)
+
+    assert volume.load().plan.source == "measured"
+    assert "cpus: '999" in caplog.text
+    assert len(caplog.text) < 2_000

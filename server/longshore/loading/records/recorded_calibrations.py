@@ -49,7 +49,9 @@ class RecordedCalibrations:
                 conditions, record = _parse(content)
                 if self._fits(file, conditions):
                     found = CalibrationRecord.of_content(record)
-                    return replace(found, plan=replace(found.plan, source="recorded"))
+                    notes = tuple(map(_one_line, found.plan.notes))
+                    plan = replace(found.plan, notes=notes, source="recorded")
+                    return replace(found, plan=plan)
             except (ValueError, RecursionError) as error:
                 logger.warning("recorded calibration ignored: file=%s error=%s", file, error)
         return None
@@ -97,13 +99,18 @@ class RecordedCalibrations:
             logger.info(
                 "recorded calibration does not fit: file=%s %s",
                 file,
-                ", ".join(f"{n}: {conditions.get(n)!r}, here {here[n]!r}" for n in others),
+                ", ".join(f"{n}: {conditions.get(n)!r:.80}, here {here[n]!r}" for n in others),
             )
         return not others
 
 
 def _is_record(name: str) -> bool:
-    return name.endswith(".json") and not name.startswith(".")
+    return name.endswith(".json") and not name.startswith(".") and name.isprintable()
+
+
+def _one_line(note: str) -> str:
+    """The log shows it."""
+    return "".join(letter if letter.isprintable() else " " for letter in note)
 
 
 def _parse(content: bytes) -> tuple[Mapping[str, str], object]:
