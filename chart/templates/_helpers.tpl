@@ -43,15 +43,6 @@ A chart's name that the release's holds is not repeated, except that of an alias
 {{- end }}
 {{- end }}
 
-{{- define "longshore.image" -}}
-{{- $tag := default (printf "%s-%s" .Chart.AppVersion .Values.device) .Values.image.tag }}
-{{- if .Values.image.digest }}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
-{{- else }}
-{{- printf "%s:%s" .Values.image.repository $tag }}
-{{- end }}
-{{- end }}
-
 {{- define "longshore.modelName" -}}
 {{- $default := include "longshore.alias" . | trimAll "-_" | default .Release.Name }}
 {{- default $default .Values.model.name }}

@@ -16,7 +16,7 @@
 {{- define "longshore.scheduling" -}}
 {{- $tolerations := concat (include "longshore.deviceTolerations" . | fromYamlArray) .Values.tolerations }}
 {{- $fields := dict
-    "nodeSelector" .Values.nodeSelector
+    "nodeSelector" (merge (deepCopy .Values.nodeSelector) (dict "kubernetes.io/os" "linux"))
     "tolerations" $tolerations
     "affinity" .Values.affinity
     "topologySpreadConstraints" (include "longshore.topologySpreadConstraints" . | fromYamlArray)

@@ -63,7 +63,7 @@ def test_a_service_of_the_same_name_puts_nothing_into_the_environment():
 
 def test_no_pod_waits_for_a_device_that_nobody_asked_for():
     assert not [name for name in server({})["resources"]["limits"] if "/" in name]
-    assert "nodeSelector" not in pod_spec({})
+    assert pod_spec({})["nodeSelector"] == {"kubernetes.io/os": "linux"}
 
 
 def test_threads_are_bounded_by_a_cpu_limit_on_every_device():
