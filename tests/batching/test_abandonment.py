@@ -67,7 +67,8 @@ def test_clients_that_give_up_where_others_were_answered_sooner_count(bound):
 
 
 @pytest.mark.parametrize(
-    ("age_seconds", "after_a_quiet_window"), [(0.4, 0.21), (114.0, 59.85), (116.0, math.inf)]
+    ("age_seconds", "after_a_quiet_window"),
+    [(0.4, 0.21), (114.0, 59.85), (2 * 60.0 / 1.05, 60.0), (116.0, math.inf)],
 )
 def test_the_bound_grows_by_a_twentieth_and_is_dropped_beyond_a_minute(
     bound, clock, age_seconds, after_a_quiet_window

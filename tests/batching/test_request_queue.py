@@ -45,7 +45,7 @@ def test_a_request_larger_than_a_batch_is_split(clock, make_request):
 
 
 def test_an_unbatched_model_gets_one_whole_request_at_a_time(clock, make_request):
-    queue = RequestQueue(BatchingPolicy(), clock=clock)
+    queue = RequestQueue(BatchingPolicy(max_rows=1), clock=clock)
     for _ in range(2):
         queue.put(make_request(1))
 
@@ -176,6 +176,7 @@ def test_as_many_instances_wake_as_there_are_batches(clock, make_request):
     join(threads)
 
     assert sorted(map(parts_of, taken)) == [[(0, 4)], [(4, 8)], [(8, 12)]]
+    assert queue._waiting_instances == 0
 
 
 class AbandonedWhenSeen(asyncio.Future):

@@ -29,6 +29,20 @@ async def test_a_task_that_raises_ends_neither_itself_nor_the_others(caplog):
     assert "dictionary changed size" in caplog.text
 
 
+async def test_tasks_run_ten_times_a_second(monkeypatch):
+    housekeeping = Housekeeping([])
+    with monkeypatch.context() as still:
+        still.setattr(asyncio.get_running_loop(), "time", lambda: 0.0)
+        housekeeping.start()
+
+    assert housekeeping._timer.when() == 0.1
+    housekeeping.stop()
+
+
+async def test_an_end_before_the_beginning_is_none():
+    Housekeeping([]).stop()
+
+
 async def test_nothing_runs_after_the_end():
     done: list[int] = []
     await runs(Housekeeping([lambda: done.append(1)], interval_seconds=0.0), 1, done)

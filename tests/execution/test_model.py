@@ -16,7 +16,7 @@ from longshore.errors import (
     RequestTimeout,
 )
 from longshore.execution.model import Model
-from longshore.repository.model_config import ModelConfig, ModelInput, Padding
+from longshore.repository.model_config import DynamicBatching, ModelConfig, ModelInput, Padding
 from longshore.tensors import Datatype
 
 SLOW = "delay_seconds: 0.003"
@@ -168,6 +168,26 @@ async def test_inputs_that_disagree_on_the_batch_are_the_clients_mistake(serve):
 
     with pytest.raises(InvalidRequest, match=r"same number of rows on axis 0: 'INPUT0' \[1, 1\]"):
         model.count_rows({"INPUT0": np.zeros((1, 1)), "INPUT1": np.zeros((2, 1))})
+
+
+async def test_a_request_to_an_unbatched_model_is_one_row(serve):
+    model = serve("input:\n  - {name: INPUT0, data_type: TYPE_FP32, dims: [3]}\n")
+    assert not model.plan.is_batched
+
+    assert model.count_rows({"INPUT0": np.zeros(3)}) == 1
+    assert (await infer(model, [1, 2, 3]))["OUTPUT0"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("setting", "delay"), [(None, 0.25), (0.0, 0.0), (0.5, 0.5)])
+async def test_a_setting_of_the_delay_goes_before_the_models_own(
+    load_identity, metrics, setting, delay
+):
+    config = ModelConfig(dynamic_batching=DynamicBatching(max_queue_delay_seconds=0.25))
+    model = Model(
+        load_identity("", config), metrics, max_queue_seconds=30.0, max_queue_delay_seconds=setting
+    )
+
+    assert model._queue.policy.max_delay_seconds == delay
 
 
 async def test_closing_finishes_what_is_queued(serve):

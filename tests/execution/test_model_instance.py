@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from longshore.batching.request_queue import RequestQueue
 from longshore.errors import InferenceFailed
 from longshore.execution import model_instance
 from longshore.execution.model import Model
+from longshore.execution.model_instance import ModelInstance
+from tests.batching.queues import batched_queue
+from tests.execution.queued import put
+from tests.execution.test_delivery import fail_once
 
 
 @pytest.fixture
@@ -55,6 +61,49 @@ async def test_an_instance_that_fails_itself_starts_anew(model, monkeypatch, cap
 
     assert (await ask(model))["OUTPUT0"].shape == (1, 2)
     assert "instance failed, starting anew" in caplog.text
+    assert "MemoryError" in caplog.text
+
+
+async def test_one_that_failed_pauses_before_it_begins_anew(load_identity, clock, monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr(model_instance, "time", SimpleNamespace(sleep=pauses.append))
+    queue = batched_queue(clock)
+    queue.close()
+    fail_once(monkeypatch, RequestQueue, "take", MemoryError())
+    (backend,) = load_identity("").backends
+    loop = asyncio.get_running_loop()
+
+    instance = ModelInstance("failing", backend, queue, loop=loop, observe=lambda done: None)
+    instance.start()
+
+    assert instance.join(5.0)
+    assert pauses == [0.1]
+
+
+@pytest.mark.parametrize(("depth", "order"), [(1, "bfbfbf"), (2, "bbfbff")])
+async def test_as_many_batches_are_begun_as_the_backend_takes_before_their_end(
+    load_identity, clock, monkeypatch, depth, order
+):
+    happened: list[str] = []
+
+    def begin(inputs, output_names):
+        happened.append("b")
+        return lambda: happened.append("f") or dict.fromkeys(output_names, inputs["INPUT0"])
+
+    (backend,) = load_identity("").backends
+    monkeypatch.setattr(backend, "begin", begin)
+    monkeypatch.setattr(backend, "pipeline_depth", depth)
+    queue = batched_queue(clock, max_rows=1)
+    futures = [put(queue, clock) for _ in range(3)]
+    queue.close()
+    loop = asyncio.get_running_loop()
+
+    instance = ModelInstance("deep", backend, queue, loop=loop, observe=lambda done: None)
+    instance.start()
+
+    await asyncio.gather(*futures)
+    assert instance.join(5.0)
+    assert "".join(happened) == order
 
 
 async def test_a_model_whose_thread_is_gone_says_so(model, monkeypatch):

@@ -17,7 +17,7 @@ from tests.mutants.trials import Trial, Worker, run
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("batching", "execution", "rest")
 """The way of a request."""
-STAGE_SECONDS = 120.0
+STAGE_SECONDS = 40.0
 LIBRARIES = (
     "httptools",
     "numpy",

@@ -20,11 +20,12 @@ OFF_THE_WAY = frozenset(
 )
 """What no inference request runs through: documents, the management port, wiring at start."""
 
-_MODEL = (
-    "tests/execution/test_model.py",
+_INSTANCES = (
     "tests/execution/test_model_instance.py",
-    "tests/execution/test_delivery.py",
+    "tests/execution/test_inline_instance.py",
+    "tests/execution/test_closing.py",
 )
+_MODEL = ("tests/execution/test_model.py", "tests/execution/test_delivery.py")
 _ENDPOINT = (
     "tests/rest/test_statistics.py",
     "tests/rest/test_offered_work.py",
@@ -34,16 +35,21 @@ _ENDPOINT = (
 _CONNECTION = ("tests/rest/test_http_protocol.py", "tests/rest/test_write_watch.py")
 OF_PACKAGE: dict[str, tuple[Stage, ...]] = {
     "batching": (("tests/batching",),),
-    "execution": (("tests/execution/test_batch_execution.py", *_MODEL), _ENDPOINT),
+    "execution": (("tests/execution/test_batch_execution.py", *_INSTANCES, *_MODEL), _ENDPOINT),
     "rest": (("tests/rest",),),
 }
 """For every module, after its own tests."""
 OF_MODULE: dict[str, tuple[Stage, ...]] = {
-    "execution/statistics.py": (("tests/rest/test_statistics.py",),),
+    "execution/input_fault.py": (("tests/execution/test_batch_execution.py",),),
+    "execution/instance_group.py": (_INSTANCES,),
+    "execution/model.py": (_INSTANCES,),
+    "execution/model_instance.py": (_INSTANCES,),
     "batching/padding.py": (("tests/batching/test_batch.py",),),
     "batching/pending_request.py": (("tests/batching/test_batch.py",),),
     "batching/request_groups.py": (("tests/batching/test_request_queue.py",),),
+    "rest/app.py": (("tests/rest/test_boundary.py",),),
     "rest/connection_timers.py": (_CONNECTION,),
+    "rest/upgrade.py": (_CONNECTION,),
 }
 """Where no test module has its name, or more than that are near."""
 LAST: tuple[Stage, ...] = (("tests/integration",),)

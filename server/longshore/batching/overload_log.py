@@ -22,7 +22,7 @@ class OverloadLog:
         """`label` names the model in the log."""
         self._label = label
         self._clock = clock
-        self._began = 0.0
+        self._began = clock()
         self._by_reason: dict[str, int] = {}
         self._longest_wait_seconds = 0.0
 
@@ -30,8 +30,7 @@ class OverloadLog:
         if not self._by_reason:
             self._began = self._clock()
         self._by_reason[refusal.reason] = self._by_reason.get(refusal.reason, 0) + 1
-        if refusal.expected_wait_seconds > self._longest_wait_seconds:
-            self._longest_wait_seconds = refusal.expected_wait_seconds
+        self._longest_wait_seconds = max(self._longest_wait_seconds, refusal.expected_wait_seconds)
 
     def report(self) -> None:
         """Called every now and then; writes when the window is over."""

@@ -114,7 +114,7 @@ class PendingRequest:
 
 
 def _join(name: str, arrays: list[Array]) -> Array:
-    if any(array.shape[1:] != arrays[0].shape[1:] for array in arrays):
+    if len({array.shape[1:] for array in arrays}) > 1:
         shapes = ", ".join(str(list(array.shape)) for array in arrays)
         raise InferenceFailed(
             f"output '{name}' cannot be joined: the request has more rows than a batch, and the "

@@ -22,7 +22,7 @@ Group: TypeAlias = deque[PendingRequest]
 class BatchingPolicy:
     """What may share an execution, and how long an idle instance waits for it to fill."""
 
-    max_rows: int = 1
+    max_rows: int
     """Most rows in one execution; 1 with `is_batched` false hands on each request whole."""
     is_batched: bool = False
     max_delay_seconds: float = 0.0
@@ -76,7 +76,7 @@ class RequestGroups:
         earliest; without any, the seconds until the first need not. Drops what nobody waits for.
         """
         policy = self.policy
-        is_delayed = may_wait and policy.max_delay_seconds > 0 and policy.is_batched
+        is_delayed = may_wait and policy.is_batched and policy.max_delay_seconds
         due: Group | None = None
         wait_seconds: float | None = None
         for key, group in list(self._groups.items()):
@@ -86,10 +86,9 @@ class RequestGroups:
                 del self._groups[key]
                 continue
             if is_delayed:
-                delay_left = self._delay_left(group, now)
-                if delay_left > 0:
-                    if wait_seconds is None or delay_left < wait_seconds:
-                        wait_seconds = delay_left
+                left = group[0].arrived + policy.max_delay_seconds - now
+                if left > 0 and not self._is_worth_sending(group, now):
+                    wait_seconds = left if wait_seconds is None else min(wait_seconds, left)
                     continue
             if due is None or group[0].arrived < due[0].arrived:
                 due = group
@@ -101,26 +100,22 @@ class RequestGroups:
         if request.timer is None and not request.is_abandoned:
             request.expire()  # taken on the event loop: nothing else would answer it
 
-    def _delay_left(self, group: Group, now: float) -> float:
-        """Seconds for which an idle instance waits for more rows; 0 or less when it need not."""
-        seconds = group[0].arrived + self.policy.max_delay_seconds - now
-        if seconds > 0:
-            rows = self._wanted_rows(group, now)
-            if rows >= self.policy.max_rows or rows in self.policy.preferred_rows:
-                return 0.0
-        return seconds
-
     def is_full(self, group: Group, now: float) -> bool:
-        return not self.policy.is_batched or self._wanted_rows(group, now) >= self.policy.max_rows
+        return not self.policy.is_batched or self._rows_short_of_full(group, now) is None
 
-    def _wanted_rows(self, group: Group, now: float) -> int:
-        """Rows that somebody waits for, counted until they fill a batch."""
+    def _is_worth_sending(self, group: Group, now: float) -> bool:
+        """Whether its rows fill a batch, or are as many as the model prefers."""
+        rows = self._rows_short_of_full(group, now)
+        return rows is None or rows in self.policy.preferred_rows
+
+    def _rows_short_of_full(self, group: Group, now: float) -> int | None:
+        """Rows that somebody waits for; `None` when they fill a batch."""
         rows = 0
         for request in group:
-            if rows >= self.policy.max_rows:
-                break
             if request.is_wanted(now):
                 rows += request.rows_left
+                if rows >= self.policy.max_rows:
+                    return None
         return rows
 
     def take(self, group: Group, now: float) -> Batch | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,14 +41,14 @@ class Execution:
     started: float
     seconds: float
     """Duration of the whole execution, from its inputs to its outputs."""
-    input_seconds: float = 0.0
+    input_seconds: float
     """Of it, joining and padding the inputs of the requests."""
-    infer_seconds: float = 0.0
+    infer_seconds: float
     """Of it, the backend's work, copies to and from a device included; all of it where the batch
     had to be run again in pieces."""
-    output_seconds: float = 0.0
+    output_seconds: float
     """Of it, splitting the outputs by request."""
-    out_of_memory_rows: tuple[int, ...] = ()
+    out_of_memory_rows: tuple[int, ...]
     """Rows of each batch tried for which the device had no memory."""
 
 
@@ -78,7 +79,7 @@ class BegunBatch:
         except BaseException as error:  # SystemExit too, which would end the thread unheard
             self._begun = public_error(error)
 
-    def finish(self, *, idle_since: float = 0.0) -> Execution:
+    def finish(self, *, idle_since: float = -math.inf) -> Execution:
         """Wait for the outputs. The device worked on this batch from `idle_since` (the end of the
         batch before it) when that was later than its own start.
         """
@@ -100,7 +101,7 @@ class BegunBatch:
             self.started,
             ended - max(self.started, idle_since),
             self._inputs_ready - self.started,
-            max(0.0, computed - max(self._inputs_ready, idle_since)),
+            computed - max(self._inputs_ready, idle_since),
             ended - computed,
             tuple(oom_rows),
         )
@@ -143,7 +144,7 @@ def _answers(batch: Batch, outputs: Tensors | LongshoreError) -> list[Tensors] |
 
 
 def _results(batch: Batch, answers: list[Tensors]) -> list[PartResult]:
-    return [PartResult(part, answer) for part, answer in zip(batch.parts, answers, strict=True)]
+    return list(map(PartResult, batch.parts, answers))
 
 
 def _try_smaller(
@@ -174,14 +175,15 @@ def _answer_alone(
     """
     if isinstance(error, InvalidRequest):
         return input_fault.with_shapes(str(error), batch)
-    if not isinstance(error, ExecutionFailed) or backend.sample is None:
+    sample = backend.sample
+    if not isinstance(error, ExecutionFailed) or sample is None:
         return error
     again = _outputs(_begin(backend, batch))
     if not isinstance(again, LongshoreError):
         answers = _answers(batch, again)
         return answers if isinstance(answers, LongshoreError) else answers[0]
     if not isinstance(again, ExecutionFailed) or not input_fault.runs_sample(
-        backend, batch.output_names()
+        backend, sample, batch.output_names()
     ):
         return again
     return input_fault.with_shapes(f"the model cannot compute its inputs: {again}", batch)

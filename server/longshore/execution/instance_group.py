@@ -32,7 +32,7 @@ class InstanceGroup:
         prefix = f"{loaded.artifact.model_name}-{loaded.artifact.version}"
         self._instances = [
             kind(f"{prefix}-{index}", backend, queue, loop=loop, observe=observe, clock=clock)
-            for index, backend in enumerate(loaded.backends[:1] if is_inline else loaded.backends)
+            for index, backend in enumerate(loaded.backends)
         ]
         self.on_put = self._instances[0].notify if is_inline else None
         """What to call after each request that is queued; threads are woken by the queue."""

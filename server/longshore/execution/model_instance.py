@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 
 from longshore.backends.base import Backend
@@ -34,9 +35,10 @@ class Executor(ABC):
     name: str
     backend: Backend
     queue: RequestQueue
-    loop: asyncio.AbstractEventLoop = field(kw_only=True)
-    observe: Observer = field(kw_only=True)
-    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    _: KW_ONLY
+    loop: asyncio.AbstractEventLoop
+    observe: Observer
+    clock: Callable[[], float] = time.monotonic
 
     @abstractmethod
     def start(self) -> None: ...
@@ -59,7 +61,7 @@ class ModelInstance(Executor):
     """Executes on a thread of its own and picks its next batch itself."""
 
     def __post_init__(self) -> None:
-        self._idle_since = 0.0
+        self._idle_since = -math.inf
         self._in_flight: deque[BegunBatch] = deque()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
