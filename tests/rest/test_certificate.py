@@ -77,7 +77,9 @@ def test_a_renewed_pair_is_served_once_both_files_fit(mounted, pairs, caplog):
     assert [record.message[:24] for record in caplog.records] == ["certificate not reloaded"]
 
     replace(mounted[1], pairs["second"][1])
-    certificate.refresh()
+    with caplog.at_level(logging.INFO):
+        certificate.refresh()
+    assert caplog.messages[-1] == f"certificate reloaded: file={mounted[0]}"
     assert agrees(certificate.context, pairs["second"][0])
     assert not agrees(certificate.context, pairs["first"][0])
 

@@ -53,6 +53,19 @@ def test_what_is_compressed_in_steps_is_what_was_there(content, coding):
     assert max([0, *taken]) <= STEP_BYTES
 
 
+def test_what_does_not_grow_is_fed_in_parts_of_64_kib():
+    taken = []
+    decompress(zlib.compress(bytes(300_000), level=0), b"deflate", lambda n: taken.append(n))
+
+    assert 64_000 < max(taken) <= 64 * 1024
+
+
+def test_answers_are_compressed_as_fast_as_zlib_can():
+    fastest = b"\x78\x01"  # RFC 1950, section 2.2: FLEVEL 0
+
+    assert compress(b"an answer", b"deflate")[:2] == fastest
+
+
 @pytest.mark.parametrize("coding", CODINGS, ids=bytes.decode)
 @pytest.mark.parametrize("content", CONTENTS)
 def test_what_is_cut_short_or_goes_on_is_refused(content, coding):

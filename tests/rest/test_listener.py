@@ -16,6 +16,7 @@ from longshore.rest import listener
     ("soft", "hard", "connections", "raised_to"),
     [
         (1_048_576, 1_048_576, 16384, None),
+        (16640, 524_288, 16384, None),
         (1024, 524_288, 16384, 16640),
         (1024, 4096, 3840, 4096),
         (1024, 1024, 768, 1024),
@@ -23,7 +24,7 @@ from longshore.rest import listener
     ],
 )
 def test_connections_leave_descriptors_for_everything_else(
-    monkeypatch, soft, hard, connections, raised_to
+    monkeypatch, caplog, soft, hard, connections, raised_to
 ):
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (soft, hard))
@@ -31,6 +32,7 @@ def test_connections_leave_descriptors_for_everything_else(
 
     assert listener.affordable_connections(16384) == connections
     assert raised == ([] if raised_to is None else [(raised_to, hard)])
+    assert bool(caplog.records) is (connections < 16384)
 
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -99,6 +101,38 @@ def test_no_new_connection_begins_over_ipv6_once_it_was_stopped():
                 client.settimeout(0.2)
                 with pytest.raises(TimeoutError):
                     client.connect((address, server.getsockname()[1]))
+
+
+SYN, ACK, FIN, PUSH = 0x02, 0x10, 0x01, 0x08
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_taken"),
+    [(SYN, False), (SYN | ACK, False), (ACK, True), (ACK | FIN, True), (ACK | PUSH, True)],
+)
+def test_whatever_belongs_to_a_handshake_that_began_is_taken_whole(flags, is_taken):
+    """To the filter, the header of a datagram is the beginning of a segment's."""
+    content = bytearray(b"\xff" * 100)
+    content[13 - 8] = flags
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as server,
+        socket.socket(type=socket.SOCK_DGRAM) as client,
+    ):
+        server.bind(("127.0.0.1", 0))
+        server.setblocking(False)
+        listener.stop_new_connections(server)
+        client.sendto(content, server.getsockname())
+        client.sendto(b"\0" * 100, server.getsockname())
+
+        taken = [server.recv(200)]
+        if is_taken:
+            taken.append(server.recv(200))
+    assert taken == [bytes(content)] * is_taken + [b"\0" * 100]
+
+
+def test_a_listener_never_holds_up_who_accepts():
+    with listener.listen("127.0.0.1", 0) as server, pytest.raises(BlockingIOError):
+        server.accept()
 
 
 @pytest.mark.parametrize("host", ["a\udcff", "a" * 300, "no address"])

@@ -68,6 +68,10 @@ def test_an_unknown_content_encoding_is_refused_before_anything_is_read():
         read_head({b"content-encoding": b"br"})
 
 
+def test_a_timeout_may_be_as_short_as_the_client_likes():
+    assert read_head({b"x-request-timeout-ms": b"0.5"}).timeout_seconds == 0.0005
+
+
 @pytest.mark.parametrize("value", [b"soon", b"", b"0", b"-1", b"nan", b"inf", b"\xff"])
 def test_a_timeout_is_a_number_above_0(value):
     with pytest.raises(InvalidRequest, match="X-Request-Timeout-Ms"):

@@ -16,31 +16,35 @@ def signature(datatype=Datatype.FP32):
     return Signature((TensorSpec("x", datatype, (-1, 8)),), ())
 
 
+FP32, BYTES = Datatype.FP32, Datatype.BYTES
+
+
 @pytest.mark.parametrize(
-    ("body_kib", "json_kib", "datatype", "is_light"),
+    ("body_bytes", "json_bytes", "datatype", "is_light"),
     [
-        (1, None, Datatype.FP32, True),
-        (600, None, Datatype.FP32, False),
-        (600, 1, Datatype.FP32, True),
-        (600, 0, Datatype.FP32, True),
-        (600, 600, Datatype.FP32, False),
-        (600, 1, Datatype.BYTES, False),
-        (1, 1, Datatype.BYTES, True),
-        (4 * KIB, 1, Datatype.FP32, False),
+        (64 * KIB - 1, None, FP32, True),
+        (64 * KIB, None, FP32, False),
+        (64 * KIB, 64 * KIB - 1, FP32, True),
+        (64 * KIB, 0, FP32, True),
+        (64 * KIB, 64 * KIB, FP32, False),
+        (64 * KIB, KIB, BYTES, False),
+        (64 * KIB - 1, 64 * KIB - 1, BYTES, True),
+        (2048 * KIB - 1, KIB, FP32, True),
+        (2048 * KIB, KIB, FP32, False),
     ],
     ids=["JSON", "long JSON", "tensor", "raw tensor", "long JSON header", "texts", "few texts",
-         "long tensor"],
+         "larger tensor", "long tensor"],
 )  # fmt: skip
-def test_only_what_is_quickly_decoded_is_light(body_kib, json_kib, datatype, is_light):
-    form = V2.json if json_kib is None else V2.binary
-    head = read_head({} if json_kib is None else {JSON_LENGTH: b"%d" % (json_kib * KIB)})
+def test_only_what_is_quickly_decoded_is_light(body_bytes, json_bytes, datatype, is_light):
+    form = V2.json if json_bytes is None else V2.binary
+    head = read_head({} if json_bytes is None else {JSON_LENGTH: b"%d" % json_bytes})
 
-    assert form.is_light(bytes(body_kib * KIB), head, signature(datatype)) is is_light
+    assert form.is_light(bytes(body_bytes), head, signature(datatype)) is is_light
 
 
 def test_json_is_light_while_it_is_short():
-    assert V1.json.is_light(bytes(KIB), read_head({}), signature())
-    assert not V1.json.is_light(bytes(600 * KIB), read_head({}), signature())
+    assert V1.json.is_light(bytes(64 * KIB - 1), read_head({}), signature())
+    assert not V1.json.is_light(bytes(64 * KIB), read_head({}), signature())
 
 
 def test_a_header_length_that_is_no_number_is_said_at_once():

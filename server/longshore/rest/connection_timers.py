@@ -54,7 +54,7 @@ class IdleTimer(Timer):
     answer.
     """
 
-    since = 0.0
+    since: float
 
     def start(self, connection: Connection) -> None:
         self.since = self._loop.time()

@@ -15,13 +15,19 @@ BACKLOG = 2048
 SPARE_DESCRIPTORS = 256
 SO_ATTACH_FILTER = 26
 """asm-generic/socket.h; Python's `socket` does not name it."""
+
+
+def _instruction(operation: int, operand: int, *, skip_if_false: int = 0) -> bytes:
+    """Of classic BPF (Linux networking/filter.rst): operation, jumps if true and false, operand."""
+    return struct.pack("HxBI", operation, skip_if_false, operand)
+
+
 DROP_SYN = (
-    (0x30, 0, 0, 13),  # load the byte of the TCP header that holds the flags
-    (0x45, 0, 1, 0x02),  # SYN set? else skip one
-    (0x06, 0, 0, 0),  # drop
-    (0x06, 0, 0, 0xFFFFFFFF),  # take whole
+    _instruction(0x30, 13),  # load the byte of the TCP header that holds the flags
+    _instruction(0x45, 0x02, skip_if_false=1),  # is SYN set?
+    _instruction(0x06, 0),  # drop
+    _instruction(0x06, 0xFFFFFFFF),  # take whole
 )
-"""Classic BPF: (operation, jump if true, jump if false, operand), Linux networking/filter.rst."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -86,7 +92,7 @@ def stop_new_connections(listener: socket.socket) -> None:
     requests in them included. With this filter in place first, and the rest accepted, none is left.
     Where the system has no such filter, this does nothing.
     """
-    program = b"".join(struct.pack("HBBI", *instruction) for instruction in DROP_SYN)
+    program = b"".join(DROP_SYN)
     instructions = ctypes.create_string_buffer(program, len(program))
     address = ctypes.addressof(instructions)
     with suppress(OSError):

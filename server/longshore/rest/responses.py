@@ -27,7 +27,7 @@ class Answer:
     """A whole HTTP answer; `send_answer` adds length, request id and the common headers."""
 
     body: Body
-    status: int = 200
+    status: int
     headers: tuple[tuple[bytes, bytes], ...] = (JSON_CONTENT,)
 
 

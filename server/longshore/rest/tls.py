@@ -131,7 +131,7 @@ class TlsListener:
     async def _shake_hands(self, connection: socket.socket) -> None:
         try:
             connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
             await self._loop.connect_accepted_socket(
                 self._make_protocol,
                 connection,

@@ -37,6 +37,9 @@ class WriteWatch:
     `start` after a write, where `timer` is `None`; it looks again until nothing is pending.
     """
 
+    _taken: int
+    _taken_at: float
+
     def __init__(
         self,
         transport: asyncio.Transport,
@@ -47,8 +50,6 @@ class WriteWatch:
         self._transport = transport
         self._loop = loop
         self._timeout_seconds = timeout_seconds
-        self._taken = 0
-        self._taken_at = 0.0
 
     def start(self) -> None:
         self._taken = read_progress(self._transport).taken
