@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -15,6 +17,8 @@ from longshore.rest.request_head import read_head
 
 IDLE_SECONDS = 75
 WRITE_SECONDS = 30
+HEAD_SECONDS = 60
+MAX_HEADER_BYTES = 65536
 MAX_BODY_BYTES = 300_000
 REQUEST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n%b"
 
@@ -25,11 +29,13 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.writes = 0
         self.is_closed = False
         self.pauses = 0
 
     def write(self, data) -> None:
         self.written += data
+        self.writes += 1
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -112,16 +118,20 @@ class Echo:
         await send({"type": "http.response.body", "body": body})
 
 
-def make_protocol(app: Echo, timers: Timers) -> LimitedProtocol:
+def make_protocol(
+    app: Callable[..., Any], timers: Timers, *, state: ServerState | None = None, **limits: Any
+) -> LimitedProtocol:
+    """`limits` other than those of this module."""
     config = uvicorn.Config(
         app, http="httptools", ws="none", lifespan="off", log_config=None,
         access_log=False, timeout_keep_alive=IDLE_SECONDS,
     )  # fmt: skip
-    limits = ConnectionLimits(
-        max_connections=10, max_header_bytes=65536, header_timeout_seconds=60.0,
+    usual = ConnectionLimits(
+        max_connections=10, max_header_bytes=MAX_HEADER_BYTES, header_timeout_seconds=HEAD_SECONDS,
         write_timeout_seconds=WRITE_SECONDS, max_age_seconds=0.0,
     )  # fmt: skip
-    return limited_protocol(limits)(config, ServerState(), {}, _loop=timers)  # type: ignore[arg-type]
+    make = limited_protocol(dataclasses.replace(usual, **limits))
+    return make(config, state or ServerState(), {}, _loop=timers)  # type: ignore[arg-type]
 
 
 async def exchange(protocol: LimitedProtocol, data: bytes) -> None:

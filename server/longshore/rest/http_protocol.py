@@ -62,7 +62,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._closes_at = float("inf")
         self._head_bytes = 0
         self._is_in_head = False
-        self._dates: tuple[object, bytes] = (None, b"")
+        self._common_headers: object = None
+        self._common_lines = b""
         self._admit: Admit | None = None
         self._head_timer = HeadTimer(self.loop, self.limits.header_timeout_seconds)
         self._idle_timer = IdleTimer(self.loop, self.timeout_keep_alive)
@@ -277,13 +278,16 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _date_lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """uvicorn's own headers as lines; it makes a new list of them once a second."""
-        if self._dates[0] is not headers:
-            self._dates = (headers, b"".join([b"%b: %b\r\n" % header for header in headers]))
-        return self._dates[1]
+        if self._common_headers is not headers:
+            self._common_headers = headers
+            self._common_lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._common_lines
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer before any endpoint is reached, and close."""
+        """Answer before any endpoint is reached, and close; what else is wrong is not said."""
         self._is_in_head = False
+        if self.transport.is_closing():
+            return
         self.transport.write(STATUS_LINE[status] + refusal(message))
         self._watch_writes()
         self.transport.close()
