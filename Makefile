@@ -83,7 +83,7 @@ image-base: $(VENV)/.dev ## Make a stand-in for the images' base, where no regis
 test-image: $(VENV)/.dev ## Build the CPU image and run it as the chart would (root, buildah, runc)
 	$(BIN)/pytest -m image tests/images
 
-cluster-tools: image-base ## Build what `make test-cluster` runs: Kubernetes, Helm 4 and 3, the adapter (Go, npm)
+cluster-tools: image-base ## Build what `make test-cluster` runs: Kubernetes, Helm 4 and 3, the adapter, KEDA (Go, npm)
 	$(BIN)/python -m tests.cluster.tools.build
 	$(BIN)/python -m tests.cluster.tools.helm3
 	$(BIN)/python -m tests.cluster.tools.custom_kinds

@@ -51,6 +51,9 @@ TOOLS = (
     Tool("kubernetes", "k8s.io/kubernetes/cmd/kubectl", "kubectl"),
     Tool("helm", "helm.sh/helm/v4/cmd/helm", "helm"),
     Tool("prometheus-adapter", "sigs.k8s.io/prometheus-adapter/cmd/adapter", "adapter"),
+    Tool("keda", "github.com/kedacore/keda/v2/cmd/operator", "keda"),
+    Tool("keda", "github.com/kedacore/keda/v2/cmd/adapter", "keda-adapter"),
+    Tool("keda", "github.com/kedacore/keda/v2/cmd/webhooks", "keda-admission-webhooks"),
 )
 
 
