@@ -88,7 +88,7 @@ cluster-tools: image-base ## Build what `make test-cluster` runs: Kubernetes, He
 	$(BIN)/python -m tests.cluster.tools.helm3
 	$(BIN)/python -m tests.cluster.tools.custom_kinds
 
-test-cluster: cluster-tools ## Build the CPU image, and prove the chart on a real control plane (root; 15 minutes)
+test-cluster: cluster-tools ## Build the CPU image, and prove the chart on a real control plane (root; 30 minutes)
 	$(BIN)/python -m tests.cluster.image
 	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.cluster import example_models, image
+from tests.cluster.control_plane.places import PROMETHEUS_URL
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import CLAIM, INSTANCE_LABEL, Serving
 
@@ -43,19 +44,22 @@ def serving(
 
 def autoscaled(
     *,
+    mode: str = "hpa",
     requests_per_second: float | None = None,
     utilization: float | None = None,
     maximum: int = 5,
     **values: Any,
 ) -> Json:
-    """A release with an HPA on one of the two metrics, quick to scale down."""
-    scaling = {
-        "mode": "hpa",
+    """A release with an autoscaler on one of the two metrics, quick to scale down."""
+    scaling: Json = {
+        "mode": mode,
         "minReplicas": 1,
         "maxReplicas": maximum,
         "metrics": {"requestsPerSecond": requests_per_second, "utilization": utilization},
         "behavior": QUICK_BEHAVIOR,
     }
+    if mode == "keda":
+        scaling["keda"] = {"serverAddress": PROMETHEUS_URL}
     return serving(replicas=None, autoscaling=scaling, **values)
 
 
@@ -87,9 +91,9 @@ def gpu(
 
 
 def autoscaler(serving: Serving) -> Json:
-    """The release's HorizontalPodAutoscaler."""
+    """The release's HorizontalPodAutoscaler; empty until KEDA has made it from the ScaledObject."""
     found = serving.cluster.list(
         f"/apis/autoscaling/v2/namespaces/{serving.namespace}/horizontalpodautoscalers",
         labelSelector=f"{INSTANCE_LABEL}={serving.name}",
     )
-    return found[0]
+    return found[0] if found else {}

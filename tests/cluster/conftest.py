@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import autoscalers
+from tests.cluster.autoscalers import Autoscaler
 from tests.cluster.control_plane import cluster as clusters
 from tests.cluster.control_plane import leftovers, programs
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.rules import adapter_rules, scrape_configs
+from tests.cluster.control_plane.keda import Keda, missing_files
+from tests.cluster.rules import adapter_rules, scrape_configs, shortened_chart
 from tests.cluster.tools import helm3
 
 KEPT_LOGS = Path(__file__).resolve().parents[2] / "build/cluster-logs"
@@ -65,6 +68,27 @@ def cluster(
             shutil.rmtree(KEPT_LOGS, ignore_errors=True)
             shutil.copytree(root / "logs", KEPT_LOGS)
     assert not leftovers.of(run_directory, root)
+
+
+@pytest.fixture(scope="session")
+def keda(cluster: Cluster) -> Iterator[Keda]:
+    """KEDA beside the cluster, from the first scenario that needs it to the end of the session."""
+    if missing := missing_files():
+        pytest.skip(
+            f"Run `make cluster-tools` for the cluster tests: {', '.join(missing)} not found."
+        )
+    running = Keda(cluster)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop_all()
+
+
+@pytest.fixture(params=[autoscalers.ADAPTER, autoscalers.KEDA])
+def autoscaler(request: pytest.FixtureRequest, cluster: Cluster) -> Autoscaler:
+    keda = request.getfixturevalue("keda") if request.param == autoscalers.KEDA else None
+    return Autoscaler(cluster, shortened_chart(cluster.folders.root), keda)
 
 
 @pytest.fixture(params=["helm 4", "helm 3"])

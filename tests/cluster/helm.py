@@ -10,10 +10,10 @@ import yaml
 
 from tests.cluster.node_agent import commands
 from tests.cluster.node_agent.api import Json
+from tests.cluster.rules import CHART
 
 WAIT_SECONDS = 55
 """Shorter than the time that a command may take (commands.COMMAND_TIMEOUT_SECONDS)."""
-CHART = Path(__file__).resolve().parents[2] / "chart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,11 @@ class Release:
         """`helm install`, waiting until the pods are ready unless told otherwise."""
         return self._apply("install", values, wait=wait, seconds=seconds)
 
-    def upgrade(self, values: Json, *, wait: bool = True, seconds: int = WAIT_SECONDS) -> str:
+    def upgrade(
+        self, values: Json, *options: str, wait: bool = True, seconds: int = WAIT_SECONDS
+    ) -> str:
         """`helm upgrade` to exactly these values."""
-        return self._apply("upgrade", values, wait=wait, seconds=seconds)
+        return self._apply("upgrade", values, *options, wait=wait, seconds=seconds)
 
     def rollback(self, revision: int) -> str:
         options = ("--wait", "--timeout", f"{WAIT_SECONDS}s", "-n", self.namespace)
@@ -61,9 +63,9 @@ class Release:
         revisions: list[Json] = json.loads(text)
         return revisions
 
-    def _apply(self, verb: str, values: Json, *, wait: bool, seconds: int) -> str:
-        options = ["-n", self.namespace, "-f", "-"]
+    def _apply(self, verb: str, values: Json, *options: str, wait: bool, seconds: int) -> str:
+        words = [*options, "-n", self.namespace, "-f", "-"]
         if wait:
-            options += ["--wait", "--timeout", f"{seconds}s"]
+            words += ["--wait", "--timeout", f"{seconds}s"]
         document = yaml.safe_dump(values)
-        return self.helm(verb, self.name, str(self.chart), *options, stdin=document)
+        return self.helm(verb, self.name, str(self.chart), *words, stdin=document)

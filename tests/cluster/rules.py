@@ -1,19 +1,22 @@
 """The shipped adapter rules and scrape settings, with shorter clocks for the tests.
 
-The rules are the chart's own file. Only the rate window is shortened, from what is shipped to
+The rules are the chart's own files. Only the rate window is shortened, from what is shipped to
 `SHORT_WINDOW`, which keeps at least four scrapes in it (field: W >= 4 S).
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import yaml
 
 from tests.cluster.node_agent.api import Json
 
-RULES_FILE = Path(__file__).resolve().parents[2] / "chart/files/prometheus-adapter-values.yaml"
+CHART = Path(__file__).resolve().parents[2] / "chart"
+RULES_FILE = CHART / "files/prometheus-adapter-values.yaml"
+TRIGGERS_FILE = "files/keda-triggers.yaml"
 SHORT_WINDOW = "10s"
 META = "__meta_kubernetes_pod_"
 
@@ -34,6 +37,20 @@ def adapter_rules(directory: Path, *, window: str | None = SHORT_WINDOW) -> Path
     path = directory / f"adapter-rules-{window}.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def shortened_chart(directory: Path) -> Path:
+    """A copy of the chart whose KEDA queries have the short window; the rest is as shipped."""
+    copy = directory / "chart"
+    if not copy.exists():
+        shutil.copytree(CHART, copy)
+        triggers = copy / TRIGGERS_FILE
+        shipped = triggers.read_text(encoding="utf-8")
+        short = shortened(shipped)
+        if short == shipped:
+            raise LookupError(f"{TRIGGERS_FILE} has no rate window to shorten")
+        triggers.write_text(short, encoding="utf-8")
+    return copy
 
 
 def shortened(text: str, window: str = SHORT_WINDOW) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.cluster import example_models, pods
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.helm import Helm, Release
+from tests.cluster.helm import CHART, Helm, Release
 from tests.cluster.http_exchange import Answer, Connection, ConnectionBroke, get, post
 from tests.cluster.load_client import LoadClient, Target
 from tests.cluster.node_agent.api import Json
@@ -26,6 +26,7 @@ class Serving:
     cluster: Cluster
     namespace: str
     name: str
+    chart: Path = CHART
 
     @property
     def release(self) -> Release:
@@ -34,7 +35,8 @@ class Serving:
 
     def release_by(self, program: str) -> Release:
         """The release under another helm program."""
-        return Release(Helm(program, self.cluster.kubeconfig), self.name, self.namespace)
+        helm = Helm(program, self.cluster.kubeconfig)
+        return Release(helm, self.name, self.namespace, self.chart)
 
     def create_claim(self) -> Path:
         """Create the claim and give the folder behind it, to put models on."""

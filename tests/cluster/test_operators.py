@@ -1,7 +1,7 @@
 """What the chart renders for KEDA and for the Prometheus operator is what they define.
 
-Neither runs here. The API server holds their own definitions against every object, strictly, and
-KEDA's query is asked of the real Prometheus, its window shortened as in test_autoscaling.
+The API server holds their own definitions against every object, strictly. KEDA itself runs, its
+admission webhook too; the Prometheus operator does not. The clocks are those of test_autoscaling.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from contextlib import ExitStack
 import pytest
 import yaml
 
-from tests.cluster import chart_values, example_models, rules
+from tests.cluster import example_models, rules
+from tests.cluster.autoscalers import Autoscaler
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.control_plane.places import PROMETHEUS_URL
-from tests.cluster.helm import CHART, Helm
+from tests.cluster.control_plane.keda import Keda
+from tests.cluster.helm import Helm
 from tests.cluster.load_client import Summary
 from tests.cluster.node_agent import commands
 from tests.cluster.node_agent.api import Json
-from tests.cluster.serving import Serving
+from tests.cluster.rules import CHART
 from tests.cluster.tools import custom_kinds
-from tests.cluster.tools.custom_kinds import CustomKind
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 RATE, PODS, THRESHOLD = 30.0, 2, 20
+REQUESTS = "longshore_requests_per_second"
 WINDOW_SECONDS = 10.0
 RENDERED = {
     "keda": ("keda-values.yaml", {"ScaledObject"}),
@@ -41,27 +42,18 @@ OPTIONS = {
 }
 
 
-def _defined(cluster: Cluster, kinds: tuple[CustomKind, ...]) -> Iterator[None]:
-    for kind in kinds:
+@pytest.fixture
+def every_kind(cluster: Cluster, keda: Keda) -> Iterator[None]:
+    """Those of the Prometheus operator go afterwards: the chart looks at the kinds there are."""
+    for kind in custom_kinds.MONITORING:
         if not kind.cached.exists():
             pytest.skip(f"Run `make cluster-tools` for the definition of {kind.name}.")
         cluster.kubectl("create", "-f", str(kind.cached))
-    for kind in kinds:
+    for kind in custom_kinds.MONITORING:
         cluster.kubectl("wait", "--for=condition=Established", f"crd/{kind.name}", "--timeout=30s")
     yield
-    for kind in kinds:
+    for kind in custom_kinds.MONITORING:
         cluster.kubectl("delete", "crd", kind.name)
-
-
-@pytest.fixture
-def keda_kinds(cluster: Cluster) -> Iterator[None]:
-    """Gone afterwards: the chart looks at the kinds that a cluster has."""
-    yield from _defined(cluster, (custom_kinds.SCALED_OBJECT,))
-
-
-@pytest.fixture
-def every_kind(cluster: Cluster) -> Iterator[None]:
-    yield from _defined(cluster, custom_kinds.EVERY)
 
 
 @pytest.mark.usefixtures("every_kind")
@@ -79,56 +71,45 @@ def test_the_operators_own_definitions_accept_every_field(
         _create_strictly(cluster, entry)
 
 
-@pytest.mark.usefixtures("keda_kinds")
-def test_kedas_query_gives_the_releases_own_load(
-    cluster: Cluster, namespace: str, closing: ExitStack
+def test_keda_scales_a_release_by_its_own_load_alone(
+    cluster: Cluster, keda: Keda, namespace: str, closing: ExitStack
 ) -> None:
-    asked, other = (Serving(cluster, namespace, name) for name in ("asked", "other"))
+    scaler = Autoscaler(cluster, rules.shortened_chart(cluster.folders.root), keda)
+    asked, other = (scaler.serving(namespace, name) for name in ("asked", "other"))
     example_models.write_version(asked.create_claim() / example_models.NAME, 1)
     for serving in (asked, other):
-        serving.release.install(_keda_values())
-    # KEDA's own autoscaler would do this: the chart leaves the count of pods to it.
-    deployment = asked.deployment()["metadata"]["name"]
-    cluster.kubectl("scale", "deployment", deployment, "-n", namespace, f"--replicas={PODS}")
-    asked.wait_until_ready(PODS)
+        serving.release.install(scaler.values(requests_per_second=THRESHOLD))
     other.wait_until_ready(1)
     load = closing.enter_context(asked.load(RATE))
+    asked.wait_until_ready(PODS)
     time.sleep(WINDOW_SECONDS + 4)
-    (trigger,) = _scaled_object(asked)["spec"]["triggers"]
-    seen = cluster.metrics.value(rules.shortened(trigger["metadata"]["query"]))
-    (quiet,) = _scaled_object(other)["spec"]["triggers"]
-    seen_by_other = cluster.metrics.value(rules.shortened(quiet["metadata"]["query"]))
+    seen, seen_by_other = (scaler.total(serving, REQUESTS) for serving in (asked, other))
     summary = Summary.of(load.stop())
     print(f"KEDA reads {seen} of {RATE} requests/s, and {seen_by_other} next door; {summary}")
     assert summary.lost == 0, summary
     assert seen == pytest.approx(RATE, rel=0.1)
     assert seen_by_other == 0
-    assert trigger["metadata"]["threshold"] == str(THRESHOLD)
-    assert trigger["metadata"]["serverAddress"] == PROMETHEUS_URL
+    assert len(asked.ready_pods()) == PODS
+    assert len(other.ready_pods()) == 1
 
 
-def _keda_values() -> Json:
-    scaling = {
-        "mode": "keda",
-        "metrics": {"requestsPerSecond": THRESHOLD, "utilization": None},
-        "keda": {"serverAddress": PROMETHEUS_URL},
-    }
-    return chart_values.serving(replicas=None, autoscaling=scaling)
-
-
-def _scaled_object(serving: Serving) -> Json:
-    path = f"/apis/keda.sh/v1alpha1/namespaces/{serving.namespace}/scaledobjects"
-    (found,) = [
-        entry
-        for entry in serving.cluster.list(path)
-        if entry["spec"]["scaleTargetRef"]["name"] == serving.deployment()["metadata"]["name"]
-    ]
-    return found
+def test_kedas_webhook_is_asked(cluster: Cluster, keda: Keda, namespace: str) -> None:
+    """Without this the renders above could pass beside a webhook that nobody calls."""
+    release = Helm(cluster.programs["helm"], cluster.kubeconfig)
+    place = ("-n", namespace, "-f", str(CHART / "ci/keda-values.yaml"))
+    text = release("template", "scale", str(CHART), *place)
+    (rendered,) = [e for e in yaml.safe_load_all(text) if e and e["kind"] == "ScaledObject"]
+    rendered["spec"]["triggers"] *= 2
+    with pytest.raises(commands.CommandFailed, match="defined multiple times"):
+        cluster.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(rendered))
 
 
 def _create_strictly(cluster: Cluster, entry: Json) -> None:
-    """A field that the definition lacks is refused, not dropped; and so the check can fail."""
-    create = ("create", "--dry-run=server", "--validate=strict", "-f", "-")
+    """A field that the definition lacks is refused, not dropped; and so the check can fail.
+
+    Nor does the API server, or an operator's webhook, warn of a field that has no effect.
+    """
+    create = ("create", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-")
     cluster.kubectl(*create, stdin=yaml.safe_dump(entry))
     misspelt = {**entry, "spec": {**entry["spec"], "noSuchField": 1}}
     with pytest.raises(commands.CommandFailed, match="noSuchField"):

@@ -63,7 +63,7 @@ class Timeline:
 
     def _sample(self) -> None:
         while not self._stopping.wait(SAMPLE_SECONDS):
-            status = chart_values.autoscaler(self.serving)["status"]
+            status = chart_values.autoscaler(self.serving).get("status", {})
             ready = len(self.serving.ready_pods())
             self.samples.append(Sample(self.load.elapsed, ready, status.get("desiredReplicas", 0)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,11 @@ class Nodes:
     def execute(self, pod: Json, command: list[str]) -> bool:
         """Whether a command run in the pod's container ends well."""
         return commands.succeeds(*self._runc(pod), "exec", _container_id(pod), *command)
+
+    def cpu_seconds(self, pod: Json) -> float:
+        """CPU seconds that the pod's container has used since it was started."""
+        answer = commands.run(*self._runc(pod), "events", "--stats", _container_id(pod))
+        return float(json.loads(answer)["data"]["cpu"]["usage"]["total"]) / 1e9
 
     def _runc(self, pod: Json) -> tuple[str, ...]:
         root = self.run_directory / pod["spec"]["nodeName"] / "runc"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -26,12 +27,21 @@ class Program:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, name: str, command: list[str], log: Path) -> Program:
-        """Run the command; it is told to end when this process dies before it."""
+    def start(
+        cls, name: str, command: list[str], log: Path, *, variables: dict[str, str] | None = None
+    ) -> Program:
+        """Run the command, with `variables` added to this process's own environment.
+
+        It is told to end when this process dies before it.
+        """
         words = ["setpriv", "--pdeathsig", "TERM", *command]
         with log.open("ab") as file:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(variables or {})},
             )
         return cls(name, log, process)
 
