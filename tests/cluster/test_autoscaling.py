@@ -1,4 +1,4 @@
-"""The real autoscaler follows the load through the real adapter and the shipped rules.
+"""The real autoscaler follows the load, by the real adapter or KEDA and the shipped queries.
 
 Unless a test says otherwise the clocks are shortened: autoscaler sync 2 s instead of 15 s, scrape
 1 s, rate window 10 s instead of the shipped one, scale-down window 8 s instead of 300 s.
@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import chart_values, example_models, rules, timeline
+from tests.cluster.autoscalers import Autoscaler
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
 from tests.cluster.load_client import Outcome, Summary, assert_none_lost
-from tests.cluster.node_agent import quantities
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
 from tests.cluster.timeline import Timeline
@@ -44,8 +44,7 @@ TOLERANCE = 0.1
 """The autoscaler leaves a ratio within this of 1 alone."""
 
 
-def _install(cluster: Cluster, namespace: str, values: Json, layers: int) -> Serving:
-    serving = Serving(cluster, namespace, "scale")
+def _install(serving: Serving, values: Json, layers: int) -> Serving:
     model = serving.create_claim() / example_models.NAME
     example_models.write_version(model, 1, layers=layers)
     serving.release.install(values)
@@ -53,13 +52,14 @@ def _install(cluster: Cluster, namespace: str, values: Json, layers: int) -> Ser
     return serving
 
 
-def _wait_for_metric(cluster: Cluster, namespace: str, name: str) -> None:
+def _wait_for_metric(serving: Serving, name: str) -> None:
     def is_known() -> bool:
-        conditions = chart_values.autoscaler(Serving(cluster, namespace, "scale"))
+        conditions = chart_values.autoscaler(serving)
         states = conditions.get("status", {}).get("conditions") or []
         return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in states)
 
-    cluster.wait_until(is_known, f"the autoscaler to read {name}", seconds=METRIC_SECONDS)
+    what = f"the autoscaler to read {name}"
+    serving.cluster.wait_until(is_known, what, seconds=METRIC_SECONDS)
 
 
 def _lag_seconds(timings: Timings, window_seconds: float) -> float:
@@ -68,15 +68,13 @@ def _lag_seconds(timings: Timings, window_seconds: float) -> float:
 
 
 def test_a_fivefold_step_in_requests_is_followed_up_and_back(
-    cluster: Cluster, namespace: str, closing: ExitStack
+    cluster: Cluster, autoscaler: Autoscaler, namespace: str, closing: ExitStack
 ) -> None:
-    values = chart_values.autoscaled(
-        requests_per_second=TARGET, config={"connection_max_age_seconds": 4}
-    )
-    serving = _install(cluster, namespace, values, layers=0)
+    values = autoscaler.values(requests_per_second=TARGET, config={"connection_max_age_seconds": 4})
+    serving = _install(autoscaler.serving(namespace), values, layers=0)
     load = closing.enter_context(serving.load(LOW, fresh_share=0.2, kept_connections=32))
     watch = closing.enter_context(Timeline(serving, load))
-    _wait_for_metric(cluster, namespace, "requests per second")
+    _wait_for_metric(serving, "requests per second")
     time.sleep(WINDOW_SECONDS)
     stepped_at = load.elapsed
     load.set_rate(HIGH)
@@ -102,22 +100,22 @@ def test_a_fivefold_step_in_requests_is_followed_up_and_back(
 
 
 def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
-    cluster: Cluster, namespace: str, closing: ExitStack
+    cluster: Cluster, autoscaler: Autoscaler, namespace: str, closing: ExitStack
 ) -> None:
     target = 0.05
     # Room above the right count: pods that calibrate on a busy machine find a row dearer.
-    values = chart_values.autoscaled(utilization=target, maximum=8, config={"max_batch_size": 0})
-    serving = _install(cluster, namespace, values, layers=DEAR_LAYERS)
+    values = autoscaler.values(utilization=target, maximum=8, config={"max_batch_size": 0})
+    serving = _install(autoscaler.serving(namespace), values, layers=DEAR_LAYERS)
     load = closing.enter_context(serving.load(5.0))
     watch = closing.enter_context(Timeline(serving, load))
-    _wait_for_metric(cluster, namespace, "utilization")
+    _wait_for_metric(serving, "utilization")
     cost = _seconds_per_request(cluster, namespace)
     low = 0.7 * target / cost
     load.set_rate(low)
     time.sleep(WINDOW_SECONDS + 4)
     load.set_rate(5 * low)
     time.sleep(_lag_seconds(SHORTENED, WINDOW_SECONDS) + POD_START_SECONDS + SETTLE_SECONDS)
-    work = _offered_work(cluster, namespace)
+    work = autoscaler.total(serving, "longshore_utilization")
     count = len(serving.ready_pods())
     load.set_rate(low)
     serving.wait_until_ready(1, seconds=DOWN_SECONDS)
@@ -173,10 +171,10 @@ def _follow_step_with_shipped_clocks(
     window = rules.shipped_window_seconds()
     values = chart_values.autoscaled(requests_per_second=TARGET)
     del values["autoscaling"]["behavior"]
-    serving = _install(cluster, namespace, values, layers=0)
+    serving = _install(Serving(cluster, namespace, "scale"), values, layers=0)
     load = closing.enter_context(serving.load(LOW))
     watch = closing.enter_context(Timeline(serving, load))
-    _wait_for_metric(cluster, namespace, "requests per second")
+    _wait_for_metric(serving, "requests per second")
     time.sleep(window)
     stepped_at = load.elapsed
     load.set_rate(HIGH)
@@ -213,11 +211,6 @@ def _shares(cluster: Cluster, namespace: str) -> dict[str, float]:
     """Requests a second that each pod gets, as Prometheus counted them."""
     rate = f'sum by (pod) (rate(longshore_requests_total{{namespace="{namespace}"}}[10s]))'
     return {row["metric"]["pod"]: float(row["value"][1]) for row in cluster.metrics.query(rate)}
-
-
-def _offered_work(cluster: Cluster, namespace: str) -> float:
-    metric = cluster.metrics.pod_metric(namespace, "longshore_utilization")
-    return float(sum(quantities.parse(value) for value in metric.values()))
 
 
 def _seconds_per_request(cluster: Cluster, namespace: str) -> float:

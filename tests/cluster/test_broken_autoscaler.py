@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import chart_values, example_models, rules
+from tests.cluster import autoscalers, chart_values, example_models
+from tests.cluster.autoscalers import Autoscaler
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.load_client import LoadClient, assert_none_lost
 from tests.cluster.serving import Serving
@@ -22,9 +23,19 @@ from tests.cluster.timeline import Timeline
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 TARGET, HIGH, LOW = 20.0, 50.0, 5.0
-COUNT = 3
+COUNT, FALLBACK = 3, 2
 BLIND_SECONDS = 25.0
 """Longer than the rate window and the scale-down window together."""
+RECOVERY_SECONDS = 90.0
+"""A start of the part, a full rate window, the scale-down window, and the pods' way out."""
+PARTS = [
+    (autoscalers.ADAPTER, "adapter"),
+    (autoscalers.ADAPTER, "prometheus"),
+    (autoscalers.KEDA, "keda"),
+    (autoscalers.KEDA, "keda-adapter"),
+    (autoscalers.KEDA, "prometheus"),
+]
+"""Each program without which the autoscaler reads nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,8 @@ class Scaled:
     watch: Timeline
 
     def scaling_is_active(self) -> bool:
-        conditions = chart_values.autoscaler(self.serving)["status"]["conditions"]
+        status = chart_values.autoscaler(self.serving).get("status", {})
+        conditions = status.get("conditions") or []
         return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in conditions)
 
     def least_wanted_since(self, at: float) -> int:
@@ -46,12 +58,12 @@ class Scaled:
 
 
 @pytest.fixture
-def scaled(cluster: Cluster, namespace: str, closing: ExitStack) -> Iterator[Scaled]:
-    """Both halves of the metrics pipeline run again afterwards."""
-    serving = Serving(cluster, namespace, "scale")
+def scaled(autoscaler: Autoscaler, namespace: str, closing: ExitStack) -> Iterator[Scaled]:
+    """Every part of the metrics pipeline runs again afterwards."""
+    serving = autoscaler.serving(namespace)
     model = serving.create_claim() / example_models.NAME
     example_models.write_version(model, 1)
-    serving.release.install(chart_values.autoscaled(requests_per_second=TARGET))
+    serving.release.install(autoscaler.values(requests_per_second=TARGET))
     serving.wait_until_ready(1)
     load = closing.enter_context(serving.load(HIGH))
     watch = closing.enter_context(Timeline(serving, load))
@@ -59,25 +71,22 @@ def scaled(cluster: Cluster, namespace: str, closing: ExitStack) -> Iterator[Sca
     yield Scaled(serving, model, load, watch)
     watch.stop()
     load.stop()
-    if "prometheus" not in cluster.metrics.running:
-        cluster.metrics.start_prometheus(rules.scrape_configs())
-    if "adapter" not in cluster.metrics.running:
-        file = rules.adapter_rules(cluster.folders.root)
-        assert file is not None
-        cluster.metrics.start_adapter(file)
+    autoscaler.restore()
 
 
-@pytest.mark.parametrize("part", ["adapter", "prometheus"])
+@pytest.mark.parametrize(("autoscaler", "part"), PARTS, indirect=["autoscaler"])
 def test_a_part_of_the_pipeline_that_is_down_never_scales_down(
-    cluster: Cluster, scaled: Scaled, part: str
+    cluster: Cluster, autoscaler: Autoscaler, scaled: Scaled, part: str
 ) -> None:
-    cluster.metrics.stop(part)
+    autoscaler.stop(part)
     broken_at = scaled.load.elapsed
     scaled.load.set_rate(LOW)
     cluster.wait_until(lambda: not scaled.scaling_is_active(), "the autoscaler to notice")
     time.sleep(BLIND_SECONDS)
     assert scaled.least_wanted_since(broken_at) == COUNT
     assert len(scaled.serving.ready_pods()) == COUNT
+    autoscaler.restore()
+    scaled.serving.wait_until_ready(1, seconds=RECOVERY_SECONDS)
     assert_none_lost(scaled.load.stop())
 
 
@@ -101,3 +110,21 @@ def test_pods_that_cannot_load_never_scale_down(scaled: Scaled) -> None:
     assert scaled.least_wanted_since(broken_at) >= COUNT
     assert len(scaled.serving.ready_pods()) >= COUNT
     assert_none_lost(scaled.load.stop())
+
+
+@pytest.mark.parametrize("autoscaler", [autoscalers.KEDA], indirect=True)
+def test_the_fallback_that_was_asked_of_keda_holds_while_prometheus_is_down(
+    autoscaler: Autoscaler, namespace: str, closing: ExitStack
+) -> None:
+    serving = autoscaler.serving(namespace)
+    example_models.write_version(serving.create_claim() / example_models.NAME, 1)
+    values = autoscaler.values(requests_per_second=TARGET)
+    values["autoscaling"]["keda"]["fallback"] = {"failureThreshold": 2, "replicas": FALLBACK}
+    serving.release.install(values)
+    load = closing.enter_context(serving.load(LOW))
+    closing.callback(autoscaler.restore)
+    autoscaler.stop("prometheus")
+    serving.wait_until_ready(FALLBACK, seconds=RECOVERY_SECONDS)
+    autoscaler.restore()
+    serving.wait_until_ready(1, seconds=RECOVERY_SECONDS)
+    assert_none_lost(load.stop())
