@@ -69,9 +69,12 @@
 {{- if not $scaling.keda.serverAddress }}
 - "autoscaling: mode keda needs autoscaling.keda.serverAddress, such as http://prometheus-operated.monitoring:9090"
 {{- end }}
-{{- $sums := pick $scaling.metrics "utilization" "requestsPerSecond" "concurrency" | values | compact }}
-{{- if and $scaling.keda.fallback (not $sums) }}
-- "autoscaling.keda.fallback: KEDA applies it only to metrics that are sums: set utilization, requestsPerSecond or concurrency, or remove the fallback"
+{{- $queries := omit $scaling.metrics "cpu" "memory" | values | compact }}
+{{- range $scaling.custom }}
+{{- if not (has .type (list "cpu" "memory")) }}{{ $queries = append $queries .type }}{{ end }}
+{{- end }}
+{{- if and $scaling.keda.fallback (not $queries) }}
+- "autoscaling.keda.fallback: KEDA does not apply it to cpu and memory: set another metric, such as utilization: 0.7, or remove the fallback"
 {{- end }}
 {{- end }}
 {{- $budget := .Values.podDisruptionBudget }}

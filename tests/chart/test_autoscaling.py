@@ -98,6 +98,7 @@ def test_keda_sums_over_the_releases_own_pods_and_holds_still_without_data():
 
     assert spec["minReplicaCount"] == 1
     assert "fallback" not in spec
+    assert "pollingInterval" not in spec
     assert spec["scaleTargetRef"]["name"] == FULLNAME
     thresholds = {t["name"]: t["metadata"]["threshold"] for t in spec["triggers"]}
     assert thresholds == {"utilization": "0.7", "requests-per-second": "50", "concurrency": "4"}
@@ -111,9 +112,17 @@ def test_keda_sums_over_the_releases_own_pods_and_holds_still_without_data():
         assert f'namespace="{rendering.NAMESPACE}"' in query
 
 
-def test_kedas_fallback_is_a_value():
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"metrics": {"utilization": 0.7}},
+        {"metrics": {"utilization": None, "latencyP95": 0.5}},
+        {"metrics": {"utilization": None}, "custom": [{"type": "cron", "metadata": {}}]},
+    ],
+)
+def test_kedas_fallback_is_a_value_beside_every_metric_that_keda_asks_for(metrics):
     block = {"failureThreshold": 3, "replicas": 4}
-    scaling = {"mode": "keda", "keda": {**SERVER, "fallback": block}}
+    scaling = {"mode": "keda", "keda": {**SERVER, "fallback": block}, **metrics}
 
     spec = rendering.only("ScaledObject", {"autoscaling": scaling})["spec"]
     assert spec["fallback"] == block
