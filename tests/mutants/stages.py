@@ -32,7 +32,7 @@ _ENDPOINT = (
     "tests/rest/test_overload_is_logged.py",
     "tests/rest/test_parts_that_differ.py",
 )
-_CONNECTION = ("tests/rest/test_http_protocol.py", "tests/rest/test_write_watch.py")
+_CONNECTION = ("tests/rest/test_connection_limits.py", "tests/rest/test_http_protocol.py")
 OF_PACKAGE: dict[str, tuple[Stage, ...]] = {
     "batching": (("tests/batching",),),
     "execution": (("tests/execution/test_batch_execution.py", *_INSTANCES, *_MODEL), _ENDPOINT),
@@ -49,7 +49,10 @@ OF_MODULE: dict[str, tuple[Stage, ...]] = {
     "batching/request_groups.py": (("tests/batching/test_request_queue.py",),),
     "rest/app.py": (("tests/rest/test_boundary.py",),),
     "rest/connection_timers.py": (_CONNECTION,),
+    "rest/http_protocol.py": (_CONNECTION,),
+    "rest/inference.py": (_ENDPOINT,),
     "rest/upgrade.py": (_CONNECTION,),
+    "rest/write_watch.py": (("tests/rest/test_watching_writes.py",),),
 }
 """Where no test module has its name, or more than that are near."""
 LAST: tuple[Stage, ...] = (("tests/integration",),)

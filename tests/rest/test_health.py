@@ -56,7 +56,7 @@ async def test_a_loop_that_has_not_turned_for_more_than_ten_seconds_is_stuck(hea
     assert (await live(health))[0] == 200
 
     clock.advance(0.5)
-    problem = "the event loop has not turned for 10 s"
+    problem = "the event loop has not run for 10 s"
     assert await live(health) == (503, {"live": False, "problems": [problem]})
     assert (await ready(health))[0] == 503
 
