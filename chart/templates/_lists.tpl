@@ -57,18 +57,18 @@ follow. Kubernetes takes each key once; paths are compared without a trailing sl
   configMap: {name: {{ include "longshore.fullname" . }}}
 {{- with .Values.auth.existingSecret }}
 - name: auth
-  secret: {secretName: {{ . }}, items: [{key: {{ $.Values.auth.key }}, path: tokens}]}
+  secret: {secretName: {{ quote . }}, items: [{key: {{ quote $.Values.auth.key }}, path: tokens}]}
 {{- end }}
 {{- with .Values.tls.existingSecret }}
 - name: tls
-  secret: {secretName: {{ . }}}
+  secret: {secretName: {{ quote . }}}
 {{- end }}
 - name: calibrations
   emptyDir: {sizeLimit: 16Mi}
 - name: tmp
   emptyDir: {}
 - name: shm
-  emptyDir: {medium: Memory, sizeLimit: {{ .Values.shmSize }}}
+  emptyDir: {medium: Memory, sizeLimit: {{ include "longshore.text" .Values.shmSize | quote }}}
 {{- end }}
 
 {{- define "longshore.volumes" -}}
@@ -79,7 +79,7 @@ follow. Kubernetes takes each key once; paths are compared without a trailing sl
 {{- define "longshore.ownInitContainers" -}}
 {{- if .Values.model.verifyManifest }}
 - name: verify-manifest
-  image: {{ include "longshore.image" . }}
+  image: {{ include "longshore.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   terminationMessagePolicy: FallbackToLogsOnError
   args: [manifest, --verify, {{ include "longshore.modelPath" . | quote }}]

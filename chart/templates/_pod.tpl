@@ -83,7 +83,7 @@ scaling takes the field over. Helm 3 compares manifests: a field of the last one
 {{- end }}
 {{- else -}}
 persistentVolumeClaim:
-  claimName: {{ include "longshore.claimName" . }}
+  claimName: {{ include "longshore.claimName" . | quote }}
   readOnly: true
 {{- end }}
 {{- end }}

@@ -5,6 +5,7 @@ Helm reads whole numbers in `--set` as numbers, and leaves fractions as texts.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def helm_3(values: rendering.Values, expression: str) -> list[rendering.Object]:
     shown = {"model": {"existingClaim": "models"}, **values, "kubeVersion": KUBE_VERSION}
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "values.yaml"
-        file.write_text(yaml.safe_dump(shown), encoding="utf-8")
+        file.write_text(json.dumps(shown), encoding="utf-8")  # Quotes every text.
         command = [
             str(helm3.find()), "template", rendering.RELEASE, str(rendering.CHART),
             "--namespace", rendering.NAMESPACE, "--kube-version", KUBE_VERSION,

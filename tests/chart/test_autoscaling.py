@@ -68,7 +68,8 @@ def test_every_metric_can_be_asked_for():
 
 
 def test_a_custom_metric_is_passed_as_it_is():
-    block = {"type": "External", "external": {"metric": {"name": "queue"}}}
+    target = {"type": "AverageValue", "averageValue": "30"}
+    block = {"type": "External", "external": {"metric": {"name": "queue"}, "target": target}}
 
     assert hpa(custom=[block])["metrics"][-1] == block
 

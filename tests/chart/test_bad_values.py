@@ -23,7 +23,7 @@ def refusal(values: dict[str, Any]) -> str:
     ("values", "words"),
     [
         ({"model": {}}, ["exactly one of existingClaim", "found none"]),
-        ({"model": {**CLAIM, "volume": {"nfs": {}}}}, ["found existingClaim and volume"]),
+        ({"model": {**CLAIM, "volume": {"emptyDir": {}}}}, ["found existingClaim and volume"]),
         ({"replicas": 3, "model": {"claim": {"create": True, "accessModes": ["ReadWriteOnce"]}}},
          ["(ReadWriteOnce)", "3 replicas", "ReadWriteMany"]),
         ({"replicas": 2, "model": {**CLAIM, "existingClaimAccessModes": ["ReadWriteOnce"]}},

@@ -22,7 +22,7 @@ def numbers(schema: Values, path: tuple[str, ...] = ()) -> dict[str, Values]:
     found = {}
     for key, entry in schema.get("properties", {}).items():
         found |= numbers(entry, (*path, key))
-        if "number" in entry.get("type", ()) and "integer" not in entry["type"]:
+        if "number" in (types := entry.get("type", ())) and not {"integer", "boolean"} & {*types}:
             found[".".join((*path, key))] = entry
     return found
 

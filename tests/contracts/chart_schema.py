@@ -2,7 +2,10 @@
 
 `config` takes what the server's table of settings takes. A key that has a default is required
 unless null means something: Helm deletes a default where a user writes null, and a template would
-read nothing. A number that may be a fraction is taken as a text too: `--set` makes one of it.
+read nothing. Null for a map or a list is an empty one. A number that may be a fraction is taken as
+a text too: `--set` makes one of it; with `orNone`, the word `none` is taken. A text may be a number
+or a boolean, which templates/_values.tpl makes a text of. Kubernetes' own types are definitions,
+each on a line of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import yaml
 from longshore.cpu.quantity import TEXT_PATTERN, CpuQuantity
 from longshore.settings.option import Option
 from longshore.settings.table import option_table
-from tests.contracts import number_patterns
+from tests.contracts import kubernetes_types, number_patterns
 from tests.contracts.chart_values import VALUES
 
 SCHEMA = VALUES.with_name("values.schema.json")
@@ -27,27 +30,53 @@ _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", tuple
 def renewed_schema(schema: Path = SCHEMA) -> str:
     """The schema file with its derived parts brought up to date."""
     document: Schema = json.loads(schema.read_text(encoding="utf-8"))
+    defaults = yaml.safe_load(VALUES.read_text(encoding="utf-8"))
+    document.pop("definitions", None)
+    take_scalars_as_text(document)
     document["properties"]["config"] = config_schema()
     take_fractions_as_text(document)
-    require_defaults(document, yaml.safe_load(VALUES.read_text(encoding="utf-8")))
-    return json.dumps(document, indent=2) + "\n"
+    definitions = kubernetes_types.definitions(document)
+    require_defaults(document, defaults, definitions)
+    return _with_lines(json.dumps(document, indent=2), definitions)
+
+
+def _with_lines(document: str, definitions: dict[str, Schema]) -> str:
+    """The text of the schema with its definitions, one a line, at the end."""
+    lines = [f"    {json.dumps(name)}: {json.dumps(entry)}" for name, entry in definitions.items()]
+    head = document.removesuffix("\n}")
+    return head + ',\n  "definitions": {\n' + ",\n".join(lines) + "\n  }\n}\n"
 
 
 def config_schema() -> Schema:
     properties = {row.name: _setting(row) for row in option_table()}
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    return {"type": ["object", "null"], "additionalProperties": False, "properties": properties}
 
 
-def require_defaults(schema: Schema, defaults: dict[str, Any]) -> None:
-    """Require, at every depth of the chart's own blocks, the keys that have a default."""
+def require_defaults(
+    schema: Schema, defaults: dict[str, Any], definitions: dict[str, Schema]
+) -> None:
+    """Require, at every depth of the chart's own blocks, the keys that have a default, but maps and
+    lists, for which null is the same as an empty one.
+    """
     if "properties" not in schema:
         return
     properties = schema["properties"]
     known = {key: default for key, default in defaults.items() if key in properties}
-    schema["required"] = [key for key in known if "null" not in properties[key].get("type", "")]
+    schema["required"] = []
     for key, default in known.items():
+        entry = properties[key]
+        if isinstance(default, dict | list) and "type" in entry:
+            kind = "object" if isinstance(default, dict) else "array"
+            entry["type"] = [kind, "null"]
+        elif "null" not in definitions.get(name_of(entry), entry).get("type", ""):
+            schema["required"].append(key)
         if isinstance(default, dict):
-            require_defaults(properties[key], default)
+            require_defaults(entry, default, definitions)
+
+
+def name_of(entry: Schema) -> str:
+    """The definition that an entry refers to, or nothing."""
+    return str(entry.get("$ref", "")).rpartition("/")[2]
 
 
 def without_schema(schema: Schema, defaults: dict[str, Any], path: str = "") -> list[str]:
@@ -62,14 +91,24 @@ def without_schema(schema: Schema, defaults: dict[str, Any], path: str = "") -> 
     return missing
 
 
+def take_scalars_as_text(schema: Schema) -> None:
+    """Let every text without a form of its own be a number or a boolean too."""
+    items = [schema["items"]] if "items" in schema else []
+    for entry in [*schema.get("properties", {}).values(), *items]:
+        take_scalars_as_text(entry)
+        if entry.get("type") == "string" and "pattern" not in entry:
+            entry["type"] = kubernetes_types.TEXT
+
+
 def take_fractions_as_text(schema: Schema) -> None:
     """Let every number that may be a fraction be a text too, within the same bounds."""
     for entry in schema.get("properties", {}).values():
         take_fractions_as_text(entry)
         types = entry.get("type", "")
-        if "number" in types and "integer" not in types:
+        if "number" in types and not {"integer", "boolean"} & {*types}:
             entry["type"] = ["number", "string", *(["null"] if "null" in types else [])]
-            entry["allOf"] = [{"pattern": pattern} for pattern in _patterns(entry)]
+            word = "^none$|" if entry.get("orNone") else ""
+            entry["allOf"] = [{"pattern": word + pattern} for pattern in _patterns(entry)]
 
 
 def _patterns(entry: Schema) -> list[str]:

@@ -1,13 +1,15 @@
 """Documents that are made from the code (`make docs`): the README's tables of settings and metrics,
-the chart's table of values, and the derived parts of the chart's schema; and the list of decisions
-in server/ARCHITECTURE.md, from the headings of docs/decisions.
+the chart's table of values, the derived parts of its schema, and the types of its values; and the
+list of decisions in server/ARCHITECTURE.md, from the headings of docs/decisions.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import yaml
 from prometheus_client import CollectorRegistry
 
 from longshore.metrics import ServerMetrics
@@ -15,6 +17,7 @@ from longshore.settings.option import Option
 from longshore.settings.table import option_table
 from tests.contracts.chart_schema import SCHEMA, renewed_schema
 from tests.contracts.chart_values import VALUES, described_values
+from tests.contracts.value_types import TYPES, value_types
 
 README = Path(__file__).parents[2] / "README.md"
 CHART_README = README.parent / "chart/README.md"
@@ -104,12 +107,15 @@ def with_tables(readme: str, tables: dict[str, str]) -> str:
 def renewed() -> dict[Path, str]:
     """Every document that has a made part, as it should read."""
     tables = {"settings": settings_table(), "metrics": metrics_table()}
+    schema = renewed_schema()
+    defaults = yaml.safe_load(VALUES.read_text(encoding="utf-8"))
     return {
         README: with_tables(README.read_text(encoding="utf-8"), tables),
         CHART_README: with_tables(
             CHART_README.read_text(encoding="utf-8"), {"values": values_tables()}
         ),
-        SCHEMA: renewed_schema(),
+        SCHEMA: schema,
+        TYPES: value_types(json.loads(schema), defaults),
         ARCHITECTURE: with_tables(
             ARCHITECTURE.read_text(encoding="utf-8"), {"decisions": decisions_list()}
         ),

@@ -24,7 +24,9 @@ ADAPTER_NAMES = {
 }
 SCRAPE_LABELS = {"namespace", "pod"}
 READERS = sorted(
-    path for path in (rendering.CHART / "files").iterdir() if path.suffix in (".yaml", ".json")
+    path
+    for path in (rendering.CHART / "files").iterdir()
+    if path.suffix in (".yaml", ".json") and path.name != "value-types.json"
 ) + sorted((rendering.CHART / "templates").glob("prometheusrule.yaml"))
 
 
