@@ -1,22 +1,5 @@
 {{/* Blocks of the pod that are derived from several values. */}}
 
-{{/* `resources` or the device's defaults, with the memory limit equal to the request, and the GPUs. */}}
-{{- define "longshore.resources" -}}
-{{- $given := default (get .Values.resourceDefaults .Values.device) .Values.resources | deepCopy }}
-{{- $requests := default dict $given.requests }}
-{{- $limits := default dict $given.limits }}
-{{- $memory := default $requests.memory $limits.memory }}
-{{- if $memory }}
-{{- $_ := set $limits "memory" $memory }}
-{{- $_ := set $requests "memory" $memory }}
-{{- end }}
-{{- if eq .Values.device "gpu" }}
-{{- $_ := set $limits .Values.gpu.resourceName (.Values.gpu.count | float64 | int) }}
-{{- $_ := set $requests .Values.gpu.resourceName (.Values.gpu.count | float64 | int) }}
-{{- end }}
-{{- merge (dict "requests" $requests "limits" $limits) (omit $given "requests" "limits") | toYaml }}
-{{- end }}
-
 {{/* A surge of one pod during a rollout where there is a device and a volume for it; else the old pod is stopped first. */}}
 {{- define "longshore.strategy" -}}
 {{- $surge := 1 }}

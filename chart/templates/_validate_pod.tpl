@@ -34,8 +34,17 @@
 {{- define "longshore.resourceFaults" -}}
 {{- $requests := default dict .Values.resources.requests }}
 {{- $limits := default dict .Values.resources.limits }}
-{{- if and $requests.memory $limits.memory (ne (toString $requests.memory) (toString $limits.memory)) }}
-- "resources: requests.memory {{ $requests.memory }} and limits.memory {{ $limits.memory }} differ: set one of them, or both to the same; a pod above its request is the first to be killed"
+{{- range $name, $request := $requests }}
+{{- if hasKey $limits $name }}
+{{- $limit := get $limits $name }}
+{{- $difference := subf (include "longshore.amount" $request | float64) (include "longshore.amount" $limit | float64) }}
+{{- if has "none" (list (toString $request) (toString $limit)) }}
+{{- else if and (eq $name "memory") (ne $difference 0.0) }}
+- "resources: requests.memory {{ include "longshore.text" $request }} and limits.memory {{ include "longshore.text" $limit }} differ: set one of them, or both to the same; a pod above its request is the first to be killed"
+{{- else if gt $difference 0.0 }}
+- {{ printf "resources: requests.%s %s is more than limits.%s %s: lower the request, or raise the limit" $name (include "longshore.text" $request) $name (include "longshore.text" $limit) | quote }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- range $name := concat (keys $requests) (keys $limits) | uniq | sortAlpha }}
 {{- if or (hasPrefix "nvidia.com/" $name) (eq $name $.Values.gpu.resourceName) }}

@@ -57,8 +57,8 @@ def _type(schema: Schema) -> Type:
     if block := _block(schema):
         found["block"] = block
     for key, name in (("additionalProperties", "map"), ("items", "list")):
-        if isinstance(entry := schema.get(key), dict) and (below := _type(entry)):
-            found[name] = below
+        if isinstance(entry := schema.get(key), dict) and (name == "map" or _type(entry)):
+            found[name] = _type(entry)
     choices = [schema.get("then", {}), schema.get("else", {})]
     if names := [name for entry in choices if (name := name_of(entry))]:
         found["is"] = " ".join(names)
