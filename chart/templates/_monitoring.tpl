@@ -29,7 +29,42 @@ namespace="{{ .Release.Namespace }}",pod=~"{{ include "longshore.fullname" . }}-
 count(count(longshore_build_info{ {{- include "longshore.series" . -}} }) by (pod))
 {{- end }}
 
+{{/* Seconds between two scrapes of a pod. */}}
+{{- define "longshore.scrapeSeconds" -}}
+{{- $values := dict "PodMonitor" .Values.metrics.podMonitor "ServiceMonitor" .Values.metrics.serviceMonitor }}
+{{- $monitor := include "longshore.monitor" . | trim }}
+{{- include "longshore.seconds" (get $values $monitor | default .Values.metrics.annotations).interval }}
+{{- end }}
+
+{{/* `window`, or four scrapes where it is shorter: two samples are left in the window of a rate when a scrape fails. */}}
+{{- define "longshore.atLeastFourScrapes" -}}
+{{- $four := include "longshore.scrapeSeconds" .root | float64 | mulf 4 | ceil | int64 }}
+{{- if ge (include "longshore.seconds" .window | float64) (float64 $four) }}{{ .window }}
+{{- else if eq (mod $four 60) 0 }}{{ div $four 60 }}m
+{{- else }}{{ $four }}s
+{{- end }}
+{{- end }}
+
+{{/* The window of the autoscaler's rates; it does not look more often than every 15 s. */}}
+{{- define "longshore.window" -}}
+{{- include "longshore.atLeastFourScrapes" (dict "root" . "window" "20s") }}
+{{- end }}
+
+{{/* As given, or 10s where that is not longer than the interval. */}}
+{{- define "longshore.scrapeTimeout" -}}
+{{- $longest := ternary "10s" .interval (ge (include "longshore.seconds" .interval | float64) 10.0) }}
+{{- default $longest .scrapeTimeout }}
+{{- end }}
+
 {{- define "longshore.metricsFaults" -}}
+{{- range $name, $block := pick .Values.metrics "podMonitor" "serviceMonitor" "annotations" }}
+{{- $interval := include "longshore.seconds" $block.interval | float64 }}
+{{- if eq $interval 0.0 }}
+- {{ printf "metrics.%s.interval: %q is no time: use a duration such as 15s" $name $block.interval | quote }}
+{{- else if gt (include "longshore.seconds" (default "" $block.scrapeTimeout) | float64) $interval }}
+- {{ printf "metrics.%s: scrapeTimeout %s is longer than interval %s, which the operator rejects: leave it out, or lower it" $name $block.scrapeTimeout $block.interval | quote }}
+{{- end }}
+{{- end }}
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled }}
 - "metrics: podMonitor and serviceMonitor would both scrape every pod: enable one of them"
 {{- end }}

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.chart import rendering
+from tests.chart.engines import Engine, RefusedError
 from tests.chart.rendering import CHART, FULLNAME, NAMESPACE
 from tests.cluster.tools import build
 
@@ -114,20 +115,58 @@ def test_where_the_cluster_has_the_operator_a_pod_monitor_is_the_default():
     assert found == [True, False, False]
 
 
-def test_the_windows_hold_four_scrapes():
-    """W >= 4 S: two samples are left in a rate's window when a scrape fails."""
-    queries = yaml.safe_dump(
-        yaml.safe_load((CHART / "files/prometheus-adapter-values.yaml").read_text())
-    )
-    queries += (CHART / "files/keda-triggers.yaml").read_text("utf-8")
-    windows = {seconds(window) for window in re.findall(r"\[(\d+[sm])\]", queries)}
-    for kind in MONITORS:
-        key = kind[0].lower() + kind[1:]
-        spec = rendering.only(kind, {"metrics": {key: {"enabled": True}}})["spec"]
-        (endpoint,) = spec.get("podMetricsEndpoints") or spec["endpoints"]
+def endpoint(objects: list[rendering.Object]) -> rendering.Object:
+    """How the release's monitor scrapes."""
+    (spec,) = [entry["spec"] for entry in objects if entry["kind"] in MONITORS]
+    (found,) = spec.get("podMetricsEndpoints") or spec["endpoints"]
+    return dict(found)
 
-        assert min(windows) >= 4 * seconds(endpoint["interval"])
-        assert seconds(endpoint["scrapeTimeout"]) <= seconds(endpoint["interval"])
+
+@pytest.mark.parametrize("key", ["podMonitor", "serviceMonitor"])
+@pytest.mark.parametrize(
+    ("interval", "timeout", "window"),
+    [
+        ("500ms", "500ms", "20s"), ("5s", "5s", "20s"), ("15s", "10s", "1m"), ("30s", "10s", "2m"),
+        ("1m30s", "10s", "6m"), ("7s", "7s", "28s"), ("1h", "10s", "240m"),
+    ],
+)  # fmt: skip
+def test_timeout_and_windows_follow_the_interval(
+    engine: Engine, key: str, interval: str, timeout: str, window: str
+):
+    """W >= 4 S: two samples are left in a rate's window when a scrape fails."""
+    keda = {"mode": "keda", "keda": {"serverAddress": "http://prometheus"}}
+    metrics = {key: {"enabled": True, "interval": interval}}
+    objects = engine({"metrics": metrics, "autoscaling": keda}, "")
+    (scaled,) = [entry["spec"] for entry in objects if entry["kind"] == "ScaledObject"]
+    queries = [trigger["metadata"]["query"] for trigger in scaled["triggers"]]
+
+    assert endpoint(objects)["interval"] == interval
+    assert endpoint(objects)["scrapeTimeout"] == timeout
+    assert {*re.findall(r"\[(\w+)\]", "".join(queries))} == {window}
+
+
+@pytest.mark.parametrize("key", ["podMonitor", "serviceMonitor"])
+def test_a_timeout_above_the_interval_is_refused(engine: Engine, key: str):
+    longer = {key: {"enabled": True, "interval": "1m", "scrapeTimeout": "1m30s"}}
+    equal = {key: {"enabled": True, "interval": "1m30s", "scrapeTimeout": "90s"}}
+
+    assert endpoint(engine({"metrics": equal}, ""))["scrapeTimeout"] == "90s"
+    with pytest.raises(RefusedError, match=rf"metrics\.{key}: scrapeTimeout 1m30s is longer"):
+        engine({"metrics": longer}, "")
+
+
+@pytest.mark.parametrize("interval", ["0s", "", "15", "15 s", "1s1m"])
+def test_an_interval_that_is_no_duration_is_refused(engine: Engine, interval: str):
+    with pytest.raises(RefusedError, match="interval"):
+        engine({"metrics": {"podMonitor": {"interval": interval}}}, "")
+
+
+def test_the_windows_of_the_adapters_rules_hold_four_scrapes_of_a_monitor():
+    rules = yaml.safe_load((CHART / "files/prometheus-adapter-values.yaml").read_text("utf-8"))
+    windows = {seconds(window) for window in re.findall(r"\[(\d+[sm])\]", str(rules))}
+    monitored = rendering.render({"metrics": {"podMonitor": {"enabled": True}}})
+
+    assert min(windows) >= 4 * seconds(endpoint(monitored)["interval"])
 
 
 def test_alerts_and_dashboard_are_opt_in():

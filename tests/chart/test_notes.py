@@ -66,3 +66,15 @@ def test_one_replica_in_production_is_pointed_out():
 
 def test_a_new_claim_has_to_be_filled():
     assert "release-longshore-model is empty at first" in notes(model={"claim": {"create": True}})
+
+
+def test_pods_that_are_scraped_by_annotations_may_be_scraped_seldom():
+    said = notes(autoscaling={"mode": "hpa"})
+    faster = {"annotations": {"interval": "15s"}}
+    monitored = {"podMonitor": {"enabled": True}}
+
+    assert "a minute by default" in said
+    assert r"sed 's/\[1m\]/[4m]/' files/prometheus-adapter-values.yaml" in said
+    assert "sed" not in notes(autoscaling={"mode": "hpa"}, metrics=faster)
+    assert "a minute by default" not in notes(autoscaling={"mode": "hpa"}, metrics=monitored)
+    assert "a minute by default" not in notes()

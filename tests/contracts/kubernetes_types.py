@@ -23,6 +23,7 @@ _KEY = rf"^{_PREFIX}[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _LABEL = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 _DNS_LABEL = {"pattern": r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
 _QUANTITY = r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
+_DURATION = "^" + "".join(f"([0-9]+{u})?" for u in ("y", "w", "d", "h", "m", "s", "ms")) + "$"
 _PROTOCOL = {"enum": ["TCP", "UDP", "SCTP", None]}
 _SELECTS = ["In", "NotIn", "Exists", "DoesNotExist"]
 _PORT = {"minimum": 1, "maximum": 65535}
@@ -46,6 +47,7 @@ OWN: dict[str, Schema] = {
     "Labels": _texts(pattern=_LABEL),
     "Annotations": _texts(),
     "Quantity": {"type": ["string", "number", "null"], "pattern": _QUANTITY},
+    "Duration": {"type": "string", "pattern": _DURATION},
     "IntOrString": {"type": ["string", "integer", "null"]},
     "Relabeling": _block(
         {

@@ -17,6 +17,7 @@ from tests.monitoring.prometheus import SCRAPE_SECONDS
 
 WINDOW_SECONDS = 6.0
 FILES = rendering.CHART / "files"
+ADAPTER_VALUES = FILES / "prometheus-adapter-values.yaml"
 POD_SUFFIX = "6c7d8f9b5-"
 
 assert WINDOW_SECONDS >= 4 * SCRAPE_SECONDS
@@ -33,7 +34,12 @@ def shortened(query: str) -> str:
 
 def adapter_query(metric: str, pods: list[str]) -> str:
     """What prometheus-adapter asks when an HPA reads `metric` of these pods."""
-    values = yaml.safe_load((FILES / "prometheus-adapter-values.yaml").read_text("utf-8"))
+    return shortened(query_of_rules(ADAPTER_VALUES.read_text("utf-8"), metric, pods))
+
+
+def query_of_rules(text: str, metric: str, pods: list[str]) -> str:
+    """The same by the text of a file of rules, with the windows that it has."""
+    values = yaml.safe_load(text)
     (rule,) = [rule for rule in values["rules"]["custom"] if rule["name"]["as"] == metric]
     series = re.match(r"\w+", rule["seriesQuery"])
     assert series is not None
@@ -45,7 +51,7 @@ def adapter_query(metric: str, pods: list[str]) -> str:
     query: str = rule["metricsQuery"]
     for name, value in filled.items():
         query = query.replace(name, value)
-    return shortened(query)
+    return query
 
 
 def discovery_query(metric: str) -> str:
