@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from tests.chart import rendering
-from tests.chart.rendering import FULLNAME
+from tests.chart.engines import Engine, RefusedError
+from tests.chart.rendering import FULLNAME, Values
 
 SERVER = {"serverAddress": "http://prometheus:9090"}
 KEDA = {"mode": "keda", "keda": SERVER}
@@ -127,3 +128,58 @@ def test_kedas_fallback_is_a_value_beside_every_metric_that_keda_asks_for(metric
 
     spec = rendering.only("ScaledObject", {"autoscaling": scaling})["spec"]
     assert spec["fallback"] == block
+
+
+UTILIZATION = {"type": "Utilization", "averageUtilization": 80}
+SIDECAR = {"name": "side", "image": "side:1"}
+
+
+@pytest.mark.parametrize("mode", ["hpa", "keda"])
+@pytest.mark.parametrize("resource", ["cpu", "memory"])
+def test_a_share_of_a_request_that_there_is_not_is_refused(
+    engine: Engine, mode: str, resource: str
+):
+    scaled = {"autoscaling": {**KEDA, "mode": mode, "metrics": {resource: 80}}}
+    none: Values = {side: {resource: "none"} for side in ("requests", "limits")}
+    words = rf"autoscaling\.metrics\.{resource}: a share of the {resource} request, which .* server"
+
+    assert engine({**scaled, "resources": {"requests": {"ephemeral-storage": "1Gi"}}}, "")
+    assert engine({**scaled, "resources": {"requests": {resource: "none"}}}, "")
+    for missing in (none, {**none, "requests": {resource: 0}}):
+        with pytest.raises(RefusedError, match=words):
+            engine({**scaled, "resources": missing}, "")
+
+
+@pytest.mark.parametrize(
+    ("mode", "custom"),
+    [
+        ("hpa", {"type": "Resource", "resource": {"name": "cpu", "target": UTILIZATION}}),
+        ("hpa", {"type": "ContainerResource", "containerResource":
+         {"name": "cpu", "container": "side", "target": UTILIZATION}}),
+        ("keda", {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "80"}}),
+    ],
+)  # fmt: skip
+def test_the_same_holds_for_the_sidecars_that_a_custom_metric_reads(
+    engine: Engine, mode: str, custom: Values
+):
+    scaled = {"autoscaling": {**KEDA, "mode": mode, "custom": [custom]}}
+    asking = {**SIDECAR, "resources": {"requests": {"cpu": "10m"}}}
+
+    assert engine({**scaled, "extraContainers": [asking]}, "")
+    with pytest.raises(RefusedError, match=r"autoscaling\.custom: .* the container side has not"):
+        engine({**scaled, "extraContainers": [SIDECAR]}, "")
+
+
+def test_a_custom_metric_of_the_other_autoscaler_is_refused(engine: Engine):
+    trigger = {"type": "cron", "metadata": {"desiredReplicas": 3}}
+    metric = {"type": "Resource", "resource": {"name": "cpu", "target": UTILIZATION}}
+
+    (scaled,) = [
+        entry
+        for entry in engine({"autoscaling": {**KEDA, "custom": [trigger]}}, "")
+        if entry["kind"] == "ScaledObject"
+    ]
+    assert scaled["spec"]["triggers"][-1]["metadata"] == {"desiredReplicas": "3"}
+    for mode, custom in (("hpa", trigger), ("keda", metric)):
+        with pytest.raises(RefusedError, match=rf"custom\[0\]: mode {mode} takes"):
+            engine({"autoscaling": {**KEDA, "mode": mode, "custom": [custom]}}, "")
