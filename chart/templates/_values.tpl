@@ -38,6 +38,7 @@ default of a map; a number or a boolean where Kubernetes wants a text becomes a 
 {{- if kindIs "map" $value }}
 {{- range $name := splitList " " (default "" $type.is) | compact }}
 {{- include "longshore.readValue" (dict "in" $.in "key" $.key "type" (get $.types $name | default dict) "types" $.types "path" $.path) }}
+{{- include "longshore.blockFaults" (dict "name" $name "value" $value "path" $.path) }}
 {{- end }}
 {{- include "longshore.readBlock" (dict "value" $value "block" (default dict $type.block) "types" .types "path" .path) }}
 {{- range $key := ternary (keys $value) list (hasKey $type "map") | sortAlpha }}

@@ -23,6 +23,7 @@ TEMPLATES = [*sorted((CHART / "templates").rglob("*.yaml")), CHART / "templates/
 SHOWN: dict[str, Values] = {
     "auth": {"auth": {"existingSecret": "s"}},
     "model": {"model": {"existingClaim": "", "claim": {"create": True}}},
+    "service": {"service": {"type": "LoadBalancer"}},
     "ingress": {"ingress": {"enabled": True, "hosts": ["example.com"]}},
 }
 """What has to be on for the texts of a block to be rendered."""
@@ -54,7 +55,7 @@ def deployment(objects: list[Object]) -> Object:
 def at(found: Any, path: str) -> Any:
     """The value at a path of keys and indices."""
     for key in path.split("/"):
-        found = found[int(key) if key.isdigit() else key.replace("~", "/")]
+        found = found[int(key) if key.lstrip("-").isdigit() else key.replace("~", "/")]
     return found
 
 
@@ -62,6 +63,12 @@ def refused(engine: Engine, values: Values, expression: str = "") -> str:
     with pytest.raises(RefusedError) as caught:
         engine(values, expression)
     return str(caught.value)
+
+
+def node_affinity(**expression: object) -> Values:
+    terms = [{"matchExpressions": [expression]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {"affinity": {"nodeAffinity": required}}
 
 
 POD = "spec/template/spec"
@@ -76,7 +83,7 @@ POD = "spec/template/spec"
         ("podLabels.team=7", "spec/template/metadata/labels/team", "7"),
         ("commonLabels.team=7", "metadata/labels/team", "7"),
         ("tolerations[0].key=spot,tolerations[0].value=true", f"{POD}/tolerations/0/value", "true"),
-        ("extraEnv[0].name=OMP,extraEnv[0].value=4", f"{POD}/containers/0/env/1/value", "4"),
+        ("extraEnv[0].name=OMP,extraEnv[0].value=4", f"{POD}/containers/0/env/-1/value", "4"),
         ("nodeSelector.exponent=1e5", f"{POD}/nodeSelector/exponent", "1e5"),
         ("nodeSelector.octal=010", f"{POD}/nodeSelector/octal", "010"),
         ("nodeSelector.hex=0x1f", f"{POD}/nodeSelector/hex", "0x1f"),
@@ -170,10 +177,17 @@ def test_null_for_a_map_or_a_list_is_an_empty_one(engine: Engine, depth: int):
     assert engine({**nulls, **model}, "") == engine({}, "")
 
 
-def test_null_empties_a_list_that_is_not_empty(engine: Engine):
-    values = {"device": "gpu", "gpu": {"tolerations": None}}
-
-    assert "tolerations" not in deployment(engine(values, ""))["spec"]["template"]["spec"]
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"model": {"existingClaim": "", "claim": {"create": True, "accessModes": None}}},
+         "model.claim.accessModes: a claim needs one"),
+        ({"ingress": {"enabled": True, "hosts": None}}, "ingress.hosts: an Ingress needs one"),
+        ({"httpRoute": {"enabled": True, "parentRefs": None}}, "httpRoute.parentRefs: an HTTP"),
+    ],
+)  # fmt: skip
+def test_an_empty_list_is_refused_where_one_is_needed(engine: Engine, values: Values, said: str):
+    assert said in refused(engine, values)
 
 
 @pytest.mark.parametrize(
@@ -210,11 +224,25 @@ def test_null_empties_a_list_that_is_not_empty(engine: Engine):
         ({"shmSize": "1 Gi"}, ["shmSize"]),
         ({"strategy": {"type": "Rolling"}}, ["strategy", "RollingUpdate"]),
         ({"model": {"existingClaim": "", "volume": {"nfs": {"path": "/"}}}}, ["nfs", "server"]),
-        ({"imagePullSecrets": ["registry"]}, ["imagePullSecrets"]),
         ({"networkPolicy": {"from": [{"podSelecter": {}}]}}, ["podSelecter"]),
         ({"autoscaling": {"behavior": {"scaleUp": {"policies": [{"type": "Pod", "value": 1,
          "periodSeconds": 15}]}}}}, ["policies", "Percent"]),
         ({"metrics": {"podMonitor": {"relabelings": [{"sourceLabel": "a"}]}}}, ["sourceLabel"]),
+        ({"tolerations": [{"key": "a", "operator": "Exists", "value": True}]},
+         ["tolerations[0]: operator Exists takes no value"]),
+        ({"gpu": {"tolerations": [{"value": "b"}]}},
+         ["gpu.tolerations[0]: a toleration without a key needs operator Exists"]),
+        ({"tolerations": [{"key": "a", "tolerationSeconds": 60}]}, ["needs effect NoExecute"]),
+        ({"extraEnv": [{"name": "A", "value": "1",
+         "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+         ["extraEnv[0]: value and valueFrom are both set"]),
+        ({"extraVolumes": [{"name": "v", "emptyDir": {}, "secret": {"secretName": "s"}}]},
+         ["extraVolumes[0]: a volume has one source", "found emptyDir and secret"]),
+        ({"extraVolumes": [{"name": "v"}]}, ["found none"]),
+        ({"extraEnvFrom": [{"prefix": "A_"}]}, ["extraEnvFrom[0]: set one of configMapRef"]),
+        (node_affinity(key="a", operator="In"), ["matchExpressions[0]: operator In needs values"]),
+        (node_affinity(key="a", operator="Exists", values=[1]), ["takes no values"]),
+        (node_affinity(key="a", operator="Gt", values=["x"]), ["one value, an integer"]),
     ],
 )  # fmt: skip
 def test_what_the_api_server_would_refuse_is_refused_before(
