@@ -18,7 +18,7 @@ OUTCOMES = (
     "success", "invalid", "unauthenticated", "not_found", "too_large",
     "rejected", "unavailable", "timeout", "cancelled", "error",
 )  # fmt: skip
-COST_REASONS = ("throttled", "contended", "slower", "faster")
+COST_REASONS = ("throttled", "contended", "slower", "bursting", "faster")
 DEFAULT_LATENCY_BUCKETS_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
@@ -124,7 +124,7 @@ class ServerMetrics:
             "longshore_cost_factor_reason",
             "1 for the reason why longshore_cost_factor is not within 0.8 to 1.25: the CPU quota "
             "(throttled), waiting for CPUs or the device (contended), more CPU time for the same "
-            "rows (slower), or less of either (faster).",
+            "rows (slower), a quota that is not used up (bursting), or less of either (faster).",
             ("model", "version", "reason"),
         )
         self.available_cpus = gauge(

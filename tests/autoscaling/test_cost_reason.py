@@ -11,18 +11,21 @@ from tests.clock import FakeClock
 
 
 @pytest.mark.parametrize(
-    ("factor", "cpu_factor", "throttled", "found"),
+    ("factor", "cpu_factor", "throttled", "is_fraction", "found"),
     [
-        (0.8, 1.0, 0.0, ""),
-        (1.25, 2.0, 1.0, ""),
-        (0.79, 1.0, 1.0, "faster"),
-        (1.26, 1.0, 0.06, "throttled"),
-        (1.26, 1.25, 0.05, "contended"),
-        (1.26, 1.26, 0.05, "slower"),
+        (0.8, 1.0, 0.0, True, ""),
+        (1.25, 2.0, 1.0, False, ""),
+        (0.79, 1.0, 1.0, False, "faster"),
+        (0.79, 1.0, 1.0, True, "bursting"),
+        (1.26, 1.0, 0.06, True, "throttled"),
+        (1.26, 1.25, 0.05, True, "contended"),
+        (1.26, 1.26, 0.05, False, "slower"),
     ],
 )
-def test_the_reason_follows_from_cpu_time_and_quota(factor, cpu_factor, throttled, found):
-    assert reason(factor, cpu_factor, throttled) == found
+def test_the_reason_follows_from_cpu_time_and_quota(
+    factor, cpu_factor, throttled, is_fraction, found
+):
+    assert reason(factor, cpu_factor, throttled, is_fraction=is_fraction) == found
 
 
 @pytest.fixture
@@ -33,11 +36,12 @@ def throttled():
 @pytest.fixture
 def reasons(metrics, clock, throttled):
     metrics.create_version("m", "1")
-    return CostReasons(metrics, clock=clock, throttled_seconds=throttled)
+    return CostReasons(metrics, 2.0, clock=clock, throttled_seconds=throttled)
 
 
-def model(factor: float):
-    return SimpleNamespace(name="m", version="1", cost=SimpleNamespace(factor=factor))
+def model(factor: float, *, instances: int = 1, threads: int = 1, is_inline: bool = False):
+    plan = SimpleNamespace(instances=instances, threads=threads, is_inline=is_inline)
+    return SimpleNamespace(name="m", version="1", cost=SimpleNamespace(factor=factor), plan=plan)
 
 
 def shown(metrics):
@@ -83,3 +87,22 @@ def test_a_factor_that_comes_and_goes_is_logged_once_a_minute(reasons, clock, ca
         clock.advance(LOG_SECONDS)
         reasons.show([model(1.3)], 2.0)
     assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("executed", "cpu_seconds", "found"),
+    [
+        (model(2.0, threads=2), 2.0, "contended"),
+        (model(2.0, threads=2), 2.6, "slower"),
+        (model(2.0, instances=4), 0.5, "contended"),
+        (model(2.0, instances=4), 0.7, "slower"),
+        (model(2.0, is_inline=True), 0.0, "slower"),
+        (model(0.5, instances=4), 0.5, "bursting"),
+    ],
+)
+def test_cpu_time_is_compared_with_what_the_threads_of_the_plan_can_have(
+    reasons, metrics, executed, cpu_seconds, found
+):
+    reasons.show([executed], cpu_seconds)
+
+    assert shown(metrics) == [found]

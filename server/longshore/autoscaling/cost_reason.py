@@ -28,20 +28,23 @@ class CostReasons:
     def __init__(
         self,
         metrics: ServerMetrics,
+        cpus: float,
         *,
         clock: Callable[[], float] = time.monotonic,
         throttled_seconds: Callable[[], float] = throttled_seconds,
     ) -> None:
+        """`cpus` is what the plans were made for."""
         self._metrics = metrics
+        self._cpus = cpus
         self._clock = clock
         self._throttled_seconds = throttled_seconds
         self._last_throttled: tuple[float, float] | None = None
         self._shown: dict[tuple[str, str], str] = {}
         self._next_line = float("-inf")
 
-    def show(self, models: list[Model], cpu_factor: float) -> None:
-        """Called at a steady interval. `cpu_factor` says how much more CPU time executions take
-        than expected, wherever they run.
+    def show(self, models: list[Model], cpu_seconds: float) -> None:
+        """Called at a steady interval. `cpu_seconds` are those of all threads but the event loop's
+        for each second that executions should take.
         """
         if all(EXPECTED[0] <= model.cost.factor <= EXPECTED[1] for model in models):
             self._last_throttled = None
@@ -49,7 +52,18 @@ class CostReasons:
         else:
             throttled = self._throttled_share()
         for model in models:
-            self._show(model, reason(model.cost.factor, cpu_factor, throttled))
+            self._show(model, self._reason(model, cpu_seconds, throttled))
+
+    def _reason(self, model: Model, cpu_seconds: float, throttled_share: float) -> str:
+        plan, factor = model.plan, model.cost.factor
+        at_once = plan.instances * plan.threads
+        threads_at_work = plan.threads * min(1.0, self._cpus / at_once)
+        return reason(
+            factor,
+            factor if plan.is_inline else cpu_seconds / threads_at_work,
+            throttled_share,
+            is_fraction=at_once > self._cpus,
+        )
 
     def _throttled_share(self) -> float:
         """CPUs that were held back since the last call; 0 on the first of several in a row."""
@@ -74,12 +88,15 @@ class CostReasons:
             )  # fmt: skip
 
 
-def reason(factor: float, cpu_factor: float, throttled_share: float) -> str:
-    """One of `metrics.COST_REASONS`; empty for a factor that is as expected."""
+def reason(factor: float, cpu_factor: float, throttled_share: float, *, is_fraction: bool) -> str:
+    """One of `metrics.COST_REASONS`; empty for a factor that is as expected. `cpu_factor` compares
+    CPU time as `factor` does wall-clock time; `is_fraction` says that there are fewer CPUs than the
+    plan can keep busy.
+    """
     if EXPECTED[0] <= factor <= EXPECTED[1]:
         return ""
     if factor < EXPECTED[0]:
-        return "faster"
+        return "bursting" if is_fraction else "faster"
     if throttled_share > THROTTLED_SHARE:
         return "throttled"
     return "slower" if cpu_factor > EXPECTED[1] else "contended"

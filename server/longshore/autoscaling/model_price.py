@@ -28,8 +28,8 @@ class ModelPrice:
         self._was_disturbed = False
 
     @property
-    def factor(self) -> float:
-        """CPU seconds for each predicted second."""
+    def seconds_per_second(self) -> float:
+        """For each predicted second."""
         return self.seconds(1.0, 1)
 
     def seconds(self, predicted: float, threads: int) -> float:

@@ -47,7 +47,7 @@ class ScalingSignal:
         self._clocks = clocks or Clocks(metrics.predicted_compute_seconds.total)
         self.event_loop_price = EventLoopPrice()
         self._model_price = ModelPrice()
-        self._cost_reasons = CostReasons(metrics, clock=clock)
+        self._cost_reasons = CostReasons(metrics, cpus.limit, clock=clock)
         self._export()
 
     def _export(self) -> None:
@@ -101,7 +101,7 @@ class ScalingSignal:
         elapsed = self._clocks.elapsed()
         self.event_loop_price.learn(elapsed)
         self._model_price.learn(elapsed, is_working=self.inflight > 0, is_disturbed=is_disturbed)
-        self._cost_reasons.show(models, self._model_price.factor)
+        self._cost_reasons.show(models, self._model_price.seconds_per_second)
 
     def _add(self, model: Model, rows: float) -> None:
         loop = self.event_loop_price.seconds

@@ -35,7 +35,7 @@ class AvailableCpus:
         """`limit` and `guaranteed` in CPUs; `idle_seconds` returns the CPU seconds that the CPUs
         were idle so far, or `None` where nobody knows.
         """
-        self._limit = limit
+        self.limit = limit
         self._guaranteed = min(limit, guaranteed or GUARANTEED_SHARE * limit)
         self._idle_seconds = idle_seconds or idle_clock(os.sched_getaffinity(0))
         self._own_seconds = own_seconds
@@ -52,7 +52,7 @@ class AvailableCpus:
         found = (idle - last_idle + own - last_own) / (now - last)
         weight = 1 - exp((last - now) / MEMORY_SECONDS)
         value = self.value + weight * (found - self.value)
-        self.value = min(self._limit, max(self._guaranteed, value))
+        self.value = min(self.limit, max(self._guaranteed, value))
 
     def _read(self) -> tuple[float, float | None, float]:
         return self._clock(), self._idle_seconds(), self._own_seconds()
