@@ -108,6 +108,13 @@ def test_a_model_that_is_slower_in_large_batches_gets_small_ones(clock):
     assert max(rows for rows, _ in found.cost.points) < 64, "the search gave up in time"
 
 
+@pytest.mark.parametrize(("gain", "largest"), [(0.98, 4), (0.96, 64)])
+def test_a_gain_that_may_be_chance_does_not_go_on_and_small_ones_add_up(clock, gain, largest):
+    (found,) = measure({ONE: lambda rows: rows * 0.010 * gain ** (rows.bit_length() - 1)}, clock)
+
+    assert found.cost.points[-1][0] == largest
+
+
 def test_the_smallest_batch_within_three_percent_of_the_best_is_chosen():
     line = CostLine(((1, 0.010), (2, 0.012), (4, 0.0236), (8, 0.047)))
 

@@ -17,7 +17,7 @@ GOOD_ENOUGH = 0.97
 GOOD_ENOUGH_ON_CPU = 0.95
 """The clocks of CPUs are less exact than that of a GPU, and all pods shall choose the same."""
 PATIENCE = 2
-"""Doublings of the batch without a better throughput before the search stops."""
+"""Doublings of the batch that together bring no better throughput before the search stops."""
 MOST_BATCH_BYTES = 512 * 2**20
 """Of the inputs of a batch that is made to be measured; the outputs and what is between them come
 on top.
@@ -97,8 +97,11 @@ class SplitSeries:
     @property
     def measurement(self) -> Measurement:
         points = tuple((rows, self.seconds(rows)) for rows in self._timings)
-        good_enough = GOOD_ENOUGH_ON_CPU if self._is_on_cpu else GOOD_ENOUGH
-        return Measurement(self._split, CostLine(points), self._limit, good_enough)
+        return Measurement(self._split, CostLine(points), self._limit, self._good_enough)
+
+    @property
+    def _good_enough(self) -> float:
+        return GOOD_ENOUGH_ON_CPU if self._is_on_cpu else GOOD_ENOUGH
 
     @property
     def _is_on_cpu(self) -> bool:
@@ -113,8 +116,9 @@ class SplitSeries:
             if not self._time(rows, bounds):
                 return
             throughput = rows / self.seconds(rows)
-            disappointments = 0 if throughput > best / GOOD_ENOUGH else disappointments + 1
-            best = max(best, throughput)
+            disappointments += 1
+            if throughput > best / self._good_enough:
+                best, disappointments = throughput, 0
             rows *= 2
 
     def repeat(self, budget: Budget) -> None:
