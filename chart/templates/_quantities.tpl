@@ -51,7 +51,7 @@ default gives way to what was given: a default limit is at least the request, an
 {{- end }}
 {{- range $block := list $both.requests $both.limits }}
 {{- range $name, $value := $block }}{{ if eq (toString $value) "none" }}{{ $_ := unset $block $name }}{{ end }}{{ end }}
-{{- if eq $.Values.device "gpu" }}{{ $_ := set $block $.Values.gpu.resourceName ($.Values.gpu.count | float64 | int) }}{{ end }}
+{{- if and (eq $.Values.device "gpu") (not $given.claims) }}{{ $_ := set $block $.Values.gpu.resourceName ($.Values.gpu.count | float64 | int) }}{{ end }}
 {{- end }}
 {{- merge $both (omit $given "requests" "limits") (omit $defaults "requests" "limits") | toYaml }}
 {{- end }}

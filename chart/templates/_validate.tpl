@@ -1,35 +1,10 @@
 {{/* What a schema cannot check: one sentence for each fault, with the remedy; all faults at once. */}}
 {{- define "longshore.validate" -}}
 {{- $faults := list }}
-{{- range list "type" "empty" "renamed" "name" "image" "volume" "gpu" "resource" "scaling" "request" "drain" "metrics" "override" "file" "route" "service" "label" "annotation" "list" }}
+{{- range list "type" "empty" "renamed" "name" "image" "volume" "gpu" "resource" "scaling" "request" "drain" "metrics" "override" "file" "route" "service" "label" "annotation" "field" "list" }}
 {{- $faults = concat $faults (include (printf "longshore.%sFaults" .) $ | fromYamlArray) }}
 {{- end }}
 {{- if $faults }}{{ printf "\n- %s" (join "\n- " $faults) | fail }}{{ end }}
-{{- end }}
-
-{{/* Keys that other charts have, and what they are called here; the schema lets them through to here. */}}
-{{- define "longshore.renamedFaults" -}}
-{{- range $key, $ours := dict
-    "replicaCount" "replicas"
-    "persistence" "model.existingClaim, model.claim or model.volume"
-    "hpa" "autoscaling.mode: hpa"
-    "keda" "autoscaling.mode: keda"
-    "env" "config for settings of the server, extraEnv for the rest"
-    "serviceMonitor" "metrics.serviceMonitor"
-}}
-{{- if hasKey $.Values $key }}
-- {{ printf "%s: the key is %s" $key $ours | quote }}
-{{- end }}
-{{- end }}
-{{- range $key, $ours := dict
-    "enabled" "autoscaling.mode, one of none, hpa and keda"
-    "targetCPUUtilizationPercentage" "autoscaling.metrics.cpu"
-    "targetMemoryUtilizationPercentage" "autoscaling.metrics.memory"
-}}
-{{- if hasKey $.Values.autoscaling $key }}
-- {{ printf "autoscaling.%s: the key is %s" $key $ours | quote }}
-{{- end }}
-{{- end }}
 {{- end }}
 
 {{- define "longshore.nameFaults" -}}
