@@ -26,6 +26,8 @@ TARGET, HIGH, LOW = 20.0, 50.0, 5.0
 COUNT, FALLBACK = 3, 2
 BLIND_SECONDS = 25.0
 """Longer than the rate window and the scale-down window together."""
+NOTICE_SECONDS = 90.0
+"""KEDA's metrics API waits a minute for its operator before it answers with an error."""
 RECOVERY_SECONDS = 90.0
 """A start of the part, a full rate window, the scale-down window, and the pods' way out."""
 PARTS = [
@@ -81,7 +83,8 @@ def test_a_part_of_the_pipeline_that_is_down_never_scales_down(
     autoscaler.stop(part)
     broken_at = scaled.load.elapsed
     scaled.load.set_rate(LOW)
-    cluster.wait_until(lambda: not scaled.scaling_is_active(), "the autoscaler to notice")
+    what = "the autoscaler to notice"
+    cluster.wait_until(lambda: not scaled.scaling_is_active(), what, seconds=NOTICE_SECONDS)
     time.sleep(BLIND_SECONDS)
     assert scaled.least_wanted_since(broken_at) == COUNT
     assert len(scaled.serving.ready_pods()) == COUNT
