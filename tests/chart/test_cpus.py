@@ -36,12 +36,12 @@ def told(tmp_path):
     ("resources", "expected"),
     [
         ({"limits": {"cpu": "500m"}, "requests": {"cpu": "100m"}}, (0.5, 0.1)),
-        ({"limits": {"cpu": 1.5}}, (1.5, 1.5)),
-        ({"requests": {"cpu": "250m"}}, (0.25, 0.25)),
-        ({"requests": {"cpu": 2}, "limits": {"memory": "1Gi"}}, (2, 2)),
+        ({"limits": {"cpu": 1.5}, "requests": {"cpu": "none"}}, (1.5, 1.5)),
+        ({"requests": {"cpu": "250m"}, "limits": {"cpu": "none"}}, (0.25, 0.25)),
+        ({"requests": {"cpu": 2}, "limits": {"memory": "1Gi", "cpu": "none"}}, (2, 2)),
         ({"requests": {"cpu": "0"}, "limits": {"cpu": "2"}}, (2, None)),
-        ({"requests": {"cpu": 0}}, (None, None)),
-        ({"limits": {"memory": "1Gi"}}, (None, None)),
+        ({"requests": {"cpu": 0}, "limits": {"cpu": "none"}}, (None, None)),
+        ({"limits": {"cpu": "none"}, "requests": {"cpu": "none"}}, (None, None)),
     ],
     ids=["both", "limit", "request", "request beside memory", "no request", "zero", "neither"],
 )

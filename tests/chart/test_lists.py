@@ -86,7 +86,7 @@ def test_a_name_of_ours_that_the_release_does_not_use_is_free(engine: Engine):
         ({"extraEnv": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
          ["extraEnv: A is there twice"]),
         ({"extraVolumes": [SCRATCH, SCRATCH]}, ["extraVolumes: scratch is there twice"]),
-        ({"extraVolumes": [{"emptyDir": {}}]}, ["extraVolumes: an entry has no name"]),
+        ({"extraVolumes": [{"emptyDir": {}}]}, ["extraVolumes", "name"]),
         ({"extraVolumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]},
          ["extraVolumeMounts: the pod has no volume scratch", "extraVolumes"]),
         ({"extraContainers": [{"name": "p", "image": "i:1", "volumeMounts": [
