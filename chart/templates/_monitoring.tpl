@@ -21,7 +21,12 @@ prometheus.io/path: /metrics
 
 {{/* Label matchers of the release's own series: its Deployment's pods, which no other release's names match. */}}
 {{- define "longshore.series" -}}
-namespace="{{ .Release.Namespace }}",pod=~"{{ include "longshore.fullname" . }}-[a-z0-9]+-[a-z0-9]{5}"
+namespace="{{ .Release.Namespace }}",pod=~"{{ include "longshore.fullname" . }}-[a-z0-9]+-[a-z0-9]{5}"{{ include "longshore.matchers" . }}
+{{- end }}
+
+{{/* Further matchers, after those of the release. */}}
+{{- define "longshore.matchers" -}}
+{{- range $label, $value := .Values.metrics.matchers }},{{ $label }}={{ toJson $value }}{{ end }}
 {{- end }}
 
 {{/* How many pods of the release are scraped. */}}

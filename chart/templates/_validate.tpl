@@ -41,6 +41,9 @@
 {{- end }}
 {{- end }}
 {{- if eq $scaling.mode "keda" }}
+{{- if and (get $scaling.keda.metadata "authModes") (not $scaling.keda.authenticationRef) }}
+- "autoscaling.keda.metadata.authModes: set autoscaling.keda.authenticationRef too, where KEDA reads the credentials"
+{{- end }}
 {{- if not $scaling.keda.serverAddress }}
 - "autoscaling: mode keda needs autoscaling.keda.serverAddress, such as http://prometheus-operated.monitoring:9090"
 {{- end }}
