@@ -1,7 +1,7 @@
 """Whether the scaling signal tells the truth: `python -m tests.truth.measure`.
 
 Alone on the machine, as root (it makes CPU cgroups), with wrk. Seconds of each cell for one
-workload, limit and round: readings 60 to 85, neighbour 180, equal 40, swap 90, goodput 35, calm
+workload, limit and round: readings 60 to 85, neighbour 180, equal 40, swap 90, goodput 50, calm
 215. A round of everything takes 45 minutes; the verdict is on the medians of three. `--keep` adds
 to the figures of an earlier run, so that one may be done in pieces.
 """
