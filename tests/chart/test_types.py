@@ -164,7 +164,7 @@ def test_a_namespace_that_reads_as_a_number_stays_a_text(namespace: str):
 
     assert len(named) > 10
     assert {*named} <= {f'namespace: "{namespace}"', f"namespace: '{namespace}'",
-                        "namespace: gateways"}  # fmt: skip
+                        "namespace: gateways", 'namespace: "monitoring"'}  # fmt: skip
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
