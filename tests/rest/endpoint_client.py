@@ -68,9 +68,17 @@ class EndpointClient:
         self.model.start()
 
     async def post(
-        self, body: bytes, *, headers: dict[bytes, bytes] | None = None, ends: bool = True
+        self,
+        body: bytes,
+        *,
+        headers: dict[bytes, bytes] | None = None,
+        ends: bool = True,
+        method: str = "POST",
+        model: str | None = None,
     ) -> Got:
-        """Without `ends` the client disconnects before the end of the body."""
+        """To `model`, by default the one that is served. Without `ends` the client disconnects
+        before the end of the body.
+        """
         messages = [{"type": "http.request", "body": body, "more_body": not ends}]
         if not ends:
             messages.append({"type": "http.disconnect"})
@@ -84,8 +92,8 @@ class EndpointClient:
 
         scope = {
             "type": "http",
-            "method": "POST",
-            "path": f"/v2/models/{self.model.name}/infer",
+            "method": method,
+            "path": f"/v2/models/{model or self.model.name}/infer",
             "headers": list({b"content-length": b"%d" % len(body), **(headers or {})}.items()),
         }
         await self._app(scope, receive, send)

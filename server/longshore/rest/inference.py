@@ -122,11 +122,11 @@ class InferenceEndpoint:
             model.refuse_if_full(deadline)
             body = self._body_reader.take_whole(scope, head)
             # Decoded without yielding to other requests: the queue is still as checked above.
-            is_admitted = body is not None and wire.is_light(body, head, model.signature)
-            if is_admitted and body is not None:
-                request = wire.decode(body, head, model.signature)
+            if body is not None and wire.is_light(body, head, model.signature):
+                request, is_admitted = wire.decode(body, head, model.signature), True
             else:
                 request = await self._read_request(model, wire, scope, receive, head, body)
+                is_admitted = False
             del body
             rows = model.count_rows(request.inputs)
         except QueueFull:
