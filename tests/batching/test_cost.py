@@ -2,13 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.batching.cost import (
-    FACTOR_BOUNDS,
-    LONGEST_STALL,
-    MEMORY_EXECUTIONS,
-    CostLine,
-    CostModel,
-)
+from longshore.batching.cost import CostLine, CostModel
 
 LINE = CostLine(((1, 0.010), (2, 0.012), (4, 0.020)))
 
@@ -68,19 +62,18 @@ def test_without_a_calibration_the_cost_of_a_row_is_learned(clock):
 def test_a_stall_counts_for_what_it_cost_up_to_ten_executions(cost):
     execute(cost, 1, 1e6)
 
-    expected = MEMORY_EXECUTIONS * 0.010
-    assert cost.factor == pytest.approx((expected + LONGEST_STALL * 0.010) / (expected + 0.010))
+    assert cost.factor == pytest.approx((20 * 0.010 + 10 * 0.010) / (21 * 0.010))
 
 
 def test_the_factor_stays_within_its_bounds(cost, clock):
     execute(cost, 4, 0.0, times=10_000)
-    assert cost.factor == FACTOR_BOUNDS[0]
+    assert cost.factor == 0.25
 
     for _ in range(50):
         execute(cost, 4, 1e3, times=1000)
         clock.advance(1.0)
         cost.age()
-    assert cost.factor == FACTOR_BOUNDS[1]
+    assert cost.factor == 20.0
 
 
 def test_a_neighbour_that_stays_is_believed_within_half_a_minute(cost, clock):
@@ -103,7 +96,7 @@ def test_the_newest_executions_are_remembered_for_as_long_as_there_are_no_others
     cost.age()
     assert cost.factor == pytest.approx(3.0, rel=0.01)
 
-    execute(cost, 4, 0.020, times=int(MEMORY_EXECUTIONS))
+    execute(cost, 4, 0.020, times=20)
     assert cost.factor == pytest.approx(2.0, rel=0.01)
 
 
