@@ -68,6 +68,13 @@ async def test_concurrent_requests_get_their_own_answers(serve, content):
     assert model.statistics.execution_count < len(arrays)
 
 
+async def test_a_model_has_worked_from_its_first_execution_on(serve):
+    model = serve()
+    assert not model.has_worked()
+    await infer(model, [[1.0]])
+    assert model.has_worked()
+
+
 async def test_a_request_larger_than_a_batch_is_split_and_joined(serve):
     model = serve(SLOW, max_batch_size=4)
     array = np.arange(22).reshape(11, 2)
