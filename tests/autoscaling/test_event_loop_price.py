@@ -6,8 +6,10 @@ from longshore.autoscaling.clocks import Elapsed
 from longshore.autoscaling.event_loop_price import LEAST_SHARE, EventLoopPrice
 
 
-def second(loop: float, *, process: float | None = None, wakeups: int = 0) -> Elapsed:
-    return Elapsed(1.0, loop, loop if process is None else process, wakeups, 0.0)
+def second(
+    loop: float, *, process: float | None = None, wakeups: int = 0, waited: float = 0.0
+) -> Elapsed:
+    return Elapsed(1.0, loop, loop if process is None else process, waited, wakeups, 0.0)
 
 
 def serve(price: EventLoopPrice, requests: int, elapsed: Elapsed, refusals: int = 0) -> None:
@@ -97,3 +99,10 @@ def test_under_overload_from_the_start_a_rough_price_is_better_than_none(price):
     serve(price, 100, second(0.02), refusals=60)
 
     assert price.seconds == pytest.approx(0.0002)
+
+
+def test_beside_a_neighbour_a_request_takes_more_of_the_core_and_no_more_cpu_time(price):
+    serve(price, 1000, second(0.4, waited=0.1))
+
+    assert price.seconds == pytest.approx(0.0004)
+    assert price.seconds_of_core == pytest.approx(0.0005)

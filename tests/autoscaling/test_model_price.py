@@ -7,7 +7,7 @@ from longshore.autoscaling.model_price import ModelPrice
 
 
 def second(model_cpu: float, predicted: float) -> Elapsed:
-    return Elapsed(1.0, 0.1, 0.1 + model_cpu, 0, predicted)
+    return Elapsed(1.0, 0.1, 0.1 + model_cpu, 0.0, 0, predicted)
 
 
 def learn(price, elapsed, *, times=100, is_working=True, is_disturbed=False):
@@ -63,6 +63,6 @@ def test_loading_a_version_teaches_nothing_until_a_second_without_it_has_passed(
 
 def test_clocks_that_run_apart_never_make_a_negative_price():
     price = ModelPrice()
-    learn(price, Elapsed(1.0, 0.5, 0.4, 0, 0.5))
+    learn(price, Elapsed(1.0, 0.5, 0.4, 0.0, 0, 0.5))
 
     assert price.seconds(1.0, 1) >= 0.0

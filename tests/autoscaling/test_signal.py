@@ -46,6 +46,7 @@ class Pod:
             wall=clock,
             event_loop_cpu=self.loop_cpu,
             process_cpu=self.process_cpu,
+            event_loop_waited=lambda: 0.0,
             wakeups=self.wakeups,
         )
         available = AvailableCpus(cpus, idle_seconds=lambda: None, clock=clock)
@@ -137,7 +138,7 @@ def test_cpu_time_of_several_threads_is_counted(pod, metrics):
 
 
 def test_a_refusal_costs_what_the_event_loop_spends(signal, metrics):
-    signal.event_loop_price.seconds = 50e-6
+    signal.event_loop_price.seconds = signal.event_loop_price.seconds_of_core = 50e-6
     signal.offer_refusal()
 
     assert resources(metrics) == pytest.approx(

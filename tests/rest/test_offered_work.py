@@ -14,7 +14,8 @@ ROW_SECONDS = 0.004
 @pytest.fixture
 async def client(load_identity, metrics):
     client = EndpointClient(load_identity(f"delay_per_row_seconds: {ROW_SECONDS}"), metrics)
-    client.signal.event_loop_price.seconds = LOOP_SECONDS
+    price = client.signal.event_loop_price
+    price.seconds = price.seconds_of_core = LOOP_SECONDS
     yield client
     assert await client.model.close(5.0)
 

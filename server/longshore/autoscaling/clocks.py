@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from longshore.cpu.run_delay import thread_run_delay
+
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
@@ -15,6 +17,8 @@ class Elapsed:
     wall: float
     event_loop_cpu: float
     process_cpu: float
+    event_loop_waited: float
+    """For a CPU, while it was ready to run."""
     wakeups: int
     """Times that the event loop had nothing to do and waited."""
     predicted: float
@@ -36,11 +40,13 @@ class Clocks:
         wall: Callable[[], float] = time.monotonic,
         event_loop_cpu: Callable[[], float] = time.thread_time,
         process_cpu: Callable[[], float] = time.process_time,
+        event_loop_waited: Callable[[], float | None] = thread_run_delay,
         wakeups: Callable[[], int] | None = None,
     ) -> None:
         """`predicted_seconds` returns the total of all executions so far."""
         self._clocks = (
-            wall, event_loop_cpu, process_cpu, wakeups or _voluntary_switches, predicted_seconds,
+            wall, event_loop_cpu, process_cpu, event_loop_waited, wakeups or _voluntary_switches,
+            predicted_seconds,
         )  # fmt: skip
         self._last = self._read()
 
@@ -48,13 +54,13 @@ class Clocks:
         """Since the last look."""
         now, last = self._read(), self._last
         self._last = now
-        wall, event_loop, process, wakeups, predicted = (
+        wall, event_loop, process, waited, wakeups, predicted = (
             after - before for after, before in zip(now, last, strict=True)
         )
-        return Elapsed(wall, event_loop, process, int(wakeups), predicted)
+        return Elapsed(wall, event_loop, process, waited, int(wakeups), predicted)
 
     def _read(self) -> tuple[float, ...]:
-        return tuple(clock() for clock in self._clocks)
+        return tuple(clock() or 0.0 for clock in self._clocks)
 
 
 def _voluntary_switches() -> int:

@@ -31,9 +31,12 @@ class EventLoopPrice:
     def __init__(self) -> None:
         self.seconds = 0.0
         """0 while nothing is known."""
+        self.seconds_of_core = 0.0
+        """With what the thread waits for a CPU: beside neighbours its core is not all its own."""
         self._requests = self._refusals = 0
         self._per_request = _Ratio()
         self._per_wakeup = _Ratio()
+        self._waited = _Ratio()
 
     def count(self) -> None:
         """A request arrived."""
@@ -53,7 +56,9 @@ class EventLoopPrice:
         is_mixed = self.seconds > 0 and refusals > MOST_REFUSED_SHARE * requests
         if requests and (is_busy or requests >= LEAST_REQUESTS) and not is_mixed:
             self._per_request.add(self._under_load(elapsed), requests, elapsed.wall)
+            self._waited.add(elapsed.event_loop_waited, elapsed.event_loop_cpu, elapsed.wall)
             self.seconds = self._per_request.value
+            self.seconds_of_core = self.seconds * (1 + self._waited.value)
 
     def _under_load(self, elapsed: Elapsed) -> float:
         """CPU seconds that the same requests would have cost on a pod that is full."""

@@ -89,8 +89,8 @@ class ScalingSignal:
 
     def offer_refusal(self) -> None:
         """Add what refusing a request that could not be computed costs the event loop."""
-        loop = self.event_loop_price.seconds
-        self._work.add(loop / self._cpus.value, loop, 0.0)
+        price = self.event_loop_price
+        self._work.add(price.seconds / self._cpus.value, price.seconds_of_core, 0.0)
 
     def sample(self, models: list[Model], *, is_disturbed: bool) -> None:
         """Look at the clocks; called on the event loop at a steady interval, with the models that
@@ -104,10 +104,14 @@ class ScalingSignal:
         self._cost_reasons.show(models, self._model_price.seconds_per_second)
 
     def _add(self, model: Model, rows: float) -> None:
-        loop = self.event_loop_price.seconds
+        price = self.event_loop_price
         threads = 0 if model.plan.is_inline else model.plan.threads
         model_cpu = self._model_price.seconds(model.predicted_seconds(rows), threads)
-        self._work.add((loop + model_cpu) / self._cpus.value, loop, model.instance_seconds(rows))
+        self._work.add(
+            (price.seconds + model_cpu) / self._cpus.value,
+            price.seconds_of_core,
+            model.instance_seconds(rows),
+        )
 
     def depart(self, version: str, outcome: str, seconds: float) -> None:
         """The request is answered, or nobody waits for it any more."""
