@@ -32,9 +32,9 @@ class ModelPrice:
         """For each predicted second."""
         return self.seconds(1.0, 1)
 
-    def seconds(self, predicted: float, threads: int) -> float:
-        """Of executions that should take `predicted` seconds, by `threads` threads each (0 for
-        those that run on the event loop).
+    def seconds(self, predicted: float, threads: float) -> float:
+        """Of executions that should take `predicted` seconds. Each is expected to keep `threads`
+        threads busy (0 where they run on the event loop) until it was seen how many it does.
         """
         observed = self._cpu + PRIOR_SECONDS * threads
         return predicted * observed / (self._predicted + PRIOR_SECONDS)

@@ -105,10 +105,12 @@ class ScalingSignal:
 
     def _add(self, model: Model, rows: float) -> None:
         price = self.event_loop_price
-        threads = 0 if model.plan.is_inline else model.plan.threads
+        cpus, plan = self._cpus.value, model.plan
+        # At first the CPUs are taken to be as full as the instances at most: a device may compute.
+        threads = 0.0 if plan.is_inline else min(plan.threads, cpus / plan.instances)
         model_cpu = self._model_price.seconds(model.predicted_seconds(rows), threads)
         self._work.add(
-            (price.seconds + model_cpu) / self._cpus.value,
+            (price.seconds + model_cpu) / cpus,
             price.seconds_of_core,
             model.instance_seconds(rows),
         )
