@@ -197,7 +197,9 @@ class Learner:
         split = Split(1, best.split.threads) if is_inline else best.split
         notes.append(f"chose {split}")
         if is_inline:
-            rows = calibration.largest_inline_batch(best.cost, self._options.cpus, rows)
+            # Each turn of the event loop costs more than rows of so cheap a model do.
+            most = best.most_rows if findings.is_batched else 1
+            rows = calibration.largest_inline_batch(best.cost, self._options.cpus, most)
             notes.append("runs on the event loop: cheaper than handing it to a thread")
         if findings.is_batched and self._options.max_batch_size:
             notes += pins.batch_notes(best, rows, self._options.max_batch_size)

@@ -14,8 +14,10 @@ from longshore.loading.proof.sample_inputs import Maker
 
 GOOD_ENOUGH = 0.97
 """The smallest batch within 3 % of the best throughput is chosen: it has the lower latency."""
-GOOD_ENOUGH_ON_CPU = 0.95
-"""The clocks of CPUs are less exact than that of a GPU, and all pods shall choose the same."""
+GAIN_ON_CPU = 0.95
+"""A larger batch is tried on a CPU while the last was better by 5 %: by less it may be chance."""
+HARDLY_WORSE = 0.9
+"""Of the best throughput, for a model on the event loop, whose turns cost more than its rows."""
 PATIENCE = 2
 """Doublings of the batch that together bring no better throughput before the search stops."""
 MOST_BATCH_BYTES = 512 * 2**20
@@ -34,8 +36,6 @@ class Measurement:
     cost: CostLine
     limit: str = ""
     """What kept larger batches from being measured, in a sentence, when it was not their speed."""
-    good_enough: float = GOOD_ENOUGH
-    """Share of the best throughput."""
 
     def throughput(self, rows: int) -> float:
         """Rows per second of all instances together."""
@@ -48,8 +48,14 @@ class Measurement:
     @property
     def best_rows(self) -> int:
         """The smallest batch that is good enough."""
-        wanted = self.good_enough * self.best_throughput
+        wanted = GOOD_ENOUGH * self.best_throughput
         return next(rows for rows, _ in self.cost.points if self.throughput(rows) >= wanted)
+
+    @property
+    def most_rows(self) -> int:
+        """The largest batch that is hardly worse than the best."""
+        wanted = HARDLY_WORSE * self.best_throughput
+        return max(rows for rows, _ in self.cost.points if self.throughput(rows) >= wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +103,7 @@ class SplitSeries:
     @property
     def measurement(self) -> Measurement:
         points = tuple((rows, self.seconds(rows)) for rows in self._timings)
-        return Measurement(self._split, CostLine(points), self._limit, self._good_enough)
-
-    @property
-    def _good_enough(self) -> float:
-        return GOOD_ENOUGH_ON_CPU if self._is_on_cpu else GOOD_ENOUGH
+        return Measurement(self._split, CostLine(points), self._limit)
 
     @property
     def _is_on_cpu(self) -> bool:
@@ -110,6 +112,7 @@ class SplitSeries:
     def search(self, bounds: Bounds, budget: Budget) -> None:
         """Time one row, and larger batches while they are better."""
         best, rows, disappointments = 0.0, 1, 0
+        gain = GAIN_ON_CPU if self._is_on_cpu else GOOD_ENOUGH
         while rows <= bounds.rows and disappointments < PATIENCE:
             if self._timings and not self._may_try(rows, budget):
                 return
@@ -117,7 +120,7 @@ class SplitSeries:
                 return
             throughput = rows / self.seconds(rows)
             disappointments += 1
-            if throughput > best / self._good_enough:
+            if throughput > best / gain:
                 best, disappointments = throughput, 0
             rows *= 2
 
