@@ -39,8 +39,20 @@ def reasons(metrics, clock, throttled):
     return CostReasons(metrics, 2.0, clock=clock, throttled_seconds=throttled)
 
 
-def model(factor: float, *, instances: int = 1, threads: int = 1, is_inline: bool = False):
-    plan = SimpleNamespace(instances=instances, threads=threads, is_inline=is_inline)
+def model(
+    factor: float,
+    *,
+    instances: int = 1,
+    threads: int = 1,
+    is_inline: bool = False,
+    is_calibrated=True,
+):
+    plan = SimpleNamespace(
+        instances=instances,
+        threads=threads,
+        is_inline=is_inline,
+        cost=object() if is_calibrated else None,
+    )
     return SimpleNamespace(name="m", version="1", cost=SimpleNamespace(factor=factor), plan=plan)
 
 
@@ -106,3 +118,19 @@ def test_cpu_time_is_compared_with_what_the_threads_of_the_plan_can_have(
     reasons.show([executed], cpu_seconds)
 
     assert shown(metrics) == [found]
+
+
+def test_a_version_that_is_gone_has_no_reason(reasons, metrics):
+    reasons.show([model(2.0)], 2.0)
+    assert shown(metrics) == ["slower"]
+
+    reasons.show([], 2.0)
+    assert shown(metrics) == []
+
+
+def test_a_model_without_a_calibration_has_none(reasons, metrics, caplog):
+    """Its factor is the cost of a row in seconds."""
+    reasons.show([model(0.005, is_calibrated=False)], 1.0)
+
+    assert shown(metrics) == []
+    assert not caplog.records

@@ -40,18 +40,23 @@ class CostReasons:
         self._throttled_seconds = throttled_seconds
         self._last_throttled: tuple[float, float] | None = None
         self._shown: dict[tuple[str, str], str] = {}
+        """By name and version."""
         self._next_line = float("-inf")
 
     def show(self, models: list[Model], cpu_seconds: float) -> None:
-        """Called at a steady interval. `cpu_seconds` are those of all threads but the event loop's
+        """Called at a steady interval; a model without a calibration has nothing to compare with,
+        and one that is gone no reason. `cpu_seconds` are those of all threads but the event loop's
         for each second that executions should take.
         """
-        if all(EXPECTED[0] <= model.cost.factor <= EXPECTED[1] for model in models):
+        calibrated = [model for model in models if model.plan.cost is not None]
+        if all(EXPECTED[0] <= model.cost.factor <= EXPECTED[1] for model in calibrated):
             self._last_throttled = None
             throttled = 0.0
         else:
             throttled = self._throttled_share()
-        for model in models:
+        for key in self._shown.keys() - {(model.name, model.version) for model in calibrated}:
+            self._set(key, "")
+        for model in calibrated:
             self._show(model, self._reason(model, cpu_seconds, throttled))
 
     def _reason(self, model: Model, cpu_seconds: float, throttled_share: float) -> str:
@@ -77,15 +82,21 @@ class CostReasons:
         key = (model.name, model.version)
         if found == self._shown.get(key, ""):
             return
-        self._shown[key] = found
-        for each in COST_REASONS:
-            self._metrics.cost_reason.labels(*key, each).set(float(each == found))
+        self._set(key, found)
         if found and self._clock() >= self._next_line:
             self._next_line = self._clock() + LOG_SECONDS
             logger.info(
                 "executions do not take what was calibrated: name=%s version=%s factor=%.2f "
                 "reason=%s", *key, model.cost.factor, found,
             )  # fmt: skip
+
+    def _set(self, key: tuple[str, str], found: str) -> None:
+        for each in COST_REASONS:
+            self._metrics.cost_reason.labels(*key, each).set(float(each == found))
+        if found:
+            self._shown[key] = found
+        else:
+            self._shown.pop(key, None)
 
 
 def reason(factor: float, cpu_factor: float, throttled_share: float, *, is_fraction: bool) -> str:
