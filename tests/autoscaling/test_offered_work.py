@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.autoscaling.offered_work import OfferedWork
+from longshore.autoscaling.offered_work import RESOURCES, OfferedWork
 
 
 def test_the_work_of_a_time_is_that_of_the_resource_that_was_asked_for_most():
@@ -11,7 +11,8 @@ def test_the_work_of_a_time_is_that_of_the_resource_that_was_asked_for_most():
     work.add(cpu=0.1, event_loop=0.5, instances=0.1)
 
     assert work.read() == pytest.approx(0.6)
-    assert work.totals == pytest.approx((0.4, 0.6, 0.3))
+    seconds = [work.seconds_of(resource) for resource in RESOURCES]
+    assert seconds == pytest.approx([0.4, 0.6, 0.3])
 
 
 def test_each_time_between_two_readings_has_its_own_resource():

@@ -8,7 +8,9 @@ from longshore.cpu import run_delay
 from longshore.cpu.run_delay import thread_run_delay
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/thread-self/schedstat"), reason="the kernel tells it")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/thread-self/schedstat"), reason="needs a kernel with schedstat"
+)
 def test_the_kernel_tells_what_the_calling_thread_waited():
     before = thread_run_delay()
 

@@ -31,7 +31,7 @@ class Elapsed:
 
 
 class Clocks:
-    """Looked at on the event loop only, whose thread two of them are of."""
+    """Looked at on the event loop only, whose thread some of them are of."""
 
     def __init__(
         self,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from math import exp
-
 from longshore.autoscaling.clocks import Elapsed
+from longshore.autoscaling.decayed_ratio import DecayedRatio
 
-MEMORY_SECONDS = 10.0
-"""Time constant of forgetting."""
 LEAST_REQUESTS = 20
 LEAST_BUSY_SHARE = 0.05
 """With fewer requests and less work than this between two looks, what an idle event loop does would
@@ -34,9 +31,9 @@ class EventLoopPrice:
         self.seconds_of_core = 0.0
         """With what the thread waits for a CPU: beside neighbours its core is not all its own."""
         self._requests = self._refusals = 0
-        self._per_request = _Ratio()
-        self._per_wakeup = _Ratio()
-        self._waited = _Ratio()
+        self._per_request = DecayedRatio()
+        self._per_wakeup = DecayedRatio()
+        self._waited = DecayedRatio()
 
     def count(self) -> None:
         """A request arrived."""
@@ -66,19 +63,3 @@ class EventLoopPrice:
         share = min(1.0, observed / elapsed.process_cpu) if elapsed.process_cpu > 0 else 0.0
         wakeups = share * elapsed.wakeups * self._per_wakeup.value
         return max(LEAST_SHARE * observed, observed - wakeups)
-
-
-class _Ratio:
-    """Of two sums that forget: a short time with little in it counts for little."""
-
-    def __init__(self) -> None:
-        self._above = self._below = 0.0
-
-    @property
-    def value(self) -> float:
-        return self._above / self._below if self._below > 0 else 0.0
-
-    def add(self, above: float, below: float, wall_seconds: float) -> None:
-        keep = exp(-wall_seconds / MEMORY_SECONDS)
-        self._above = keep * self._above + above
-        self._below = keep * self._below + below

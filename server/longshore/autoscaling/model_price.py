@@ -6,12 +6,9 @@ time stays the same, so the load at which the CPUs are used up can be told long 
 
 from __future__ import annotations
 
-from math import exp
-
 from longshore.autoscaling.clocks import Elapsed
+from longshore.autoscaling.decayed_ratio import DecayedRatio
 
-MEMORY_SECONDS = 10.0
-"""Time constant of forgetting, while there is work."""
 PRIOR_SECONDS = 0.1
 """Predicted seconds for which the expectation counts that there is before any observation."""
 
@@ -22,7 +19,7 @@ class ModelPrice:
     """
 
     def __init__(self) -> None:
-        self._cpu = self._predicted = 0.0
+        self._observed = DecayedRatio()
         self._open_cpu = self._open_wall = 0.0
         """Since the last execution ended."""
         self._was_disturbed = False
@@ -36,8 +33,7 @@ class ModelPrice:
         """Of executions that should take `predicted` seconds. Each is expected to keep `threads`
         threads busy (0 where they run on the event loop) until it was seen how many it does.
         """
-        observed = self._cpu + PRIOR_SECONDS * threads
-        return predicted * observed / (self._predicted + PRIOR_SECONDS)
+        return predicted * self._observed.beside_prior(PRIOR_SECONDS * threads, PRIOR_SECONDS)
 
     def learn(self, elapsed: Elapsed, *, is_working: bool, is_disturbed: bool) -> None:
         """`is_working` says whether requests are in flight: an execution counts when it ends, with
@@ -51,7 +47,5 @@ class ModelPrice:
         self._open_cpu += elapsed.cpu_elsewhere
         self._open_wall += elapsed.wall
         if elapsed.predicted > 0:
-            keep = exp(-self._open_wall / MEMORY_SECONDS)
-            self._cpu = self._cpu * keep + self._open_cpu
-            self._predicted = self._predicted * keep + elapsed.predicted
+            self._observed.add(self._open_cpu, elapsed.predicted, self._open_wall)
             self._open_cpu = self._open_wall = 0.0

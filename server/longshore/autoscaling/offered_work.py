@@ -24,10 +24,9 @@ class OfferedWork:
         self._seen = self._totals
         self._work = 0.0
 
-    @property
-    def totals(self) -> tuple[float, float, float]:
-        """Seconds of each of `RESOURCES` since the start."""
-        return self._totals
+    def seconds_of(self, resource: str) -> float:
+        """Asked of one of `RESOURCES` since the start."""
+        return self._totals[RESOURCES.index(resource)]
 
     def add(self, cpu: float, event_loop: float, instances: float) -> None:
         cpu_total, loop_total, instances_total = self._totals

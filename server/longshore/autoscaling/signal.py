@@ -56,8 +56,8 @@ class ScalingSignal:
         metrics.inflight_requests.labels(name).set_function(lambda: self._inflight.level)
         metrics.offered_work_seconds.set_function((name,), work.read)
         metrics.available_cpus.set_function(lambda: self._cpus.value)
-        for index, resource in enumerate(RESOURCES):
-            read = partial(lambda index: work.totals[index], index)
+        for resource in RESOURCES:
+            read = partial(work.seconds_of, resource)
             metrics.offered_resource_seconds.set_function((name, resource), read)
 
     @property
