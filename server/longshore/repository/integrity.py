@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from typing import BinaryIO, TypeAlias
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
 from longshore.progress import Progress
 from longshore.repository.artifact import FORMATS, SAMPLES_FILE, Artifact, ArtifactFormat
+from longshore.repository.atomic_file import write_atomically
 from longshore.repository.manifest import (
     FILE_NAME,
-    TEMPORARY_PREFIX,
     ListedFile,
     Manifest,
     is_manifest_file,
@@ -148,7 +147,8 @@ def write_manifest(directory: Path) -> Path:
             raise ModelLoadError(f"{directory}: holds none of {', '.join(FORMATS)}")
         only = None if is_version(directory.name) else _files_right_in(root)
         names = list_version_files(root, root=root, recursive=True, only=only).sizes
-        _write_atomically(root, Manifest({name: _hash_own(root, name) for name in names}))
+        manifest = Manifest({name: _hash_own(root, name) for name in names})
+        write_atomically(root / FILE_NAME, manifest.to_json())
     except IrregularFile as error:
         raise ModelLoadError(f"{directory}: {error}") from error
     except OSError as error:
@@ -165,25 +165,6 @@ def _files_right_in(directory: Path) -> set[str]:
         for entry in directory.iterdir()
         if not entry.is_dir() and not is_manifest_file(entry.name)
     }
-
-
-def _write_atomically(directory: Path, manifest: Manifest) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(manifest.to_json())
-            file.flush()
-            os.fchmod(descriptor, 0o644)  # the server runs as another user than who publishes
-            os.fsync(descriptor)
-        os.replace(temporary, directory / FILE_NAME)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    directory_descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory_descriptor)
-    finally:
-        os.close(directory_descriptor)
 
 
 def _hash_own(directory: Path, name: str) -> ListedFile:

@@ -16,7 +16,7 @@ from longshore.errors import ModelLoadError
 from longshore.repository.regular_file import IrregularFile, read_bounded
 
 FILE_NAME = "manifest.json"
-TEMPORARY_PREFIX = ".manifest.json."
+TEMPORARY_PREFIX = f".{FILE_NAME}."
 MAX_BYTES = 16 * 1024 * 1024
 MAX_FILES = 10_000
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from longshore.loading.records.calibration_record import CalibrationRecord
 from longshore.loading.records.conditions import ARTIFACT, Conditions
+from longshore.repository.atomic_file import write_atomically
 from longshore.repository.regular_file import IrregularFile, read_bounded, resolve_inside
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class RecordedCalibrations:
             "record": record.to_content(),
         }
         file = directory / f"{version}-{self._conditions.key[:16]}.json"
-        _write_atomically(file, json.dumps(document, indent=1) + "\n")
+        write_atomically(file, json.dumps(document, indent=1) + "\n")
         return file
 
     def _documents(self) -> Iterator[tuple[Path, bytes]]:
@@ -124,17 +124,3 @@ def _parse(content: bytes) -> tuple[Mapping[str, str], object]:
     if not isinstance(conditions, dict):
         raise ValueError("conditions: not an object")
     return conditions, document["record"]
-
-
-def _write_atomically(file: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(descriptor, 0o644)  # the server runs as another user than who publishes
-            os.fsync(descriptor)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
