@@ -15,6 +15,7 @@ from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.cpu.available import AvailableCpus
 from longshore.cpu.quota import cpu_quantity
 from longshore.errors import SettingsError
+from longshore.lifecycle.cgroup_metrics import export_cgroups
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.version_loader import ServingOptions
@@ -73,6 +74,7 @@ def assemble(settings: Settings) -> Parts:
     )
     cpus = planned_cpus(settings.model)
     metrics.cpus.set(cpus)
+    export_cgroups(metrics)
     manager = ModelManager(
         repository(settings),
         metrics,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
-from longshore.tallies import CountTally, DistributionTally, SampledCounter
+from longshore.tallies import CountTally, DistributionTally, SampledCounter, SampledGauge
 
 PROTOCOLS = ("v2_json", "v2_binary", "v1")
 OUTCOMES = (
@@ -217,6 +217,39 @@ class ServerMetrics:
         self.cpus = gauge(
             "longshore_cpus", "CPUs that threads and instances are planned for, in parts too."
         )
+        # The process's own cgroups; what the kernel does not tell has no series.
+        self.memory_working_set = SampledGauge(
+            "longshore_memory_working_set_bytes",
+            "Memory of the container that the kernel cannot drop at once: its use less the file "
+            "pages that were not read lately.",
+            (), self.registry,
+        )  # fmt: skip
+        self.memory_peak = SampledGauge(
+            "longshore_memory_peak_bytes",
+            "The most memory that the container used since it started, the pages of files that it "
+            "read included (Linux 5.19, or cgroup v1).",
+            (), self.registry,
+        )  # fmt: skip
+        self.memory_limit = SampledGauge(
+            "longshore_memory_limit_bytes",
+            "The smallest memory limit of the container and what it is in; no series without one.",
+            (), self.registry,
+        )  # fmt: skip
+        self.quota_periods = SampledCounter(
+            "longshore_cpu_quota_periods_total",
+            "Periods of the CPU quota in which the container had work; no series without a quota.",
+            (), self.registry,
+        )  # fmt: skip
+        self.throttled_periods = SampledCounter(
+            "longshore_cpu_throttled_periods_total",
+            "Those in which the quota was used up and the container was held back.",
+            (), self.registry,
+        )  # fmt: skip
+        self.throttled_seconds = SampledCounter(
+            "longshore_cpu_throttled_seconds_total",
+            "CPU time for which a quota held the container back, of all its CPUs together.",
+            (), self.registry,
+        )  # fmt: skip
         self.draining = gauge("longshore_draining", "1 from SIGTERM to the end of the process.")
         self.drain_used_ratio = gauge(
             "longshore_drain_used_ratio",

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
@@ -47,10 +52,10 @@ class Distribution:
         self.total += amount
 
 
-class SampledCounter(Collector):
-    """A counter whose value is computed when it is read (the time integral of a level that seldom
-    changes).
-    """
+class _Sampled(Collector):
+    """A metric whose value is computed when it is read."""
+
+    _family: type[CounterMetricFamily | GaugeMetricFamily]
 
     def __init__(
         self, name: str, help: str, labels: tuple[str, ...], registry: CollectorRegistry
@@ -58,23 +63,37 @@ class SampledCounter(Collector):
         self._name = name
         self._help = help
         self._labels = labels
-        self._readers: dict[tuple[str, ...], Callable[[], float]] = {}
+        self._readers: dict[tuple[str, ...], Callable[[], float | None]] = {}
         registry.register(self)
 
-    def set_function(self, labels: tuple[str, ...], read: Callable[[], float]) -> None:
-        """`read` returns the running total for `labels`; it is called from the thread that serves
-        `/metrics`.
+    def set_function(self, labels: tuple[str, ...], read: Callable[[], float | None]) -> None:
+        """`read` returns the value for `labels`, `None` for no series; it is called from the thread
+        that serves `/metrics`.
         """
         self._readers[labels] = read
 
     def describe(self) -> Iterable[Metric]:
-        return [CounterMetricFamily(self._name, self._help, labels=self._labels)]
+        return [self._family(self._name, self._help, labels=self._labels)]
 
     def collect(self) -> Iterator[Metric]:
-        family = CounterMetricFamily(self._name, self._help, labels=self._labels)
+        family = self._family(self._name, self._help, labels=self._labels)
         for labels, read in list(self._readers.items()):
-            family.add_metric(labels, read())
+            value = read()
+            if value is not None:
+                family.add_metric(labels, value)
         yield family
+
+
+class SampledCounter(_Sampled):
+    """A running total, such as the time integral of a level that seldom changes."""
+
+    _family = CounterMetricFamily
+
+
+class SampledGauge(_Sampled):
+    """A level that others keep, such as the kernel."""
+
+    _family = GaugeMetricFamily
 
 
 class CountTally(SampledCounter):

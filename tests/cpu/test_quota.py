@@ -1,5 +1,3 @@
-"""Fake `/proc` directories and cgroup hierarchies, as kernels and container runtimes make them."""
-
 from __future__ import annotations
 
 import os
@@ -8,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from longshore.cpu.quota import cpu_quantity
+from tests.cgroups.tree import CgroupTree
 
 AFFINITY = 8
-UNIFIED, LEGACY = "0::{path}", "4:cpu,cpuacct:{path}"
-SYSTEM_V2, SYSTEM_V1 = "cgroup2 cgroup2 rw", "cgroup cgroup rw,cpu,cpuacct"
 
 
 @pytest.fixture(autouse=True)
@@ -19,33 +16,18 @@ def _eight_cpus(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(AFFINITY)))
 
 
-class Machine:
-    """A process in the cgroup `path`, which sees `root` of the hierarchy at the mount point."""
-
-    def __init__(self, directory: Path, *, path: str = "/", root: str = "/", v1: bool = False):
-        self.process, self.point = directory / "process", directory / "the cgroups"
-        self.process.mkdir()
-        self.point.mkdir()
-        self._is_v1 = v1
-        escaped = str(self.point).replace(" ", "\\040")
-        system = SYSTEM_V1 if v1 else SYSTEM_V2
-        membership = (LEGACY if v1 else UNIFIED).format(path=path)
-        (self.process / "cgroup").write_text(f"9:name=systemd:/elsewhere\n{membership}\n")
-        (self.process / "mountinfo").write_text(
-            f"31 23 0:28 / /sys rw,relatime - sysfs sysfs rw\n"
-            f"41 31 0:38 {root} {escaped} rw,relatime shared:9 - {system}\n"
-        )
+class Machine(CgroupTree):
+    def __init__(self, directory: Path, **options) -> None:
+        super().__init__(directory, controller="cpu", **options)
 
     def limit(self, group: str, cpus: float | None, *, period: int = 100_000) -> None:
         """`None` is a cgroup without a limit; `period` is in microseconds."""
-        directory = self.point / group
-        directory.mkdir(parents=True, exist_ok=True)
         quota = None if cpus is None else int(cpus * period)
-        if self._is_v1:
-            (directory / "cpu.cfs_quota_us").write_text(f"{-1 if quota is None else quota}\n")
-            (directory / "cpu.cfs_period_us").write_text(f"{period}\n")
+        if self.is_v1:
+            own = f"{-1 if quota is None else quota}"
+            self.write(group, cpu_cfs_quota_us=own, cpu_cfs_period_us=f"{period}")
         else:
-            (directory / "cpu.max").write_text(f"{'max' if quota is None else quota} {period}\n")
+            self.write(group, cpu_max=f"{'max' if quota is None else quota} {period}")
 
 
 @pytest.fixture(params=[False, True], ids=["v2", "v1"])
@@ -111,9 +93,9 @@ def test_with_both_versions_mounted_the_one_that_has_the_controller_counts(tmp_p
     (legacy / "pods" / "pod1" / "cpu.cfs_quota_us").write_text("-1\n")
     (tmp_path / "cgroup").write_text("4:cpu,cpuacct:/pods/pod1\n3:cpuset:/\n0::/other\n")
     (tmp_path / "mountinfo").write_text(
-        f"32 31 0:29 / {legacy} rw - {SYSTEM_V1}\n"
+        f"32 31 0:29 / {legacy} rw - cgroup cgroup rw,cpu,cpuacct\n"
         f"34 31 0:31 / {tmp_path} rw - cgroup cgroup rw,cpuset\n"
-        f"41 31 0:38 / {unified} rw - {SYSTEM_V2}\n"
+        f"41 31 0:38 / {unified} rw - cgroup2 cgroup2 rw\n"
     )
 
     assert cpu_quantity(tmp_path) == 2.5

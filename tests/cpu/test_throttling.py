@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.cpu.throttling import throttled_seconds
+from longshore.cpu.throttling import QuotaPeriods, quota_periods, throttled_seconds
+from tests.cgroups.tree import CgroupTree
 
 V2 = "usage_usec 9\nnr_periods 4\nnr_throttled 3\nthrottled_usec 2500000\n"
 V1 = "nr_periods 4\nnr_throttled 3\nthrottled_time 2500000000\n"
@@ -46,3 +47,43 @@ def test_the_level_that_was_held_back_the_longest_counts(process, tmp_path):
 
 def test_without_cgroups_nothing_is_held_back(tmp_path):
     assert throttled_seconds(tmp_path / "absent") == 0.0
+
+
+@pytest.fixture(params=[False, True], ids=["v2", "v1"])
+def machine(request, tmp_path):
+    return CgroupTree(tmp_path, controller="cpu", path="/pod/container", v1=request.param)
+
+
+def limit(machine: CgroupTree, group: str, quota: int | None) -> None:
+    """`quota` in microseconds of every 100 ms."""
+    if machine.is_v1:
+        machine.write(group, cpu_cfs_quota_us=f"{quota or -1}", cpu_cfs_period_us="100000")
+    else:
+        machine.write(group, cpu_max=f"{quota or 'max'} 100000")
+
+
+@pytest.mark.parametrize(
+    ("quotas", "periods"),
+    [
+        ((50_000, 90_000), QuotaPeriods(10, 4)),
+        ((None, 90_000), QuotaPeriods(70, 8)),
+        ((50_000, None), QuotaPeriods(10, 4)),
+        ((None, None), None),
+    ],
+    ids=["own", "parent", "parent without", "none"],
+)
+def test_periods_are_those_of_the_nearest_cgroup_that_has_a_quota(machine, quotas, periods):
+    machine.write("pod/container", cpu_stat="nr_periods 10\nnr_throttled 4")
+    machine.write("pod", cpu_stat="nr_periods 70\nnr_throttled 8")
+    for group, quota in zip(("pod/container", "pod"), quotas, strict=True):
+        limit(machine, group, quota)
+
+    assert quota_periods(machine.process) == periods
+
+
+@pytest.mark.parametrize("text", ["", "nr_periods x\nnr_throttled 1", "nr_periods 5"])
+def test_periods_that_the_kernel_does_not_tell_are_none(machine, text):
+    limit(machine, "pod/container", 50_000)
+    machine.write("pod/container", cpu_stat=text)
+
+    assert quota_periods(machine.process) is None

@@ -1,0 +1,104 @@
+"""How much memory the cgroups of this process may take, take, and took at most.
+
+The working set is what the kernel cannot drop at once: the use less the file pages that were not
+read lately. The kubelet evicts by it, and the kernel kills when nothing more can be dropped.
+
+Sources: Linux Documentation/admin-guide/cgroup-v2.rst (`memory.max`, `memory.current`,
+`memory.peak` from 5.19 on, `memory.stat`), Documentation/admin-guide/cgroup-v1/memory.rst
+(`memory.limit_in_bytes`, ...), proc_meminfo(5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from longshore.cgroups.levels import PROCESS, cgroup_levels, read_numbers, read_text
+
+MEMINFO = Path("/proc/meminfo")
+_NO_LIMIT = 2**62
+"""Version 1 writes the largest number of pages in bytes where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    limit: str
+    current: str
+    peak: str
+    inactive_file: str
+    """In `memory.stat`, the cgroups below included."""
+
+
+_V2 = _Files("memory.max", "memory.current", "memory.peak", "inactive_file")
+_V1 = _Files(
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    "memory.max_usage_in_bytes",
+    "total_inactive_file",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupMemory:
+    """In bytes."""
+
+    current: int
+    """With the file pages that it read (page cache)."""
+    inactive_file: int
+    limit: int | None
+    peak: int | None
+    """The most that `current` ever was; `None` where the kernel does not keep it."""
+
+    @property
+    def working_set(self) -> int:
+        return max(0, self.current - self.inactive_file)
+
+    @property
+    def free(self) -> int | None:
+        """What is left of the limit once what can be dropped is; `None` without a limit."""
+        return None if self.limit is None else max(0, self.limit - self.working_set)
+
+
+def own_memory(process: Path = PROCESS) -> CgroupMemory | None:
+    """Of the nearest cgroup of the process that counts memory, with the smallest limit of it and
+    its ancestors; `None` where none counts.
+    """
+    levels = list(_levels(process))
+    limits = [level.limit for level in levels if level.limit is not None]
+    return replace(levels[0], limit=min(limits, default=None)) if levels else None
+
+
+def free_memory(process: Path = PROCESS, meminfo: Path = MEMINFO) -> int | None:
+    """Bytes that this process can still take before it, or another, is killed: the least of what
+    the limits of its cgroups and the machine have left. `None` where nobody says.
+    """
+    left = [level.free for level in _levels(process)]
+    known = [free for free in (*left, available_memory(meminfo)) if free is not None]
+    return min(known, default=None)
+
+
+def available_memory(meminfo: Path = MEMINFO) -> int | None:
+    """Bytes that the machine has for new work (`MemAvailable`); `None` where it does not say."""
+    found = re.search(r"^MemAvailable: +([0-9]+) kB$", read_text(meminfo), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _levels(process: Path) -> Iterator[CgroupMemory]:
+    for level, is_v2 in cgroup_levels("memory", process):
+        files = _V2 if is_v2 else _V1
+        current = _number(level / files.current)
+        if current is None:  # not counted here: the root, or the controller is not enabled
+            continue
+        inactive_file = read_numbers(level / "memory.stat").get(files.inactive_file, 0)
+        limit = _number(level / files.limit)
+        if limit is not None and limit >= _NO_LIMIT:
+            limit = None
+        yield CgroupMemory(current, inactive_file, limit, _number(level / files.peak))
+
+
+def _number(path: Path) -> int | None:
+    """`None` for `max`, and for what the kernel would not write."""
+    text = read_text(path).strip()
+    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else None
