@@ -13,11 +13,12 @@ from starlette.types import ASGIApp
 from longshore.autoscaling.signal import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.cpu.available import AvailableCpus
-from longshore.cpu.quota import cpu_quantity
+from longshore.cpu.quota import binding_quota, cpu_quantity
 from longshore.errors import SettingsError
 from longshore.lifecycle.cgroup_metrics import export_cgroups
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.trial.trials import Trials
 from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.loading.load_options import LoadOptions
@@ -75,11 +76,13 @@ def assemble(settings: Settings) -> Parts:
     cpus = planned_cpus(settings.model)
     metrics.cpus.set(cpus)
     export_cgroups(metrics)
+    options = load_options(settings, cpus)
     manager = ModelManager(
         repository(settings),
         metrics,
-        load_options=load_options(settings, cpus),
+        load_options=options,
         serving_options=_serving_options(settings),
+        trials=_trials(settings, options),
     )
     metrics.create_model(manager.served.name)
     signal = ScalingSignal(
@@ -185,6 +188,15 @@ def _device_sampler(
     from longshore.lifecycle.device_sampler import DeviceSampler
 
     return DeviceSampler(manager.served, metrics)
+
+
+def _trials(settings: Settings, options: LoadOptions) -> Trials:
+    return Trials(
+        options,
+        seconds=settings.lifecycle.trial_timeout_seconds,
+        quota=binding_quota,
+        room=lambda: None,
+    )
 
 
 def _watcher(settings: Settings, manager: ModelManager) -> VersionWatcher:

@@ -24,6 +24,14 @@ def cpu_quantity(process: Path = PROCESS) -> float:
     return min([float(len(os.sched_getaffinity(0))), *_quotas(process)])
 
 
+def binding_quota(process: Path = PROCESS) -> float | None:
+    """The smallest quota of the process's cgroups, in CPUs; `None` where its threads cannot use it
+    up, on the CPUs that they may run on.
+    """
+    quota = min(_quotas(process), default=None)
+    return quota if quota is not None and quota < len(os.sched_getaffinity(0)) else None
+
+
 def _quotas(process: Path) -> Iterator[float]:
     for level, is_v2 in cgroup_levels("cpu", process):
         quota = quota_of(level, is_v2=is_v2)

@@ -17,6 +17,7 @@ from longshore.lifecycle.refusals import WHOLE_MODEL, Refusal
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
 from longshore.lifecycle.state import ModelState
+from longshore.lifecycle.trial.trials import Trials
 from longshore.lifecycle.unloading import Unloading
 from longshore.lifecycle.version_loader import Candidate, ServingOptions, VersionLoader
 from longshore.lifecycle.worker_threads import WorkerThreads
@@ -39,6 +40,7 @@ class ModelManager:
         *,
         load_options: LoadOptions,
         serving_options: ServingOptions,
+        trials: Trials | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = WorkerThreads()
@@ -52,6 +54,7 @@ class ModelManager:
             self.workers,
             load_options=load_options,
             serving_options=serving_options,
+            trials=trials,
             clock=clock,
         )
         self._unload_timeout_seconds = serving_options.unload_timeout_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -11,12 +12,15 @@ from longshore.execution.model import Model
 from longshore.lifecycle.memory import give_back_memory
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState
+from longshore.lifecycle.trial.trials import Trials
 from longshore.lifecycle.warmup import warm_up
 from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import Beside, LoadedModel, load_model
+from longshore.loading.records.trial_findings import TrialFindings
 from longshore.metrics import ServerMetrics
 from longshore.progress import Progress
+from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -58,12 +62,14 @@ class VersionLoader:
         *,
         load_options: LoadOptions,
         serving_options: ServingOptions,
+        trials: Trials | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics = metrics
         self._workers = workers
         self._load_options = load_options
         self._serving_options = serving_options
+        self._trials = trials
         self._clock = clock
 
     async def load(
@@ -74,7 +80,7 @@ class VersionLoader:
         *,
         beside: Model | None = None,
     ) -> Candidate:
-        """`beside` is ready meanwhile.
+        """`beside` is ready meanwhile: what could harm it is tried in a process of its own first.
 
         Raises:
         ModelLoadError, ModelConfigError: it cannot be served, as `load_model` and `warm_up`.
@@ -82,6 +88,9 @@ class VersionLoader:
         artifact = served.artifact
         progress.start(f"version {artifact.version}")
         logger.info("loading model: name=%s version=%s", artifact.model_name, artifact.version)
+        tried = None
+        if beside is not None and self._trials is not None:
+            tried = await self._try(self._trials, artifact, config, progress, beside)
         loaded = await self._workers.run(
             load_model,
             artifact,
@@ -89,6 +98,7 @@ class VersionLoader:
             self._load_options,
             progress,
             beside=None if beside is None else Beside(beside.loaded, beside.has_worked),
+            tried=tried,
         )
         served.move(ModelState.WARMING)
         progress.begin("warming up")
@@ -99,6 +109,21 @@ class VersionLoader:
             raise
         await self._workers.run(give_back_memory)
         return Candidate(served, loaded, config, warmup_seconds)
+
+    async def _try(
+        self,
+        trials: Trials,
+        artifact: Artifact,
+        config: ModelConfig,
+        progress: Progress,
+        beside: Model | None,
+    ) -> TrialFindings:
+        try:
+            passed = await self._workers.run(trials.run, artifact, config, beside, progress)
+        except asyncio.CancelledError:
+            trials.stop()
+            raise
+        return passed.findings
 
     def serve(self, candidate: Candidate) -> None:
         """From now on it answers."""

@@ -9,10 +9,11 @@ from longshore.backends.base import Backend
 from longshore.errors import LongshoreError, ModelLoadError
 from longshore.loading.model_loader import LoadedModel
 from longshore.loading.plan import batch_buckets
+from longshore.progress import Progress
 from longshore.tensors import Tensors
 
 
-def warm_up(loaded: LoadedModel) -> float:
+def warm_up(loaded: LoadedModel, progress: Progress | None = None) -> float:
     """Run every instance at batch 1 and at its largest batch, and a GPU at those between as well;
     returns the seconds it took.
 
@@ -24,7 +25,9 @@ def warm_up(loaded: LoadedModel) -> float:
     started = time.perf_counter()
     if loaded.maker is None:
         return 0.0
+    progress = progress or Progress()
     for rows in _sizes(loaded):
+        progress.begin(f"warming up with a batch of {rows}")
         _run_all(loaded, loaded.maker.make(rows, seed=0), rows)
     return time.perf_counter() - started
 

@@ -14,6 +14,7 @@ from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices.selection import resolve_device
 from longshore.batching.padding import PaddingPlan
 from longshore.cpu.quantity import whole_cpus
+from longshore.errors import ModelLoadError
 from longshore.loading.backend_pool import BackendPool
 from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 if TYPE_CHECKING:  # most starts remember what was found out
     from longshore.loading.measurement.inheritance import KnownVersion
     from longshore.loading.proof.discovery import Discovery
+    from longshore.loading.records.trial_findings import TrialFindings
 
 
 @dataclass(slots=True)
@@ -90,17 +92,20 @@ def load_model(
     progress: Progress | None = None,
     *,
     beside: Beside | None = None,
+    tried: TrialFindings | None = None,
 ) -> LoadedModel:
     """Load, prove batching, calibrate; runs on a worker thread and takes seconds. The files are
     opened once for all of it, and what was learned is kept only if they are still the same.
-    `beside` is a version that is ready meanwhile.
+    `beside` is a version that is ready meanwhile; what another process has `tried` is neither tried
+    nor measured again.
 
     Raises:
         ModelLoadError: the artifact is refused or broken, or the device is not there.
         ArtifactChanged: a file of it changed meanwhile.
         ModelConfigError: the config does not fit the artifact.
     """
-    load, loaded = run_load(artifact, config, options, progress, beside=beside)
+    known = None if beside is None else _known(beside, options)
+    load, loaded = run_load(artifact, config, options, progress, known=known, tried=tried)
     load.keep_record()
     return loaded
 
@@ -111,14 +116,16 @@ def run_load(
     options: LoadOptions,
     progress: Progress | None = None,
     *,
-    beside: Beside | None = None,
+    known: KnownVersion | None = None,
+    tried: TrialFindings | None = None,
 ) -> tuple[VersionLoad, LoadedModel]:
-    """As `load_model`, which keeps what was learned."""
+    """As `load_model`, which keeps what was learned; `known` is ready meanwhile."""
+    seen = None if tried is None else tried.seen
     with ExitStack() as undo:
-        with open_verified(artifact, progress) as verified:
-            load = VersionLoad(verified, config, options.with_config(config))
-            if beside is not None and load.wanted_device.kind == "cpu":
-                load.known = _known(beside, options)
+        with open_verified(artifact, progress, seen) as verified:
+            load = VersionLoad(verified, config, options.with_config(config), tried)
+            if load.wanted_device.kind == "cpu":
+                load.known = known
             undo.callback(load.pool.keep_only, [])
             loaded = load.run()
         undo.pop_all()
@@ -144,14 +151,21 @@ class VersionLoad:
     """The steps of one load."""
 
     def __init__(
-        self, verified: VerifiedArtifact, config: ModelConfig, options: LoadOptions
+        self,
+        verified: VerifiedArtifact,
+        config: ModelConfig,
+        options: LoadOptions,
+        tried: TrialFindings | None = None,
     ) -> None:
         self.started = time.perf_counter()
         self.artifact = artifact = verified.artifact
         self.verified = verified
         self.budget = Budget(options.calibration_budget_seconds)
+        self.tried = tried
         self.left_out: tuple[LeftOut, ...] = ()
-        if artifact.format is ArtifactFormat.TORCHSCRIPT and config.input and not config.output:
+        if tried is not None:
+            config, self.left_out = replace(config, output=tried.outputs), tried.left_out
+        elif artifact.format is ArtifactFormat.TORCHSCRIPT and config.input and not config.output:
             from longshore.loading.proof.learned_outputs import learn_outputs  # most declare them
 
             config, self.left_out = learn_outputs(
@@ -168,7 +182,6 @@ class VersionLoad:
         check_device(config, self.wanted_device)
         self.pool = BackendPool(verified, config, self.wanted_device)
         self.conditions = Conditions(verified, config, options, self.wanted_device)
-        self.cache = CalibrationCache(options, self.conditions)
         self.record: CalibrationRecord | None = None
         """Of what was learned, unless an earlier start had, or it is not to be kept."""
         self.disturbance = ""
@@ -176,11 +189,14 @@ class VersionLoad:
         self.known: KnownVersion | None = None
         """What is ready meanwhile on the same CPUs."""
         self.load_seconds = 0.0
+        self.findings = Findings(None, None, is_batched=False)
+        """Of `run`."""
 
     def run(self) -> LoadedModel:
-        findings, plan = self._remember() or self._learn()
+        findings, plan = self._take_over() or self._remember() or self._learn()
         backends = self.pool.open(plan.split)
         self.pool.keep_only(backends)
+        self.findings = findings
         for backend in backends:
             backend.limit_rows(plan.max_batch_size)
             if findings.maker is not None:
@@ -198,9 +214,40 @@ class VersionLoad:
             run_problem=findings.run_problem,
         )
 
+    def _take_over(self) -> tuple[Findings, ExecutionPlan] | None:
+        """What another process found out about these very files."""
+        if self.tried is None:
+            return None
+        record = self.tried.record
+        first = self._open_first(record.plan.split, record.cuda)
+        try:
+            findings = record.findings(self.config, self.signature)
+        except ValueError as error:
+            raise ModelLoadError(f"{self.artifact.path}: the trial's findings: {error}") from error
+        findings.run_problem = self.tried.run_problem
+        if findings.sample is None and self._has_recorded_samples:
+            findings.sample = self._discovery().recorded_maker()
+        plan = record.plan
+        if plan.source == "inherited" and self.known is not None and findings.maker is not None:
+            plan = self._compare(first, findings.maker, self.known, plan)
+        elif self.tried.is_kept:
+            self.record = record
+        return findings, plan
+
+    def _compare(
+        self, backend: Backend, maker: Maker, known: KnownVersion, plan: ExecutionPlan
+    ) -> ExecutionPlan:
+        """The plan of `known`, which clients use meanwhile; in turns with it, for milliseconds."""
+        from longshore.loading.measurement.inheritance import inherit
+        from longshore.loading.measurement.learner import open_splits
+
+        first_split = open_splits(self.options, self.wanted_device)[0]
+        found = inherit(known, backend, maker, first_split=first_split, budget=self.budget)
+        return replace(found, notes=(*plan.notes, *found.notes))
+
     def _remember(self) -> tuple[Findings, ExecutionPlan] | None:
         """What an earlier start or another pod learned, where it holds for this device."""
-        record = self.cache.read()
+        record = CalibrationCache(self.options, self.conditions).read()
         found = self._recall(record) if record else None
         if found is None and self.options.model_root is not None:
             record = RecordedCalibrations(self.options.model_root, self.conditions).read()
@@ -261,7 +308,7 @@ class VersionLoad:
 
     def keep_record(self) -> None:
         if self.record is not None:
-            self.cache.write(self.record)
+            CalibrationCache(self.options, self.conditions).write(self.record)
 
     def _open_first(self, split: Split, options: CudaOptions) -> Backend:
         """Open the model and read what it says of itself."""

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Self, TypeAlias
 
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
 from longshore.progress import Progress
@@ -24,6 +24,7 @@ from longshore.repository.manifest import (
     ListedFile,
     Manifest,
     is_manifest_file,
+    parse_manifest,
     read_manifest,
 )
 from longshore.repository.regular_file import (
@@ -39,6 +40,42 @@ _READ_BYTES = 1024 * 1024
 
 _Identity: TypeAlias = tuple[int, int, int, int, int]
 _SIZE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What another process found the files of a version to be."""
+
+    identities: dict[Path, _Identity]
+    manifest: Manifest | None
+    """The digests, where somebody asked for them."""
+
+    def to_content(self) -> dict[str, Any]:
+        """As JSON has it."""
+        files = None if self.manifest is None else self.manifest.to_json()
+        return {
+            "identities": {str(file): identity for file, identity in self.identities.items()},
+            "manifest": files,
+        }
+
+    @classmethod
+    def of_content(cls, content: Any) -> Self:
+        """Raises ValueError when it is none."""
+        if not isinstance(content, dict) or content.keys() != {"identities", "manifest"}:
+            raise ValueError("seen: not an object with the keys identities, manifest")
+        found, manifest = content["identities"], content["manifest"]
+        if not isinstance(found, dict) or not all(map(_is_identity, found.values())):
+            raise ValueError("seen: not identities of files")
+        try:
+            digests = None if manifest is None else parse_manifest(manifest, file="seen")
+        except (ModelLoadError, TypeError) as error:
+            raise ValueError(str(error)) from error
+        return cls({Path(file): tuple(row) for file, row in found.items()}, digests)
+
+    def check(self) -> None:
+        """Raises `ArtifactChanged` when a file is another one by now."""
+        for file, identity in self.identities.items():
+            _check_same(file, identity, _status_now(file))
 
 
 @dataclass(slots=True)
@@ -58,6 +95,10 @@ class VerifiedArtifact:
     def open(self) -> BinaryIO:
         """The same bytes from their beginning, for loaders that judge a path by its suffix."""
         return self.path.open("rb")
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self._identities, self._manifest)
 
     def digest(self) -> str:
         """SHA-256 (hexadecimal) over names and contents of the version's files; those that were
@@ -97,11 +138,12 @@ def verify(artifact: Artifact) -> None:
 
 @contextmanager
 def open_verified(
-    artifact: Artifact, progress: Progress | None = None
+    artifact: Artifact, progress: Progress | None = None, seen: Seen | None = None
 ) -> Iterator[VerifiedArtifact]:
     """Load the artifact within this context; leaving it checks that no file changed meanwhile
     (inode, size, times of modification and change). A file that is replaced meanwhile is noticed
-    too, although what was loaded through its descriptor is what was verified.
+    too, although what was loaded through its descriptor is what was verified. Files that were
+    `seen`, and are the same, are not read again.
 
     Raises:
         ModelLoadError: no manifest where one is required; a file that is missing, not listed, of
@@ -112,7 +154,11 @@ def open_verified(
     with ExitStack() as stack:
         with _errors_of(artifact):
             manifest = _manifest_of(artifact)
-            identities = _compare_all(artifact, manifest, progress)
+            if seen is None:
+                identities = _compare_all(artifact, manifest, progress)
+            else:
+                seen.check()
+                identities = dict(seen.identities)
             inside = artifact.path.parent if manifest is None else artifact.directory
             descriptor = stack.enter_context(open_regular(artifact.path, inside=inside))
             identities.setdefault(artifact.path, _identity(os.fstat(descriptor)))
@@ -126,7 +172,8 @@ def open_verified(
                     _check_same(file, identity, _status_now(file))
 
         try:
-            yield VerifiedArtifact(artifact, path, progress, manifest, identities)
+            digests = seen.manifest if seen is not None and manifest is None else manifest
+            yield VerifiedArtifact(artifact, path, progress, digests, identities)
         except (ModelLoadError, ModelConfigError):
             check_unchanged()  # a file that is half of one and half of another is no broken one
             raise
@@ -246,6 +293,14 @@ def _identity(status: os.stat_result) -> _Identity:
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,
+    )
+
+
+def _is_identity(row: object) -> bool:
+    return (
+        isinstance(row, list)
+        and len(row) == 5
+        and all(isinstance(number, int) and not isinstance(number, bool) for number in row)
     )
 
 

@@ -198,6 +198,12 @@ class LifecycleSettings:
         "Whether a version needs a `manifest.json`; one that is there is verified unless ignored.",
         choices=("optional", "required", "ignored"),
     )
+    trial_timeout_seconds: int = option(
+        600,
+        "Longest time that a new version may take to be tried beside one that serves, and a tenth "
+        "of it without progress; a second more for every 10 MiB of it.",
+        minimum=1,
+    )
     repository_api: bool = option(
         False, "Serve Triton's repository extension (`index`, `load`, `unload`)."
     )

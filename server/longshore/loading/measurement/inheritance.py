@@ -40,7 +40,8 @@ class KnownVersion:
     number: str
     signature: Signature
     plan: ExecutionPlan
-    backend: Backend
+    backend: Backend | None
+    """`None` in another process than the one that it runs in."""
     maker: Maker | None
     options: LoadOptions
     """With what its config pins."""
@@ -51,7 +52,7 @@ class KnownVersion:
         """Why its plan is none for a version of this kind, in a clause; empty when it is."""
         if self.plan.cost is None:
             return "it was not measured itself"
-        if self.backend.device.kind != "cpu":
+        if self.backend is not None and self.backend.device.kind != "cpu":
             return "a GPU is measured by its own clock"
         if self.signature != signature:
             return "inputs or outputs differ"
@@ -131,8 +132,9 @@ class _Comparison:
         self._rows = _shorter(self._cost, known.plan.max_batch_size, LONGEST_TURN_SECONDS)
         self._new = _execution(backend, maker, self._rows)
         self._old: Callable[[], object] | None = None
-        if known.maker is not None and known.backend.shares_instances:
-            self._old = _execution(known.backend, known.maker, self._rows)
+        backend_of_known = known.backend
+        if known.maker and backend_of_known and backend_of_known.shares_instances:
+            self._old = _execution(backend_of_known, known.maker, self._rows)
 
     def ratio(self) -> tuple[float, str]:
         """New over old, and how it was found, in a sentence."""

@@ -49,7 +49,7 @@ class Learner:
         self._pool = pool
         self._options = options
         self._wanted = wanted
-        self._splits = _open_splits(options, wanted)
+        self._splits = open_splits(options, wanted)
         self._disturbance = Disturbance()
         self._stopwatch = Stopwatch(budget, self._disturbance)
 
@@ -132,6 +132,8 @@ class Learner:
         if objection:
             findings.notes.append(f"not measured against version {known.number}: {objection}")
             return None
+        if known.backend is None:  # compared where it runs
+            return replace(known.plan, notes=tuple(findings.notes), source="inherited")
         plan = inherit(
             known,
             self._pool.open(known.plan.split)[0],
@@ -222,7 +224,7 @@ class Learner:
         )
 
 
-def _open_splits(options: LoadOptions, device: Device) -> list[Split]:
+def open_splits(options: LoadOptions, device: Device) -> list[Split]:
     """The ways to divide the CPUs that no setting closes."""
     if device.kind != "cpu":
         return [Split(options.instances or 1, options.threads or 1)]

@@ -87,6 +87,10 @@ class Discovery:
         self._check_types(outputs)
         return Findings(maker, self._declared, is_batched=False, seconds=run.seconds)
 
+    def recorded_maker(self) -> Maker | None:
+        """Of the recorded samples, all of which were run before."""
+        return recorded_maker([sample.inputs for sample in self._recorded], self._signature)
+
     def run_recorded(self, backend: Backend) -> None:
         """Raises:
         ModelLoadError: the model fails on a recorded sample.
@@ -105,7 +109,7 @@ class Discovery:
 
     def trial(self, backend: Backend) -> TrialRun:
         masks = PaddingPlan({}, self._declared.masks) if self._declared else None
-        return TrialRun(backend, self.whole, masks, self._budget)
+        return TrialRun(backend, self.whole, masks, self._budget, self._verified.progress)
 
     def _search(self, run: TrialRun, open_on_cpu: Callable[[], Backend]) -> SampleSearch:
         """On the CPU an index too large is an exception: on a GPU it is an assertion that costs the

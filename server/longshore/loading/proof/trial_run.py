@@ -5,6 +5,7 @@ from __future__ import annotations
 from longshore.backends.base import Backend
 from longshore.batching.padding import PaddingPlan
 from longshore.loading.budget import Budget
+from longshore.progress import Progress
 from longshore.tensors import Signature, Tensors
 
 QUICK_FAILURE_SECONDS = 0.02
@@ -20,7 +21,12 @@ class TrialRun:
     """
 
     def __init__(
-        self, backend: Backend, whole: Signature, masks: PaddingPlan | None, budget: Budget
+        self,
+        backend: Backend,
+        whole: Signature,
+        masks: PaddingPlan | None,
+        budget: Budget,
+        progress: Progress,
     ) -> None:
         self.backend = backend
         self.budget = budget
@@ -32,6 +38,7 @@ class TrialRun:
         """Of the last execution that failed."""
         self._names = whole.output_names
         self._masks = masks
+        self._progress = progress
 
     def __call__(self, inputs: Tensors) -> Tensors:
         """Raises:
@@ -46,6 +53,7 @@ class TrialRun:
         given = inputs
         if self._masks and any(spec.name not in inputs for spec in self._masks.masks.values()):
             given = self._masks.combine([inputs])
+        self._progress.begin(f"executing a batch of {rows}")
         clock = self.budget.clock
         started = clock()
         try:

@@ -25,9 +25,9 @@ class CalibrationRecord:
     """Enough to serve the model again without trying it."""
 
     plan: ExecutionPlan
-    dimension: int
-    """These two are `SampleMaker`'s."""
-    integer_bound: int
+    dimension: int | None
+    """These two are `SampleMaker`'s; `None` where no random input works."""
+    integer_bound: int | None
     padded_outputs: tuple[tuple[str, int, str, int], ...] | None
     """The output axes that follow an input's, by name and index; `None` without proven padding."""
     device_name: str
@@ -37,17 +37,23 @@ class CalibrationRecord:
 
     @classmethod
     def of(cls, plan: ExecutionPlan, findings: Findings, backend: Backend) -> CalibrationRecord:
-        """`findings` can be kept, and `backend` is one that the plan will run on."""
-        assert isinstance(findings.sample, SampleMaker)
+        """`backend` is one that the plan will run on."""
+        sample = findings.sample if isinstance(findings.sample, SampleMaker) else None
         padding = findings.padding
         return cls(
             plan,
-            findings.sample.dimension,
-            findings.sample.integer_bound,
+            None if sample is None else sample.dimension,
+            None if sample is None else sample.integer_bound,
             None if padding is None else tuple((*to, *of) for to, of in padding.outputs.items()),
             device_name(backend),
             backend.device.options,
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a later start can do without trying and measuring."""
+        parts = (self.dimension, self.integer_bound, self.plan.cost)
+        return all(part is not None for part in parts)
 
     def findings(self, config: ModelConfig, signature: Signature) -> Findings:
         """As they were when the record was made; `signature` has the masks.
@@ -65,7 +71,9 @@ class CalibrationRecord:
                 spec = signature.output_by_name.get(name)
                 if spec is None or axis >= len(spec.shape) or source not in declared.inputs:
                     raise ValueError(f"padded_outputs: the model has no such axis of '{name}'")
-        sample = SampleMaker(clients, self.dimension, self.integer_bound)
+        sample = None
+        if self.dimension is not None and self.integer_bound is not None:
+            sample = SampleMaker(clients, self.dimension, self.integer_bound)
         return Findings(sample, declared, self.plan.is_batched, padding)
 
     def to_json(self) -> str:
@@ -82,20 +90,32 @@ class CalibrationRecord:
 
     @classmethod
     def of_content(cls, document: object) -> CalibrationRecord:
-        """The same of what is read from JSON already."""
+        """The same of what is read from JSON already, and of a record that is whole."""
+        record = cls.of_partial(document)
+        if not record.is_whole:
+            raise ValueError("cost, dimension or integer_bound: missing")
+        return record
+
+    @classmethod
+    def of_partial(cls, document: object) -> CalibrationRecord:
+        """The same of one that need not be whole."""
         keys = tuple(field.name for field in fields(cls))
         content = record_reader.Section(document, keys)
         outputs = content.raw("padded_outputs")
         return cls(
             plan=record_reader.read_plan(content.raw("plan")),
-            dimension=content.choice("dimension", DIMENSION_CANDIDATES),
-            integer_bound=content.choice("integer_bound", INTEGER_BOUNDS),
+            dimension=_choice(content, "dimension", DIMENSION_CANDIDATES),
+            integer_bound=_choice(content, "integer_bound", INTEGER_BOUNDS),
             padded_outputs=None
             if outputs is None
             else record_reader.read_axes(content.items("padded_outputs")),
             device_name=content.text("device_name"),
             cuda=record_reader.read_cuda(content.raw("cuda")),
         )
+
+
+def _choice(content: record_reader.Section, key: str, allowed: tuple[int, ...]) -> int | None:
+    return None if content.raw(key) is None else int(content.choice(key, allowed))
 
 
 def device_name(backend: Backend) -> str:

@@ -60,13 +60,16 @@ class Section:
     def raw(self, key: str) -> Any:
         return self._content[key]
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.items(key)
+        if not all(isinstance(value, str) for value in values):
+            raise ValueError(f"{key}: not texts")
+        return tuple(values)
+
 
 def read_plan(content: object) -> ExecutionPlan:
     section = Section(content, _PLAN_KEYS)
-    cost = Section(section.raw("cost"), ("points",))
-    notes = section.items("notes")
-    if not all(isinstance(note, str) for note in notes):
-        raise ValueError("notes: not texts")
+    cost = section.raw("cost")
     section.text("source")
     plan = ExecutionPlan(
         is_batched=section.flag("is_batched"),
@@ -74,8 +77,10 @@ def read_plan(content: object) -> ExecutionPlan:
         instances=section.integer("instances", MOST_INSTANCES),
         threads=section.integer("threads", MOST_INSTANCES),
         is_inline=section.flag("is_inline"),
-        cost=CostLine(_read_points(cost.items("points"))),
-        notes=tuple(notes),
+        cost=None
+        if cost is None
+        else CostLine(_read_points(Section(cost, ("points",)).items("points"))),
+        notes=section.texts("notes"),
         source="cached",
     )
     if not plan.is_batched and plan.max_batch_size != 1:

@@ -1,0 +1,89 @@
+"""How much CPU a trial may have beside clients' work where a quota binds.
+
+A priority orders threads that wait for the same CPU. A quota is used up by all threads of the
+container together, on whatever CPU, and then holds all of them back until its next period: what the
+trial takes is missing to the server whatever its priority. So the child is stopped and continued.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+SPARE_SHARE = 0.5
+"""Of what clients' work leaves of the quota."""
+LEAST_SHARE = 0.05
+"""Of the quota, however busy the server is: a trial has to end."""
+MEMORY_SECONDS = 1.0
+"""Over which the server's own use is averaged."""
+BURST_SECONDS = 0.005
+"""Of CPU in a row."""
+
+
+class Pace:
+    """Of the child `pid`, where the quota is `cpus` CPUs; `tick` is called every 10 ms."""
+
+    def __init__(
+        self,
+        pid: int,
+        cpus: float,
+        *,
+        own_seconds: Callable[[], float] = time.process_time,
+        child_seconds: Callable[[int], float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        send: Callable[[int, int], None] = os.kill,
+    ) -> None:
+        self._pid = pid
+        self._cpus = cpus
+        self._own_seconds = own_seconds
+        self._child_seconds = child_seconds or cpu_seconds_of
+        self._clock = clock
+        self._send = send
+        self._is_stopped = False
+        self._allowance = BURST_SECONDS
+        self._used = cpus / 2
+        """CPUs that the server takes."""
+        self._last = self._read()
+        self.stopped_seconds = 0.0
+
+    @property
+    def share(self) -> float:
+        """CPUs that the child may have."""
+        return max(LEAST_SHARE * self._cpus, SPARE_SHARE * (self._cpus - self._used))
+
+    def tick(self) -> None:
+        (now, own, child), (last, last_own, last_child) = self._read(), self._last
+        self._last = (now, own, child)
+        passed = now - last
+        if passed <= 0:
+            return
+        weight = min(1.0, passed / MEMORY_SECONDS)
+        self._used += weight * ((own - last_own) / passed - self._used)
+        self._allowance += self.share * passed - (child - last_child)
+        self._allowance = min(self._allowance, BURST_SECONDS)
+        self.stopped_seconds += passed if self._is_stopped else 0.0
+        self._stop(self._allowance < 0 if not self._is_stopped else self._allowance < BURST_SECONDS)
+
+    def _stop(self, is_stopped: bool) -> None:
+        if is_stopped == self._is_stopped:
+            return
+        with suppress(ProcessLookupError):
+            self._send(self._pid, signal.SIGSTOP if is_stopped else signal.SIGCONT)
+        self._is_stopped = is_stopped
+
+    def _read(self) -> tuple[float, float, float]:
+        return self._clock(), self._own_seconds(), self._child_seconds(self._pid)
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """CPU seconds of all threads of a child that has not been waited for.
+
+    Source: clock_getcpuclockid(3); the number of the clock is the kernel's `CPUCLOCK_SCHED`.
+    """
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0

@@ -1,0 +1,42 @@
+"""What a trial may take from the process that serves: nothing that it needs.
+
+Called by the child before it imports or reads anything.
+
+Sources: sched(7) (`SCHED_IDLE` yields to every other thread of its cgroup at once, where nice 19
+may finish its slice), proc_pid_oom_score_adj(5), prctl(2), getrlimit(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+LOWEST_PRIORITY = 19
+FIRST_TO_BE_KILLED = 1000
+
+
+def restrain(parent: int, memory_bytes: int | None) -> None:
+    """Give way to everybody, be the first that a lack of memory ends, and end with `parent`.
+
+    Nothing of it may fail the trial: a kernel or a seccomp profile that refuses leaves less.
+    """
+    with suppress(AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it could be noticed
+        os._exit(1)
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
+    with suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_BE_KILLED), "ascii")
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory_bytes is not None:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))

@@ -1,0 +1,113 @@
+"""Trying a version before the process that serves loads it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from longshore.execution.model import Model
+from longshore.lifecycle.trial.room import Room
+from longshore.loading.load_options import LoadOptions
+from longshore.progress import Progress
+from longshore.repository.artifact import Artifact
+from longshore.repository.model_config import ModelConfig
+
+if TYPE_CHECKING:  # most processes try nothing
+    from longshore.lifecycle.trial.request import ServingPlan
+    from longshore.lifecycle.trial.supervisor import Passed
+
+PACED_BUDGET = 8.0
+"""Times the budget of a load that a trial may have at most where it is kept from running."""
+
+
+class Trials:
+    """`quota` returns the CPUs that a quota grants, `None` where none binds; `room` the memory that
+    is left, `None` without a limit.
+    """
+
+    def __init__(
+        self,
+        load_options: LoadOptions,
+        *,
+        seconds: float,
+        quota: Callable[[], float | None],
+        room: Callable[[], Room | None],
+    ) -> None:
+        self._load_options = load_options
+        self._seconds = seconds
+        self._quota = quota
+        self._room = room
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End a trial that is under way; nobody waits for it any more."""
+        self._stopped.set()
+
+    def run(
+        self, artifact: Artifact, config: ModelConfig, beside: Model | None, progress: Progress
+    ) -> Passed:
+        """Blocks; `beside` answers requests meanwhile.
+
+        Raises:
+            TrialFailed, ArtifactChanged, TrialStopped: as `Supervisor.run`.
+        """
+        from longshore.lifecycle.trial.request import TrialRequest
+        from longshore.lifecycle.trial.supervisor import Bounds, Supervisor
+
+        self._stopped.clear()
+        size = _size(artifact)
+        self.demand_room(size)
+        works = beside is not None and beside.has_worked()
+        paced_cpus = self._quota() if works else None
+        request = TrialRequest(
+            artifact,
+            config,
+            self._options(paced_cpus),
+            _serving_plan(beside, self._load_options) if beside is not None and works else None,
+        )
+        bounds = Bounds(self._seconds, self._room(), paced_cpus, size)
+        passed = Supervisor(request, bounds, progress, self._stopped).run()
+        self.demand_room(passed.needed_bytes)
+        return passed
+
+    def demand_room(self, needed_bytes: int) -> None:
+        """Raises `TrialFailed` unless that much memory is free."""
+        room = self._room()
+        if room is not None and needed_bytes > room.free_bytes:
+            from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
+
+            raise TrialFailed(room.refusal(needed_bytes, is_all=True), FailureKind.MEMORY)
+
+    def _options(self, paced_cpus: float | None) -> LoadOptions:
+        if paced_cpus is None:
+            return self._load_options
+        longer = min(PACED_BUDGET, max(1.0, 4.0 / paced_cpus))
+        budget = longer * self._load_options.calibration_budget_seconds
+        return replace(self._load_options, calibration_budget_seconds=budget)
+
+
+def _size(artifact: Artifact) -> int:
+    """Bytes; 0 for what is gone by now, which the trial will tell."""
+    total = 0
+    for name in artifact.files or (artifact.path.name,):
+        try:
+            total += (artifact.directory / name).stat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def _serving_plan(model: Model, options: LoadOptions) -> ServingPlan | None:
+    from longshore.lifecycle.trial.request import ServingPlan
+
+    loaded = model.loaded
+    if loaded.backends[0].device.kind != "cpu":
+        return None
+    return ServingPlan(
+        loaded.artifact.version,
+        loaded.signature,
+        loaded.plan,
+        options.with_config(loaded.config),
+    )
