@@ -18,6 +18,7 @@ from longshore.errors import SettingsError
 from longshore.lifecycle.cgroup_metrics import export_cgroups
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
+from longshore.lifecycle.trial.room import room_left
 from longshore.lifecycle.trial.trials import Trials
 from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
@@ -195,7 +196,7 @@ def _trials(settings: Settings, options: LoadOptions) -> Trials:
         options,
         seconds=settings.lifecycle.trial_timeout_seconds,
         quota=binding_quota,
-        room=lambda: None,
+        room=room_left,
     )
 
 
