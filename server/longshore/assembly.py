@@ -16,6 +16,7 @@ from longshore.cpu.available import AvailableCpus
 from longshore.cpu.quota import binding_quota, cpu_quantity
 from longshore.errors import SettingsError
 from longshore.lifecycle.cgroup_metrics import export_cgroups
+from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.trial.room import room_left
@@ -84,6 +85,7 @@ def assemble(settings: Settings) -> Parts:
         load_options=options,
         serving_options=_serving_options(settings),
         trials=_trials(settings, options),
+        marks=CrashMarks(options.calibration_cache),
     )
     metrics.create_model(manager.served.name)
     signal = ScalingSignal(

@@ -34,10 +34,12 @@ class Progress:
         self._subject: tuple[str, float] | None = None
         """What is worked on, and since when."""
         self._step = _Step("")
+        self._changed_at = clock()
 
     def start(self, subject: str) -> None:
         """Work on `subject` begins, in place of what was worked on before."""
         self._step = _Step("")
+        self._changed_at = self._clock()
         self._subject = (subject, self._clock())
 
     def end(self) -> None:
@@ -46,11 +48,18 @@ class Progress:
     def begin(self, doing: str, *, total_bytes: int = 0) -> None:
         """The next step (`hashing model.onnx`), with the bytes that it will go through."""
         self._step = _Step(doing, 0, total_bytes)
+        self._changed_at = self._clock()
 
     def advance(self, count: int) -> None:
         """`count` more bytes of the step are done."""
         step = self._step
         self._step = _Step(step.doing, step.done_bytes + count, step.total_bytes)
+        self._changed_at = self._clock()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the last step or its last bytes."""
+        return self._clock() - self._changed_at
 
     @property
     def seconds(self) -> float:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
+from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.progress_log import ProgressLog
 from longshore.lifecycle.refusals import WHOLE_MODEL, Refusal
 from longshore.lifecycle.served_version import ServedVersion
@@ -41,6 +42,7 @@ class ModelManager:
         load_options: LoadOptions,
         serving_options: ServingOptions,
         trials: Trials | None = None,
+        marks: CrashMarks | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = WorkerThreads()
@@ -55,6 +57,7 @@ class ModelManager:
             load_options=load_options,
             serving_options=serving_options,
             trials=trials,
+            marks=marks,
             clock=clock,
         )
         self._unload_timeout_seconds = serving_options.unload_timeout_seconds
@@ -62,6 +65,9 @@ class ModelManager:
         self._refreshing = asyncio.Lock()
         self._is_stopped = False
         """By `unload`, until `load`."""
+        self._suspects: set[str] | None = set()
+        """Versions that an earlier process ended with: at the start, what is older is served first.
+        `None` once it is."""
         self._reserve: dict[str, Candidate] = {}
         """Versions that were not seen to run, while nothing serves and others are tried."""
 
@@ -83,8 +89,11 @@ class ModelManager:
                 self.served.progress.end()
 
     async def load(self) -> None:
-        """End an `unload`, and `refresh`."""
+        """End an `unload`, and `refresh`; what was refused is tried again."""
         self._is_stopped = False
+        async with self._refreshing:
+            await self.workers.run(self._loader.marks.forget)
+            self.served.refusals.forget_tried()
         await self.refresh()
 
     async def unload(self) -> None:
@@ -102,6 +111,12 @@ class ModelManager:
         return await self._unloading.wait(timeout_seconds + 1)
 
     async def _follow_volume(self) -> None:
+        await self._serve_newest()
+        suspects, self._suspects = self._suspects, None
+        if suspects:
+            await self._serve_newest()
+
+    async def _serve_newest(self) -> None:
         scan = await self._scan()
         while new := [a for a in scan.artifacts if self._is_new(a, scan.config)]:
             reserved = len(self._reserve)
@@ -153,11 +168,21 @@ class ModelManager:
 
     def _is_passed_over(self, artifact: Artifact, config: ModelConfig) -> bool:
         """In favour of the next that the policy could serve; not while its earlier files serve."""
-        if artifact.version in self._reserve:
+        if artifact.version in self._reserve or self._is_suspect(artifact, config):
             return True
         served = self.served.by_number.get(artifact.version)
         is_ready = served is not None and served.is_ready
         return not is_ready and self._was_refused(artifact, config)
+
+    def _is_suspect(self, artifact: Artifact, config: ModelConfig) -> bool:
+        """Called on the thread that scans."""
+        if self._suspects is None:
+            return False
+        mark = self._loader.marks.find(artifact, config)
+        if mark is None or mark.refusal:
+            return False
+        self._suspects.add(artifact.version)
+        return True
 
     def _is_new(self, artifact: Artifact, config: ModelConfig) -> bool:
         """Never tried as it is, or unloaded since."""

@@ -90,6 +90,10 @@ class Refusals:
     def end(self, version: str) -> None:
         self._replace({v: r for v, r in self._current.items() if v != version})
 
+    def forget_tried(self) -> None:
+        """What was tried may be tried again as it is."""
+        self._replace({v: r for v, r in self._current.items() if r.artifact is None})
+
     def after_look(self, found: Iterable[Refusal], *, tried: set[str]) -> None:
         """All that a look at the volume found wrong; of the versions that were tried before, those
         in `tried` are still there.

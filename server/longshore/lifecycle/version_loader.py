@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from longshore.errors import ModelLoadError
 from longshore.execution.model import Model
+from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.memory import give_back_memory
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.trial.trials import Trials
+from longshore.lifecycle.trial.verdict import TrialFailed
 from longshore.lifecycle.warmup import warm_up
 from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
@@ -24,6 +27,9 @@ from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
+
+SILENT_SECONDS = 10.0
+"""A load without progress for as long may hang: the next start begins with another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class VersionLoader:
         load_options: LoadOptions,
         serving_options: ServingOptions,
         trials: Trials | None = None,
+        marks: CrashMarks | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics = metrics
@@ -70,6 +77,7 @@ class VersionLoader:
         self._load_options = load_options
         self._serving_options = serving_options
         self._trials = trials
+        self.marks = marks or CrashMarks(None)
         self._clock = clock
 
     async def load(
@@ -88,9 +96,37 @@ class VersionLoader:
         artifact = served.artifact
         progress.start(f"version {artifact.version}")
         logger.info("loading model: name=%s version=%s", artifact.model_name, artifact.version)
-        tried = None
-        if beside is not None and self._trials is not None:
-            tried = await self._try(self._trials, artifact, config, progress, beside)
+        suspect = await self._workers.run(self.marks.find, artifact, config)
+        if suspect is not None and suspect.refusal:
+            raise ModelLoadError(suspect.refusal)
+        await self._workers.run(self.marks.begin, artifact, config)
+        try:
+            tried = None
+            if self._trials is not None and (beside is not None or suspect is not None):
+                tried = await self._try(self._trials, artifact, config, progress, beside)
+            candidate = await self._load(served, config, progress, beside, tried)
+        except asyncio.CancelledError:  # the process ends; what was still at work did not hang
+            if progress.silent_seconds < SILENT_SECONDS:
+                self.marks.end(artifact, config)
+            raise
+        except Exception as error:
+            dangerous = isinstance(error, TrialFailed) and error.is_dangerous
+            reason = str(error) if dangerous else ""
+            await self._workers.run(self.marks.end, artifact, config, reason)
+            raise
+        await self._workers.run(self.marks.end, artifact, config)
+        return candidate
+
+    async def _load(
+        self,
+        served: ServedVersion,
+        config: ModelConfig,
+        progress: Progress,
+        beside: Model | None,
+        tried: TrialFindings | None,
+    ) -> Candidate:
+        """In this process."""
+        artifact = served.artifact
         loaded = await self._workers.run(
             load_model,
             artifact,
@@ -101,9 +137,8 @@ class VersionLoader:
             tried=tried,
         )
         served.move(ModelState.WARMING)
-        progress.begin("warming up")
         try:
-            warmup_seconds = await self._workers.run(warm_up, loaded)
+            warmup_seconds = await self._workers.run(warm_up, loaded, progress)
         except Exception:
             await self._workers.run(loaded.close)
             raise

@@ -41,7 +41,8 @@ def _harm(module) -> None:
 
     def harmful_load(cls, verified, **kwargs):
         fault = Path(verified.artifact.directory) / "fault"
-        when, what = fault.read_text().split() if fault.exists() else ("", "")
+        is_harmful = fault.exists() and "FAULTS_OFF" not in os.environ
+        when, what = fault.read_text().split() if is_harmful else ("", "")
         if when == "load":
             _do(what)
         loaded = load(cls, verified, **kwargs)

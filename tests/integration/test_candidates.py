@@ -1,0 +1,163 @@
+"""Versions that harm the process which loads them, beside one that serves and at a cold start."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.served_process import IDENTITY, ServedProcess, identity_model, infer_body
+
+FAULTS = Path(__file__).parents[1] / "attacks" / "faults"
+QUICK = {"version_settle_seconds": 0, "model_poll_seconds": 0.2}
+HANG = {**QUICK, "trial_timeout_seconds": 10}
+
+
+@pytest.fixture(autouse=True)
+def _harmful(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(FAULTS))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """One good version."""
+    return identity_model(tmp_path / "models")
+
+
+def publish(model: Path, version: str, fault: str = "") -> None:
+    draft = model / f".{version}"
+    draft.mkdir()
+    (draft / "model.identity").write_text(IDENTITY)
+    if fault:
+        (draft / "fault").write_text(fault)
+    draft.rename(model / version)
+
+
+def ask(server: ServedProcess) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request("POST", "/v2/models/echo/infer", infer_body())
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@contextmanager
+def asking(server: ServedProcess) -> Iterator[Counter[int]]:
+    """Requests one after the other meanwhile; their statuses."""
+    statuses: Counter[int] = Counter()
+    is_over = threading.Event()
+
+    def ask_on() -> None:
+        while not is_over.wait(0.005):
+            statuses[ask(server)] += 1
+
+    thread = threading.Thread(target=ask_on)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def wait_for_problem(server: ServedProcess, words: str) -> None:
+    deadline = time.monotonic() + 30
+    while words not in str(server.health().get("problems")):
+        assert server.is_running, server.log
+        assert time.monotonic() < deadline, (server.health(), server.log)
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("load SIGSEGV", "version 2 is not served: killed by signal 11 (SIGSEGV) while opening"),
+        ("proof SIGABRT", "killed by signal 6 (SIGABRT) while executing a batch of 3"),
+        ("execute SIGKILL", "killed by signal 9 (SIGKILL) while executing a batch of 1"),
+        ("load hang", "no progress for 1 s while opening"),
+        ("execute hang", "no progress for 1 s while executing a batch of 1"),
+        ("proof spin", "no progress for 1 s while executing a batch of 3"),
+        ("load python", "ZeroDivisionError while loading"),
+    ],
+)
+def test_a_version_that_harms_its_process_does_not_harm_the_one_that_serves(model, fault, reason):
+    with ServedProcess(model, **HANG) as server, asking(server) as statuses:
+        publish(model, "2", fault)
+        wait_for_problem(server, reason)
+        publish(model, "3")
+        server.wait_ready("3")
+
+    assert statuses.keys() == {200}
+
+
+def test_a_newest_version_that_ends_the_process_at_a_start_is_not_the_first_of_the_next(
+    model, tmp_path
+):
+    publish(model, "2", "load SIGSEGV")
+    settings = {**QUICK, "calibration_cache": tmp_path / "cache"}
+    first = ServedProcess(model, **settings)
+    assert first.wait() == -11
+    first.stop()
+
+    with ServedProcess(model, **settings) as second:
+        assert second.health()["versions"]["1"] == "READY"
+        wait_for_problem(second, "version 2 is not served: killed by signal 11 (SIGSEGV)")
+        assert ask(second) == 200
+
+    with ServedProcess(model, **settings) as third:
+        wait_for_problem(third, "remembered from an earlier start")
+
+
+def test_an_only_version_that_ends_the_process_leaves_the_next_running_with_the_reason(
+    tmp_path,
+):
+    model = tmp_path / "echo"
+    model.mkdir()
+    publish(model, "1", "execute SIGABRT")
+    settings = {**QUICK, "calibration_cache": tmp_path / "cache"}
+    first = ServedProcess(model, **settings)
+    assert first.wait() == -6
+    first.stop()
+
+    second = ServedProcess(model, **settings)
+    try:
+        wait_for_problem(second, "killed by signal 6 (SIGABRT) while executing a batch of 1")
+        assert second.health()["ready"] is False
+        publish(model, "2")
+        second.wait_ready("2")
+    finally:
+        second.stop()
+
+
+def test_a_mark_that_was_left_by_a_node_that_lost_power_heals(model, tmp_path, monkeypatch):
+    settings = {**QUICK, "calibration_cache": tmp_path / "cache"}
+    publish(model, "2", "load hang")
+    first = ServedProcess(model, **settings)
+    while not list(tmp_path.glob("cache/begun-*")):
+        time.sleep(0.05)
+    first.signal("SIGKILL")
+    first.wait()
+    first.stop()
+    monkeypatch.setenv("FAULTS_OFF", "1")
+
+    with ServedProcess(model, **settings) as second:
+        second.wait_ready("2")
+        assert not list(tmp_path.glob("cache/begun-*"))
+
+
+def test_a_stop_signal_during_a_load_is_no_crash(model, tmp_path):
+    settings = {**QUICK, "calibration_cache": tmp_path / "cache"}
+    publish(model, "2", "load hang")
+    server = ServedProcess(model, **settings)
+    while not list(tmp_path.glob("cache/begun-*")):
+        time.sleep(0.05)
+    server.stop()
+
+    assert not list(tmp_path.glob("cache/begun-*"))
