@@ -112,7 +112,9 @@ class Server:
         while True:
             self._parts.heartbeat.beat()
             self._parts.signal.sample(
-                self._served.models, is_disturbed=self._parts.manager.workers.running > 0
+                self._served.models,
+                connections=self._parts.inference_port.connections,
+                is_disturbed=self._parts.manager.workers.running > 0,
             )
             self._give_up_a_lost_device()
             for secret in self._parts.secrets:

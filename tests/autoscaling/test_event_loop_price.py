@@ -4,6 +4,8 @@ import pytest
 
 from longshore.autoscaling.clocks import Elapsed
 from longshore.autoscaling.event_loop_price import LEAST_SHARE, EventLoopPrice
+from longshore.autoscaling.turns import Turns
+from tests.clock import FakeClock
 
 
 def second(
@@ -106,3 +108,38 @@ def test_beside_a_neighbour_a_request_takes_more_of_the_core_and_no_more_cpu_tim
 
     assert price.seconds == pytest.approx(0.0004)
     assert price.seconds_of_core == pytest.approx(0.0005)
+
+
+FIXED, EACH = 300e-6, 60e-6
+
+
+def serve_in_turns(price: EventLoopPrice, cpu: FakeClock, companies: list[int], **learn) -> None:
+    """A second in which so many requests were answered in each turn of the loop."""
+    began = cpu.now
+    for requests in companies:
+        for _ in range(requests):
+            price.count()
+        cpu.advance(FIXED + EACH * requests)
+        for _ in range(requests):
+            price.count_answer()
+    price.learn(second(cpu.now - began), **learn)
+
+
+@pytest.mark.parametrize("companies", [[1] * 600 + [2] * 200, [8] * 100 + [30] * 10, [64] * 20])
+def test_the_price_of_a_full_pod_is_seen_at_any_load(companies):
+    """On a full pod a request waits on each of 64 connections."""
+    cpu = FakeClock(0.0)
+    price = EventLoopPrice(Turns(cpu))
+    for _ in range(30):
+        serve_in_turns(price, cpu, companies, company=64)
+
+    assert price.seconds == pytest.approx(EACH + FIXED / 64, rel=0.1)
+
+
+def test_more_requests_in_a_turn_than_connections_are_believed():
+    cpu = FakeClock(0.0)
+    price = EventLoopPrice(Turns(cpu))
+    for _ in range(30):
+        serve_in_turns(price, cpu, [4, 16] * 50, company=1)
+
+    assert price.seconds == pytest.approx(EACH + FIXED / 10, rel=0.05)

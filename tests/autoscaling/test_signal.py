@@ -7,6 +7,7 @@ import pytest
 
 from longshore.autoscaling.clocks import Clocks
 from longshore.autoscaling.signal import ScalingSignal
+from longshore.autoscaling.turns import Turns
 from longshore.cpu.available import AvailableCpus
 from longshore.metrics import OUTCOMES, PROTOCOLS
 from tests.clock import FakeClock
@@ -23,11 +24,16 @@ class PricedModel:
     instances: int = 1
     threads: int = 1
     is_inline: bool = False
+    max_batch_size: int = 16
 
     @property
     def plan(self):
         return SimpleNamespace(
-            threads=self.threads, instances=self.instances, is_inline=self.is_inline
+            threads=self.threads,
+            instances=self.instances,
+            is_inline=self.is_inline,
+            max_batch_size=self.max_batch_size,
+            cost=None,
         )
 
     def predicted_seconds(self, rows: float) -> float:
@@ -52,8 +58,22 @@ class Pod:
             wakeups=self.wakeups,
         )
         available = AvailableCpus(cpus, idle_seconds=lambda: None, clock=clock)
-        self.signal = ScalingSignal(metrics, "m", available, clock=clock, clocks=clocks)
+        self.signal = ScalingSignal(
+            metrics, "m", available, clock=clock, clocks=clocks, turns=Turns(self.loop_cpu)
+        )
         self._clock = clock
+
+    def serve_alone_and_in_pairs(self, model: PricedModel, *, connections: int) -> None:
+        """A second of turns of the event loop that cost 300 us and 100 us for each request."""
+        for requests in (1, 2) * 200:
+            for _ in range(requests):
+                self.signal.arrive("1", "v2_json")
+            for clock in (self.loop_cpu, self.process_cpu):
+                clock.advance(0.0003 + 0.0001 * requests)
+            for _ in range(requests):
+                self.signal.depart("1", "success", 0.01)
+        self._clock.advance(1.0)
+        self.signal.sample([model], connections=connections, is_disturbed=False)
 
     def serve_for_a_second(self, *, requests: int, loop: float, model: float, predicted: float):
         """CPU seconds of the event loop and of the model, and what the executions should take."""
@@ -63,7 +83,7 @@ class Pod:
         self.process_cpu.advance(loop + model)
         self.predicted.advance(predicted)
         self._clock.advance(1.0)
-        self.signal.sample([], is_disturbed=False)
+        self.signal.sample([], connections=1, is_disturbed=False)
         for _ in range(requests):
             self.signal.depart("1", "success", 0.01)
 
@@ -118,6 +138,20 @@ def test_event_loop_and_model_share_the_cpus(pod, metrics):
     pod.signal.offer(PricedModel(0.003), 1)
 
     assert value(metrics, WORK) - before == pytest.approx((0.002 + 0.003) / CPUS, rel=0.02)
+
+
+@pytest.mark.parametrize(("connections", "batch", "company"), [
+    (16, 64, 16), (64, 16, 16), (0, 16, 1.5),
+])  # fmt: skip
+def test_a_full_pod_answers_a_request_on_each_connection_at_once_and_at_most_a_batch(
+    pod, connections, batch, company
+):
+    model = PricedModel(is_inline=True, max_batch_size=batch)
+    for _ in range(30):
+        pod.serve_alone_and_in_pairs(model, connections=connections)
+
+    price = pod.signal.event_loop_price.seconds
+    assert price == pytest.approx(0.0001 + 0.0003 / company, rel=0.1)
 
 
 def test_with_cpus_to_spare_the_instances_are_full_first(metrics, clock):

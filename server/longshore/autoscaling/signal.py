@@ -15,6 +15,7 @@ from longshore.autoscaling.event_loop_price import EventLoopPrice
 from longshore.autoscaling.model_price import ModelPrice
 from longshore.autoscaling.offered_work import RESOURCES, OfferedWork
 from longshore.autoscaling.time_integral import TimeIntegral
+from longshore.autoscaling.turns import Turns
 from longshore.cpu.available import AvailableCpus
 from longshore.execution.model import Model
 from longshore.metrics import ServerMetrics
@@ -35,6 +36,7 @@ class ScalingSignal:
         *,
         clock: Callable[[], float] = time.monotonic,
         clocks: Clocks | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._metrics = metrics
         self._model_name = model_name
@@ -45,7 +47,7 @@ class ScalingSignal:
         self._departures: dict[tuple[str, str], tuple[Count, Distribution]] = {}
         self._cpus = cpus
         self._clocks = clocks or Clocks(metrics.predicted_compute_seconds.total)
-        self.event_loop_price = EventLoopPrice()
+        self.event_loop_price = EventLoopPrice(turns)
         self._model_price = ModelPrice()
         self._cost_reasons = CostReasons(metrics, cpus.limit, clock=clock)
         self._export()
@@ -92,14 +94,16 @@ class ScalingSignal:
         price = self.event_loop_price
         self._work.add(price.seconds / self._cpus.value, price.seconds_of_core, 0.0)
 
-    def sample(self, models: list[Model], *, is_disturbed: bool) -> None:
+    def sample(self, models: list[Model], *, connections: int, is_disturbed: bool) -> None:
         """Look at the clocks; called on the event loop at a steady interval, with the models that
-        are served. `is_disturbed` says whether other work than requests takes CPU time, such as
+        are served and the number of open connections, on each of which a request waits when the
+        pod is full. `is_disturbed` says whether other work than requests takes CPU time, such as
         loading a version.
         """
         self._cpus.sample()
         elapsed = self._clocks.elapsed()
-        self.event_loop_price.learn(elapsed)
+        batch = max((model.plan.max_batch_size for model in models), default=1)
+        self.event_loop_price.learn(elapsed, company=min(connections, batch))
         self._model_price.learn(elapsed, is_working=self.inflight > 0, is_disturbed=is_disturbed)
         self._cost_reasons.show(models, self._model_price.seconds_per_second)
 
@@ -118,6 +122,7 @@ class ScalingSignal:
     def depart(self, version: str, outcome: str, seconds: float) -> None:
         """The request is answered, or nobody waits for it any more."""
         self._inflight.change(-1)
+        self.event_loop_price.count_answer()
         departures = self._departures.get((version, outcome))
         if departures is None:
             labels = (self._model_name, version, outcome)
