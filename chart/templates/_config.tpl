@@ -66,6 +66,7 @@ tls_key_file: tls
     "port" (int .Values.ports.http)
     "management_port" (int .Values.ports.management)
     "calibration_cache" "/var/cache/longshore"
+    "candidate_spread_seconds" 10.0
     "drain_delay_seconds" (include "longshore.drainDelaySeconds" . | float64)
     "drain_timeout_seconds" (include "longshore.drainTimeoutSeconds" . | float64)
 }}

@@ -21,6 +21,7 @@ from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.trial.room import room_left
 from longshore.lifecycle.trial.trials import Trials
+from longshore.lifecycle.turns import Turns
 from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.loading.load_options import LoadOptions
@@ -86,6 +87,7 @@ def assemble(settings: Settings) -> Parts:
         serving_options=_serving_options(settings),
         trials=_trials(settings, options),
         marks=CrashMarks(options.calibration_cache),
+        turns=Turns(settings.lifecycle.candidate_spread_seconds),
     )
     metrics.create_model(manager.served.name)
     signal = ScalingSignal(

@@ -18,6 +18,7 @@ OUTCOMES = (
     "success", "invalid", "unauthenticated", "not_found", "too_large",
     "rejected", "unavailable", "timeout", "cancelled", "error",
 )  # fmt: skip
+TRIAL_OUTCOMES = ("passed", "refused", "crashed", "hung", "memory")
 COST_REASONS = ("throttled", "contended", "slower", "bursting", "faster")
 DEFAULT_LATENCY_BUCKETS_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -178,6 +179,22 @@ class ServerMetrics:
             "once for each state of its files.",
             by_model,
         )
+        self.candidate_trials = counter(
+            "longshore_candidate_trials_total",
+            "Versions that were tried beside one that serves, by what came of it: passed, refused "
+            "by a check, or what would have harmed: crashed, hung, out of memory.",
+            ("model", "outcome"),
+        )
+        self.candidate_trying = gauge(
+            "longshore_candidate_trying",
+            "1 while a version is tried beside one that serves.",
+            by_model,
+        )
+        self.candidate_trial_duration_seconds = gauge(
+            "longshore_candidate_trial_duration_seconds",
+            "Of the last version that was tried.",
+            by_model,
+        )
         # The GPU, from when a model on one is served; what it does not tell has no series.
         by_device = ("device",)
         self.device_memory_used = gauge(
@@ -292,5 +309,12 @@ class ServerMetrics:
 
     def create_model(self, model: str) -> None:
         """Create the children that need no version: they are there before one is found."""
-        for by_model in (self.inflight_requests, self.model_load_failures):
+        for by_model in (
+            self.inflight_requests,
+            self.model_load_failures,
+            self.candidate_trying,
+            self.candidate_trial_duration_seconds,
+        ):
             by_model.labels(model)
+        for outcome in TRIAL_OUTCOMES:
+            self.candidate_trials.labels(model, outcome)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,12 +31,15 @@ class ServedProcess:
 
     def __init__(self, model: Path, **options: object) -> None:
         """`options` are settings, and: `is_first_process`, in a namespace of its own; `program`,
-        arguments of Python in place of `-m longshore.cli`.
+        arguments of Python in place of `-m longshore.cli`; `inside`, what puts a command into a
+        cgroup, each; `environment`, variables besides our own.
         """
         self.port, self.management_port = free_port(), free_port()
         self._is_first = bool(options.pop("is_first_process", False))
         program = options.pop("program", ("-m", "longshore.cli"))
         assert isinstance(program, tuple)
+        inside: list[Callable[[list[str]], list[str]]] = options.pop("inside", [])  # type: ignore[assignment]
+        environment: dict[str, str] = options.pop("environment", {})  # type: ignore[assignment]
         self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - `stop` closes it
         self._whole_log = ""
         settings = {
@@ -52,7 +56,11 @@ class ServedProcess:
         command += [f"--{name}={value}" for name, value in settings.items()]
         if self._is_first:
             command = ["unshare", "--pid", "--fork", "--mount-proc", *command]
-        self._process = subprocess.Popen(command, stderr=self._log, stdout=self._log)
+        for put_inside in inside:
+            command = put_inside(command)
+        self._process = subprocess.Popen(
+            command, stderr=self._log, stdout=self._log, env={**os.environ, **environment}
+        )
 
     def __enter__(self) -> Self:
         try:

@@ -178,6 +178,7 @@ def test_every_fault_has_an_alert():
     common = {
         "LongshoreErrorBudgetBurn", "LongshoreSaturated", "LongshoreNoPodReady",
         "LongshorePodNotReady", "LongshoreDrainOverrun", "LongshoreModelLoadFailed",
+        "LongshoreCandidateHarmful",
     }  # fmt: skip
 
     assert alert_names() == common

@@ -76,21 +76,29 @@ def wait_for_problem(server: ServedProcess, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("fault", "outcome", "reason"),
     [
-        ("load SIGSEGV", "version 2 is not served: killed by signal 11 (SIGSEGV) while opening"),
-        ("proof SIGABRT", "killed by signal 6 (SIGABRT) while executing a batch of 3"),
-        ("execute SIGKILL", "killed by signal 9 (SIGKILL) while executing a batch of 1"),
-        ("load hang", "no progress for 1 s while opening"),
-        ("execute hang", "no progress for 1 s while executing a batch of 1"),
-        ("proof spin", "no progress for 1 s while executing a batch of 3"),
-        ("load python", "ZeroDivisionError while loading"),
+        (
+            "load SIGSEGV",
+            "crashed",
+            "version 2 is not served: killed by signal 11 (SIGSEGV) while opening",
+        ),
+        ("proof SIGABRT", "crashed", "killed by signal 6 (SIGABRT) while executing a batch of 3"),
+        ("execute SIGKILL", "crashed", "killed by signal 9 (SIGKILL) while executing a batch of 1"),
+        ("load hang", "hung", "no progress for 1 s while opening"),
+        ("execute hang", "hung", "no progress for 1 s while executing a batch of 1"),
+        ("proof spin", "hung", "no progress for 1 s while executing a batch of 3"),
+        ("load python", "refused", "ZeroDivisionError while loading"),
     ],
 )
-def test_a_version_that_harms_its_process_does_not_harm_the_one_that_serves(model, fault, reason):
+def test_a_version_that_harms_its_process_does_not_harm_the_one_that_serves(
+    model, fault, outcome, reason
+):
     with ServedProcess(model, **HANG) as server, asking(server) as statuses:
         publish(model, "2", fault)
         wait_for_problem(server, reason)
+        trials = "longshore_candidate_trials_total"
+        assert server.metric(trials) == server.metric(trials, outcome=outcome) == 1
         publish(model, "3")
         server.wait_ready("3")
 
@@ -161,3 +169,17 @@ def test_a_stop_signal_during_a_load_is_no_crash(model, tmp_path):
     server.stop()
 
     assert not list(tmp_path.glob("cache/begun-*"))
+
+
+def test_a_trial_is_seen_while_it_goes_on(model):
+    with ServedProcess(model, **QUICK, repository_api=True) as server:
+        publish(model, "2", "load hang")
+        while server.health()["versions"].get("2") != "TRYING":
+            time.sleep(0.05)
+        assert server.metric("longshore_candidate_trying") == 1
+        assert server.health()["ready"] is True
+        started = time.monotonic()
+        server.terminate()
+        assert server.wait() == 0
+
+    assert time.monotonic() < started + 10

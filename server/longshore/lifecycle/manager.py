@@ -19,6 +19,7 @@ from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.trial.trials import Trials
+from longshore.lifecycle.turns import Turns
 from longshore.lifecycle.unloading import Unloading
 from longshore.lifecycle.version_loader import Candidate, ServingOptions, VersionLoader
 from longshore.lifecycle.worker_threads import WorkerThreads
@@ -43,6 +44,7 @@ class ModelManager:
         serving_options: ServingOptions,
         trials: Trials | None = None,
         marks: CrashMarks | None = None,
+        turns: Turns | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = WorkerThreads()
@@ -65,6 +67,7 @@ class ModelManager:
         self._refreshing = asyncio.Lock()
         self._is_stopped = False
         """By `unload`, until `load`."""
+        self._turns = turns or Turns(0.0)
         self._suspects: set[str] | None = set()
         """Versions that an earlier process ended with: at the start, what is older is served first.
         `None` once it is."""
@@ -118,7 +121,7 @@ class ModelManager:
 
     async def _serve_newest(self) -> None:
         scan = await self._scan()
-        while new := [a for a in scan.artifacts if self._is_new(a, scan.config)]:
+        while new := self._new(scan):
             reserved = len(self._reserve)
             loaded = [await self._load(artifact, scan.config) for artifact in new]
             if all(loaded) or 0 < reserved < len(self._reserve):
@@ -173,6 +176,19 @@ class ModelManager:
         served = self.served.by_number.get(artifact.version)
         is_ready = served is not None and served.is_ready
         return not is_ready and self._was_refused(artifact, config)
+
+    def _new(self, scan: Scan) -> list[Artifact]:
+        """What is to be loaded now; beside a version that serves each pod waits for its turn."""
+        new = [a for a in scan.artifacts if self._is_new(a, scan.config)]
+        if not self.served.ready:
+            return new
+        waits = {artifact.version: self._turns.wait_seconds(artifact) for artifact in new}
+        self.served.settling += tuple(
+            f"version {version}: is tried in {seconds:.0f} s, after other pods of its release"
+            for version, seconds in waits.items()
+            if seconds
+        )
+        return [artifact for artifact in new if not waits[artifact.version]]
 
     def _is_suspect(self, artifact: Artifact, config: ModelConfig) -> bool:
         """Called on the thread that scans."""

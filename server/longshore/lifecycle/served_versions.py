@@ -19,6 +19,8 @@ from longshore.lifecycle.state import ModelState
 from longshore.metrics import ServerMetrics
 from longshore.progress import Progress
 
+LOADING_STATES = (ModelState.TRYING, ModelState.LOADING, ModelState.WARMING)
+
 
 @dataclass(frozen=True, slots=True)
 class VersionStatus:
@@ -85,9 +87,8 @@ class ServedVersions:
 
     @property
     def is_loading(self) -> bool:
-        loading = (ModelState.LOADING, ModelState.WARMING)
         return bool(self.settling) or any(
-            served.state in loading for served in list(self.by_number.values())
+            served.state in LOADING_STATES for served in list(self.by_number.values())
         )
 
     @property
@@ -140,6 +141,8 @@ class ServedVersions:
         }
         for number, served in list(self.by_number.items()):
             reason = served.fault
+            if served.state in LOADING_STATES:
+                reason = reason or self.progress.describe()
             if number in rows and served.state is not ModelState.UNLOADED:
                 reason = reason or _of_replacement(rows[number].state, rows[number].reason)
             if number not in rows or served.state is not ModelState.UNLOADED:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 
 class ModelState(StrEnum):
+    TRYING = "TRYING"
+    """In a process of its own, beside a version that serves."""
     LOADING = "LOADING"
     WARMING = "WARMING"
     READY = "READY"
@@ -18,7 +20,8 @@ class ModelState(StrEnum):
 
 
 TRANSITIONS: Mapping[ModelState, frozenset[ModelState]] = {
-    ModelState.LOADING: frozenset({ModelState.WARMING, ModelState.FAILED}),
+    ModelState.TRYING: frozenset({ModelState.LOADING, ModelState.FAILED}),
+    ModelState.LOADING: frozenset({ModelState.TRYING, ModelState.WARMING, ModelState.FAILED}),
     ModelState.WARMING: frozenset({ModelState.READY, ModelState.FAILED, ModelState.HELD}),
     ModelState.READY: frozenset({ModelState.DRAINING}),
     ModelState.DRAINING: frozenset({ModelState.UNLOADED}),

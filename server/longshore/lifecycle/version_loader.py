@@ -23,7 +23,6 @@ from longshore.loading.model_loader import Beside, LoadedModel, load_model
 from longshore.loading.records.trial_findings import TrialFindings
 from longshore.metrics import ServerMetrics
 from longshore.progress import Progress
-from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -103,7 +102,7 @@ class VersionLoader:
         try:
             tried = None
             if self._trials is not None and (beside is not None or suspect is not None):
-                tried = await self._try(self._trials, artifact, config, progress, beside)
+                tried = await self._try(self._trials, served, config, progress, beside)
             candidate = await self._load(served, config, progress, beside, tried)
         except asyncio.CancelledError:  # the process ends; what was still at work did not hang
             if progress.silent_seconds < SILENT_SECONDS:
@@ -148,16 +147,28 @@ class VersionLoader:
     async def _try(
         self,
         trials: Trials,
-        artifact: Artifact,
+        served: ServedVersion,
         config: ModelConfig,
         progress: Progress,
         beside: Model | None,
     ) -> TrialFindings:
+        artifact, metrics = served.artifact, self._metrics
+        name, begun = artifact.model_name, self._clock()
+        served.move(ModelState.TRYING)
+        metrics.candidate_trying.labels(name).set(1)
         try:
             passed = await self._workers.run(trials.run, artifact, config, beside, progress)
         except asyncio.CancelledError:
             trials.stop()
             raise
+        except TrialFailed as error:
+            metrics.candidate_trials.labels(name, error.kind).inc()
+            raise
+        finally:
+            metrics.candidate_trying.labels(name).set(0)
+            metrics.candidate_trial_duration_seconds.labels(name).set(self._clock() - begun)
+        metrics.candidate_trials.labels(name, "passed").inc()
+        served.move(ModelState.LOADING)
         return passed.findings
 
     def serve(self, candidate: Candidate) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
 INDEX_STATES = {
+    ModelState.TRYING: "LOADING",
     ModelState.LOADING: "LOADING",
     ModelState.WARMING: "LOADING",
     ModelState.READY: "READY",

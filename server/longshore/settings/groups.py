@@ -204,6 +204,13 @@ class LifecycleSettings:
         "of it without progress; a second more for every 10 MiB of it.",
         minimum=1,
     )
+    candidate_spread_seconds: float = option(
+        0.0,
+        "Longest time that a new version waits beside one that serves before it is tried: each pod "
+        "of a release waits for a part of it, drawn at random, so that they do not try it at once.",
+        minimum=0,
+        maximum=86400,
+    )
     repository_api: bool = option(
         False, "Serve Triton's repository extension (`index`, `load`, `unload`)."
     )
