@@ -133,3 +133,27 @@ def test_a_large_list_keeps_every_digit():
     numbers = np.random.default_rng(0).standard_normal(50_000).astype(np.float32)
 
     assert np.array_equal(decode(body([float(n) for n in numbers], [50_000])), numbers)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b'"data": [', b'"data": [{: [{"b64": "AAEC"}, ', b'"data": [' * 300 + b"]" * 300],
+    ids=["without end", "unbalanced", "nested"],
+)
+def test_the_search_for_lists_is_bounded_whatever_the_body_is(monkeypatch, unit):
+    monkeypatch.setattr(large_json, "MAX_ROWS", 1000)
+    searches = 0
+    find = large_json.find
+
+    def counted(*arguments):
+        nonlocal searches
+        searches += 1
+        return find(*arguments)
+
+    monkeypatch.setattr(large_json, "find", counted)
+    content = b'{"inputs": [' + unit * (200_000 // len(unit))
+    keys = content.count(large_json.KEY)
+
+    with pytest.raises(InvalidRequest, match="not JSON"):
+        large_json.take_apart(content)
+    assert searches <= 2 * 1000 + keys + 100

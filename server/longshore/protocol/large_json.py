@@ -29,6 +29,8 @@ LARGE_BODY_BYTES = 64 * 1024
 PIECE_BYTES = 128 * 1024
 MAX_ROWS = 1_000_000
 """Most innermost lists of a nested tensor that are looked at one by one."""
+MAX_ENDLESS = 16
+"""Lists without an end that are looked for: texts may hold a bracket."""
 KEY = b'"data"'
 _LIST_BEGIN = re.compile(rb"\s{0,1000}:\s{0,1000}\[")
 _SPACES = re.compile(rb"\s+")
@@ -158,13 +160,14 @@ def take_apart(body: Body) -> tuple[dict[str, Any], dict[str, NumberList]]:
 
 def _number_lists(body: Body) -> Iterator[NumberList]:
     position = 0
-    while (key := find(body, KEY, position, len(body))) >= 0:
+    ends = _ListEnds(body)
+    while not ends.is_spent and (key := find(body, KEY, position, len(body))) >= 0:
         position = key + len(KEY)
         begin = _LIST_BEGIN.match(body, position)
         if begin is None:
             continue
         start = begin.end() - 1
-        stop = _list_end(body, start)
+        stop = ends.after(start)
         if stop is None or stop - start < PIECE_BYTES // 8:
             continue
         if find(body, b'"', start, stop) < 0 and find(body, b"{", start, stop) < 0:
@@ -172,19 +175,34 @@ def _number_lists(body: Body) -> Iterator[NumberList]:
         position = stop
 
 
-def _list_end(body: Body, start: int) -> int | None:
-    """The index after the bracket that closes the one at `start`; `None` when it is not found."""
-    depth = 1
-    position = start + 1
-    for _ in range(2 * MAX_ROWS):
-        close = find(body, b"]", position, len(body))
-        if close < 0:
-            return None
-        depth += count(body, b"[", position, close) - 1
-        position = close + 1
-        if depth == 0:
-            return position
-    return None
+class _ListEnds:
+    """Where lists end. What is looked through is bounded for the whole body: lists inside of lists,
+    and lists without an end, would be looked through again for each of them.
+    """
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._brackets_left = 2 * MAX_ROWS
+        self._endless_left = MAX_ENDLESS
+
+    @property
+    def is_spent(self) -> bool:
+        return self._brackets_left <= 0 or self._endless_left <= 0
+
+    def after(self, start: int) -> int | None:
+        """The index after the bracket that closes the one at `start`; `None` if not found."""
+        body, depth, position = self._body, 1, start + 1
+        while self._brackets_left > 0:
+            self._brackets_left -= 1
+            close = find(body, b"]", position, len(body))
+            if close < 0:
+                self._endless_left -= 1
+                return None
+            depth += count(body, b"[", position, close) - 1
+            position = close + 1
+            if depth == 0:
+                return position
+        return None
 
 
 def _innermost_lists(body: Body, start: int, stop: int) -> Iterator[tuple[int, int]]:
