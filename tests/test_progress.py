@@ -43,3 +43,15 @@ def test_other_work_begins_anew_and_no_work_says_nothing(progress, clock):
     progress.end()
     assert progress.describe() == ""
     assert progress.seconds == 0
+
+
+def test_a_part_of_a_step_is_told_while_it_lasts_and_the_step_goes_on(clock):
+    progress = Progress(clock)
+    progress.start("version 2")
+    progress.begin("opening model.onnx on cpu")
+    clock.advance(10)
+    with progress.within("reading the fields of model.onnx", total_bytes=4 * MIB):
+        progress.advance(MIB)
+        assert "reading the fields of model.onnx: 1 of 4 MiB (25 %)" in progress.describe()
+
+    assert "version 2: opening model.onnx on cpu, for 10 s" in progress.describe()

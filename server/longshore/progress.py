@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 WORTH_TELLING_SECONDS = 5.0
@@ -49,6 +50,16 @@ class Progress:
         """The next step (`hashing model.onnx`), with the bytes that it will go through."""
         self._step = _Step(doing, 0, total_bytes)
         self._changed_at = self._clock()
+
+    @contextmanager
+    def within(self, doing: str, *, total_bytes: int = 0) -> Iterator[None]:
+        """A part of the step that has begun, which goes on afterwards."""
+        outer = self._step
+        self.begin(doing, total_bytes=total_bytes)
+        try:
+            yield
+        finally:
+            self._step = outer
 
     def advance(self, count: int) -> None:
         """`count` more bytes of the step are done."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from longshore.repository.integrity import write_manifest
+from longshore.repository.manifest import MAX_FILES
 from tests.attacks.served_process import ServedProcess, identity_model
 from tests.integration.test_lifecycle import ask, wait_for
 
@@ -177,3 +179,52 @@ def test_a_cache_that_was_damaged_is_measured_anew(tmp_path, content):
     with ServedProcess(model, calibration_cache=cache, version_settle_seconds=0) as server:
         assert ask(server)[0] == 200
     assert json.loads(entry.read_text()).keys() == good.keys()
+
+
+def of_zeros(directory: Path) -> None:
+    with (directory / "model.onnx").open("wb") as file:
+        file.truncate(2 * 1024**3)
+
+
+def truncated(directory: Path) -> None:
+    whole = (DIGITS / "1" / "model.onnx").read_bytes()
+    (directory / "model.onnx").write_bytes(whole[: len(whole) // 2])
+
+
+def at_random(directory: Path) -> None:
+    (directory / "model.onnx").write_bytes(random.Random(1).randbytes(4 * 2**20))
+
+
+def of_many_files(directory: Path) -> None:
+    shutil.copy(DIGITS / "1" / "model.onnx", directory)
+    for number in range(MAX_FILES + 1100):
+        (directory / str(number)).touch()
+
+
+def of_many_fields(directory: Path) -> None:
+    (directory / "model.onnx").write_bytes(b"\x12\x00" * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (of_zeros, "no field begins at byte 0"),
+        (truncated, "not an ONNX model"),
+        (at_random, "not an ONNX model"),
+        (of_many_files, "holds more than"),
+        (of_many_fields, "more fields than any model"),
+    ],
+)
+def test_a_version_that_is_none_is_refused_by_name_and_what_serves_goes_on(tmp_path, spoil, reason):
+    model = digits_model(tmp_path)
+    with ServedProcess(model, version_settle_seconds=0.3, model_poll_seconds=0.2) as server:
+        (tmp_path / "new").mkdir()
+        spoil(tmp_path / "new")
+        os.rename(tmp_path / "new", model / "2")
+        wait_for(lambda: any(reason in problem for problem in server.health().get("problems", [])))
+
+        [problem] = server.health()["problems"]
+        assert problem.startswith("version 2 is not served: ")
+        assert version(server) == "1"
+        assert server.metric("longshore_model_load_failures_total") == 1
+        assert "Traceback" not in server.log

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
 from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.repository import version_files
 from longshore.repository.integrity import write_manifest
 from longshore.repository.layout import ArtifactFormat, ModelRepository
 
@@ -308,3 +310,65 @@ def test_directories_to_list_are_the_versions_or_the_root(model, repository, wri
     write(model / "10" / "model.onnx")
     write(model / "9" / "model.onnx")
     assert repository.directories() == (model / "9", model / "10")
+
+
+class CountingScan:
+    """`os.scandir` that counts the entries it gives."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._scandir = os.scandir
+
+    @contextmanager
+    def __call__(self, path):
+        with self._scandir(path) as entries:
+            yield (self._counted(entry) for entry in entries)
+
+    def _counted(self, entry):
+        self.count += 1
+        return entry
+
+
+def test_a_version_of_too_many_files_is_refused_by_name_without_looking_at_them(
+    model, write, clock, monkeypatch
+):
+    monkeypatch.setattr(version_files, "_MAX_ENTRIES", 50)
+    scan = CountingScan()
+    monkeypatch.setattr(version_files.os, "scandir", scan)
+    for number in range(500):
+        write(model / "2" / f"{number}.bin")
+
+    found = ModelRepository(model, clock=clock).scan()
+
+    [problem] = found.problems
+    assert (problem.version, problem.is_temporary) == ("2", False)
+    assert "2 holds more than 50 files" in problem.message
+    assert scan.count <= 51
+
+
+def test_directories_without_end_are_refused(model, write, clock, monkeypatch):
+    monkeypatch.setattr(version_files, "_MAX_DIRECTORIES", 20)
+    for number in range(30):
+        write(model / "2" / str(number) / "a")
+
+    [problem] = ModelRepository(model, clock=clock).scan().problems
+    assert "2 holds more than 20 directories" in problem.message
+
+
+def test_of_a_plain_file_nothing_is_looked_up_but_its_status(model, write, clock, monkeypatch):
+    """Resolving a path costs a call for each part of it, at every look."""
+    resolved = []
+    resolve = version_files.resolve_inside
+    monkeypatch.setattr(
+        version_files,
+        "resolve_inside",
+        lambda path, root: resolved.append(path) or resolve(path, root),
+    )
+    write(model / "1" / "model.onnx")
+    for number in range(20):
+        write(model / "1" / f"{number}.bin")
+    (model / "1" / "link.bin").symlink_to("0.bin")
+
+    [artifact] = ModelRepository(model, clock=clock).scan().artifacts
+    assert len(artifact.files) == 22
+    assert [path.name for path in resolved] == ["link.bin"]

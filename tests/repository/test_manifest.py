@@ -82,3 +82,10 @@ def test_any_bytes_are_a_manifest_or_refused(content):
         assert refusal.startswith("manifest.json: ")
     else:
         assert parse_manifest(manifest.to_json().encode(), file="again") == manifest
+
+
+def test_a_manifest_of_more_values_than_files_can_have_is_refused_unparsed(monkeypatch):
+    monkeypatch.setattr(json, "loads", lambda *args, **options: pytest.fail("parsed"))
+
+    with pytest.raises(ModelLoadError, match=r"manifest\.json: not JSON: about 100000 values"):
+        parse_manifest(b"[" + b"0," * 99_999 + b"0]", file="manifest.json")

@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -42,10 +43,15 @@ class VolumeEvents:
         if self._descriptor < 0:
             return
         with suppress(OSError):
-            found = [root if root.is_dir() else root.parent]
-            found += [entry for entry in found[0].iterdir() if entry.is_dir()]
-            for directory in found[:MAX_WATCHES]:
-                self._libc.inotify_add_watch(self._descriptor, os.fsencode(directory), CHANGES)
+            top = root if root.is_dir() else root.parent
+            self._add(top)
+            with os.scandir(top) as entries:
+                directories = (entry.path for entry in entries if entry.is_dir())
+                for directory in islice(directories, MAX_WATCHES - 1):
+                    self._add(directory)
+
+    def _add(self, directory: str | Path) -> None:
+        self._libc.inotify_add_watch(self._descriptor, os.fsencode(directory), CHANGES)
 
     async def wait(self, timeout_seconds: float) -> bool:
         """Whether something changed within `timeout_seconds`."""

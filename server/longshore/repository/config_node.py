@@ -120,10 +120,7 @@ def _unknown(key: Any, known: Collection[str]) -> str:
 
 
 def _show(value: Any) -> str:
-    try:
-        shown = repr(value)
-    except ValueError:  # Python refuses to print integers of more than 4300 digits
-        return "a number of very many digits"
+    shown = repr(value)
     if len(shown) > _SHOWN_CHARACTERS:
         return shown[:_SHOWN_CHARACTERS] + "..."
     return shown

@@ -22,6 +22,7 @@ from longshore.repository import version_policy
 from longshore.repository.artifact import FORMATS
 from longshore.repository.artifact import Artifact as Artifact
 from longshore.repository.artifact import ArtifactFormat as ArtifactFormat
+from longshore.repository.config_file import ConfigFile
 from longshore.repository.manifest import ManifestPolicy
 from longshore.repository.model_config import ModelConfig
 from longshore.repository.regular_file import IrregularFile, describe_mode
@@ -93,19 +94,15 @@ class ModelRepository:
             manifest=manifest, max_artifact_bytes=max_artifact_bytes, stillness=self._stillness
         )
         self._listed: dict[str, Artifact] = {}
+        self._config_file = ConfigFile(root / CONFIG_FILE, clock=clock)
 
     def config(self) -> ModelConfig:
-        """Read `config.yaml` anew; an absent one is an empty one.
+        """What `config.yaml` says now; an absent one is an empty one.
 
         Raises:
             ModelConfigError: a mistake in it.
         """
-        path = self.root / CONFIG_FILE
-        if not self.root.is_dir() or not os.path.lexists(path):
-            return ModelConfig()
-        from longshore.repository.config.document import load_model_config  # many have none
-
-        return load_model_config(path, inside=self.root.resolve())
+        return self._config_file.read()
 
     def model_name(self) -> str:
         """The name given, else the one in the config, else that of the directory or file; it stays

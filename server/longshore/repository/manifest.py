@@ -13,12 +13,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from longshore.errors import ModelLoadError
+from longshore.repository.bounded_json import load_json
 from longshore.repository.regular_file import IrregularFile, read_bounded
 
 FILE_NAME = "manifest.json"
 TEMPORARY_PREFIX = f".{FILE_NAME}."
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 MAX_FILES = 10_000
+_MAX_VALUES = 8 * MAX_FILES
+"""Two for each file; names may have commas."""
 
 ManifestPolicy: TypeAlias = Literal["optional", "required", "ignored"]
 
@@ -94,8 +97,8 @@ def parse_manifest(content: bytes, *, file: str) -> Manifest:
     ModelLoadError: `content` is no manifest; names `file`, the entry and what is wrong.
     """
     try:
-        document = json.loads(content, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        document = load_json(content, max_values=_MAX_VALUES, object_pairs_hook=_unique)
+    except ValueError as error:
         raise ModelLoadError(f"{file}: not JSON: {error}") from error
     if not isinstance(document, dict) or set(document) != {"version", "files"}:
         raise ModelLoadError(f'{file}: must be an object with "version" and "files" and no more')

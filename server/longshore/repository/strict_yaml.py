@@ -1,4 +1,5 @@
-"""YAML as a configuration may use it: plain values, no tags, no anchors, no key given twice.
+"""YAML as a configuration may use it: plain values, no tags, no anchors, no key given twice, and no
+more of them than a person or a program writes for a model.
 
 Anchors and aliases are refused because a few lines of them expand without bound; tags because
 nothing in a configuration needs a type that its text does not show.
@@ -12,6 +13,12 @@ from typing import Any
 import yaml
 
 MAX_DEPTH = 32
+MAX_NODES = 50_000
+"""Values, keys, maps and lists; one takes about 20 microseconds."""
+_MAX_NUMBER = 100
+"""Characters; PyYAML's work for `1:00:00:00` grows with their square."""
+_MAX_DIRECTIVES = 2
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class StrictYamlError(ValueError):
@@ -39,6 +46,8 @@ def load_strict_yaml(text: bytes) -> Any:
 
 class _StrictLoader(yaml.SafeLoader):
     _depth = 0
+    _nodes = 0
+    _directives = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -48,11 +57,23 @@ class _StrictLoader(yaml.SafeLoader):
             raise _refused(f"the tag {event.tag} is not allowed", event.start_mark)
         if self._depth >= MAX_DEPTH:
             raise _refused(f"nested deeper than {MAX_DEPTH} levels", event.start_mark)
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise _refused(f"more than {MAX_NODES} values", event.start_mark)
         self._depth += 1
         try:
-            return super().compose_node(parent, index)
+            node = super().compose_node(parent, index)
         finally:
             self._depth -= 1
+        _check_number(node)
+        return node
+
+    def fetch_directive(self) -> None:
+        self._directives += 1
+        if self._directives > _MAX_DIRECTIVES:
+            mark = self.get_mark()
+            raise _refused(f"more than {_MAX_DIRECTIVES} directives (%)", mark)
+        super().fetch_directive()
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -69,6 +90,13 @@ class _StrictLoader(yaml.SafeLoader):
 
 # A date has no meaning in a configuration: it stays the text that it is.
 _StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
+def _check_number(node: yaml.Node | None) -> None:
+    if not isinstance(node, yaml.ScalarNode) or node.tag not in _NUMBERS:
+        return
+    if len(node.value) > _MAX_NUMBER:
+        raise _refused(f"a number of {len(node.value)} characters", node.start_mark)
 
 
 def _refused(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:

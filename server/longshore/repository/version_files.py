@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from longshore.repository.manifest import FILE_NAME, MAX_FILES, is_manifest_file
@@ -15,6 +16,9 @@ from longshore.repository.regular_file import IrregularFile, regular_status, res
 _NOT_OURS = "lost+found"
 """What fsck leaves at the root of a volume."""
 _MAX_DEPTH = 32
+_MAX_ENTRIES = MAX_FILES + 1000
+"""Of one directory, those that are no part of the version included."""
+_MAX_DIRECTORIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ def list_version_files(
     """
     fingerprint = hashlib.sha256()
     sizes: dict[str, int] = {}
+    directories = 0
     if only is None:
         changed_at = directory.stat().st_mtime
         found = _walk(directory, root=root, recursive=recursive)
@@ -51,6 +56,11 @@ def list_version_files(
     for name, status in found:
         changed_at = max(changed_at, status.st_mtime)
         if stat.S_ISDIR(status.st_mode):
+            directories += 1
+            if directories > _MAX_DIRECTORIES:
+                raise IrregularFile(
+                    f"{directory.name} holds more than {_MAX_DIRECTORIES} directories"
+                )
             continue
         if len(sizes) >= MAX_FILES:
             raise IrregularFile(f"{directory.name} holds more than {MAX_FILES} files")
@@ -76,17 +86,28 @@ def _walk(
 ) -> Iterator[tuple[str, os.stat_result]]:
     if prefix.count("/") > _MAX_DEPTH:
         raise IrregularFile(f"{prefix} is nested deeper than {_MAX_DEPTH} directories")
-    with os.scandir(directory) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
-    for entry in ordered:
+    for entry in _entries(directory):
         name = prefix + entry.name
         if is_manifest_file(entry.name) or entry.name == _NOT_OURS:
             continue
-        if not entry.is_dir(follow_symlinks=False):
+        if entry.is_file(follow_symlinks=False):  # where its directory is, there it is
+            yield name, entry.stat(follow_symlinks=False)
+        elif not entry.is_dir(follow_symlinks=False):
             yield from _regular(Path(entry.path), name, root=root, strict=recursive)
         elif recursive:
             yield name, entry.stat(follow_symlinks=False)
             yield from _walk(Path(entry.path), root=root, recursive=True, prefix=f"{name}/")
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    """By name; no more of them are looked at than a version may have."""
+    with os.scandir(directory) as entries:
+        found = list(islice(entries, _MAX_ENTRIES + 1))
+    if len(found) > _MAX_ENTRIES:
+        raise IrregularFile(
+            f"{directory.name} holds more than {_MAX_ENTRIES} files, allowed: {MAX_FILES}"
+        )
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def _named(

@@ -65,3 +65,25 @@ def test_a_node_says_its_name_and_tensors():
     assert fields(node.SerializeToString()) == [
         (1, b"x"), (1, b"i"), (2, b"y"), (3, b"n"), (4, b"Gather")
     ]  # fmt: skip
+
+
+def test_the_work_is_bounded_by_the_size(monkeypatch):
+    monkeypatch.setattr(protobuf, "_FREE_STEPS", 100)
+    texts, empty = b"\x12\x10" + b"t" * 16, b"\x12\x00"
+
+    assert len(fields(texts * 1000)) == 1000
+    with pytest.raises(Malformed, match="more fields than any model"):
+        fields(empty * 1000)
+
+
+def test_the_bytes_that_were_passed_are_told(monkeypatch):
+    monkeypatch.setattr(protobuf, "_TOLD_STEPS", 10)
+    told = []
+    with tempfile.TemporaryFile() as file:
+        file.write(b"\x12\x02tt" * 1000)
+        file.flush()
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+            list(ProtobufReader(buffer, told.append).fields(0, 4000))
+
+    assert len(told) == 100
+    assert 3900 < sum(told) <= 4000

@@ -220,3 +220,47 @@ def test_a_container_of_the_models_own_is_refused_by_name_with_the_remedy(place:
     message = "output 'pair' is a 'collections.namedtuple', which .* use dictionaries, lists or tup"
     with pytest.raises(ModelLoadError, match=message):
         load(place(content, "model.pt2"))
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "9**999999999",
+        "Pow(Integer(9), Integer(999999999))",
+        "PowByNatural(Integer(9), Integer(999999999))",
+        "Pow(Float('9', precision=53), Float('1e300', precision=53))",
+        "2**(99*99*99*99*99)",
+        "2**(Symbol('s0', integer=True) - Symbol('s0', integer=True) + 9999999999)",
+        "1 << 99999999999",
+        "LShift(Integer(1), Integer(99999999999))",
+        "LShift(1, LShift(1, 100))",
+    ],
+)
+def test_a_size_without_end_is_refused(size: str) -> None:
+    with pytest.raises(ValueError, match="is not an expression that torch writes"):
+        check_program(json.dumps({"expr_str": size}).encode())
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "Pow(Symbol('s0', integer=True, positive=True), Integer(2))",
+        "Symbol('s0')**2",
+        "FloatPow(Float('2.0', precision=53), Float('0.5', precision=53))",
+        "LShift(Symbol('s0'), Integer(3))",
+        "PowByNatural(Symbol('s0'), Add(Symbol('s1'), Integer(-1)))",
+    ],
+)
+def test_a_power_as_models_have_them_is_taken(size: str) -> None:
+    check_program(json.dumps({"expr_str": size}).encode())
+
+
+@pytest.mark.parametrize(
+    "tree",
+    ["[]", "[1]", "5", "null", "[1, {}]", '[1, {"type": "builtins.list", "context": null}]',
+     '[1, {"type": [], "context": ""}]', "[" * 10_000,
+     '[1, {"type": "builtins.list", "context": "[]", "children_spec": [{}]}]'],
+)  # fmt: skip
+def test_a_tree_spec_that_is_none_is_refused(tree: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        check_program(json.dumps({"in_spec": tree}).encode())

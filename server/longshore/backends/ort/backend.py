@@ -64,7 +64,7 @@ class OnnxRuntimeBackend(FrameworkBackend):
     ) -> Self:
         artifact = verified.artifact
         with verified.open() as file:
-            external = check_external_data(file, path=artifact.path)
+            external = check_external_data(file, path=artifact.path, progress=verified.progress)
         if external and verified.path != artifact.path:
             raise ModelLoadError(
                 f"{artifact.path}: its external data {external[0]!r} is not a file of this version"

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from longshore.backends.ort.protobuf import Malformed, ProtobufReader
 from longshore.errors import ModelLoadError
+from longshore.progress import Progress
 
 _CHILDREN = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -29,16 +30,22 @@ _CHILDREN = {
 _MAX_DEPTH = 200
 
 
-def check_external_data(file: BinaryIO, *, path: Path) -> tuple[str, ...]:
+def check_external_data(
+    file: BinaryIO, *, path: Path, progress: Progress | None = None
+) -> tuple[str, ...]:
     """The locations that the model in `file` names, all of them regular files in the directory of
     `path` (resolved) or below it.
 
     Raises:
         ModelLoadError: one leads elsewhere, is not there or is a link; or this is not ONNX.
     """
+    progress = progress or Progress()
     try:
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-            locations = dict.fromkeys(_locations(ProtobufReader(buffer)))
+        with (
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer,
+            progress.within(f"reading the fields of {path.name}", total_bytes=len(buffer)),
+        ):
+            locations = dict.fromkeys(_locations(ProtobufReader(buffer, progress.advance)))
     except ValueError as error:
         raise ModelLoadError(f"{path}: not an ONNX model: {error}") from error
     for location in locations:

@@ -1,19 +1,24 @@
 """Protocol buffers of a file that nobody has vouched for, walked without the onnx package.
 
 https://protobuf.dev/programming-guides/encoding/. Fields are skipped by their length, runs of
-numbers by one search, and the work is bounded: a file made to be slow is refused like a broken one.
+numbers by one search, and the work is bounded by the size: a file made to be slow is refused like a
+broken one.
 """
 
 from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_STEPS = 4_000_000
 """A field is one step, about a microsecond; of a run of numbers every 32 bytes are."""
 _BYTES_PER_STEP = 32
+_FREE_STEPS = 200_000
+_BYTES_PER_FIELD = 4
+"""Of a model at the least, on average: names and nested messages are longer."""
+_TOLD_STEPS = 4096
 
 
 def _tags(wire_type: int) -> bytes:
@@ -36,9 +41,16 @@ class Malformed(ValueError):
 class ProtobufReader:
     """Reads the messages of one file; all of them share one bound of work."""
 
-    def __init__(self, buffer: mmap.mmap) -> None:
+    def __init__(
+        self, buffer: mmap.mmap, advance: Callable[[int], None] = lambda count: None
+    ) -> None:
+        """`advance` is told of bytes that were passed, while the messages are read in order."""
         self.buffer = buffer
         self._steps = 0
+        self._most_steps = min(_MAX_STEPS, _FREE_STEPS + len(buffer) // _BYTES_PER_FIELD)
+        self._advance = advance
+        self._told = (0, 0)
+        """Steps and position when `advance` was called last."""
 
     def fields(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Number, first and last byte (exclusive) of each length-delimited field of the message
@@ -79,13 +91,17 @@ class ProtobufReader:
         while found := _NUMBERS.match(self.buffer, position, end):
             self._steps += (found.end() - position) // _BYTES_PER_STEP
             position = found.end()
-            self._check_work()
-        self._check_work()
+            self._check_work(position)
+        self._check_work(position)
         return position
 
-    def _check_work(self) -> None:
-        if self._steps > _MAX_STEPS:
+    def _check_work(self, position: int) -> None:
+        if self._steps > self._most_steps:
             raise Malformed("it has more fields than any model")
+        steps, told = self._told
+        if self._steps - steps >= _TOLD_STEPS:
+            self._advance(position - told)
+            self._told = (self._steps, position)
 
     def _check_room(self, position: int, length: int, end: int) -> None:
         if length > end - position:

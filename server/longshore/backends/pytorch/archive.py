@@ -10,7 +10,6 @@ serving has no use for.
 from __future__ import annotations
 
 import io
-import json
 import re
 import zipfile
 import zlib
@@ -21,10 +20,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from longshore.backends.pytorch.program_document import check_program
+from longshore.backends.pytorch.zip_directory import zip_directory_bytes
 from longshore.errors import ModelLoadError
+from longshore.progress import Progress
+from longshore.repository.bounded_json import load_json
 
 _PICKLE_START = b"\x80"
 MAX_ENTRIES = 100_000
+MAX_DIRECTORY_BYTES = 400 * MAX_ENTRIES
+"""Of the list of entries, which `zipfile` reads whole before they can be counted."""
+MAX_DOCUMENT_BYTES = 256 * 1024**2
+"""Of a JSON document in it; that of a model of 7,000 million parameters has about 20 MB."""
 MAX_EXPANSION = 20
 _FREE_EXPANSION_BYTES = 64 * 1024**2
 _UNSAFE_NAME = re.compile(r"^/|\\|\0|(^|/)\.\.(/|$)|^[A-Za-z]:")
@@ -69,7 +75,7 @@ def check_torchscript(file: BinaryIO, *, path: Path) -> None:
         _check_names(entries, _TORCHSCRIPT_ENTRY)
 
 
-def safe_pt2(file: BinaryIO, *, path: Path) -> io.BytesIO:
+def safe_pt2(file: BinaryIO, *, path: Path, progress: Progress | None = None) -> io.BytesIO:
     """A copy of the archive in memory in which nothing is pickled.
 
     Raises:
@@ -82,11 +88,19 @@ def safe_pt2(file: BinaryIO, *, path: Path) -> io.BytesIO:
         if _PROGRAM not in entries:
             raise _Refused(f"not an archive of torch.export.save, but {_kind(entries)}")
         _check_names(entries, _PT2_ENTRY)
-        check_program(archive.read(entries[_PROGRAM]))
+        check_program(_read_document(archive, entries[_PROGRAM]))
         for name, entry in entries.items():
             if _CONFIG.fullmatch(name):
-                _check_payloads(archive.read(entry), name)
-        return _copy(archive, entries)
+                _check_payloads(_read_document(archive, entry), name)
+        return _copy(archive, entries, path.name, progress or Progress())
+
+
+def _read_document(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    if entry.file_size > MAX_DOCUMENT_BYTES:
+        raise _Refused(
+            f"entry {entry.filename!r} has {entry.file_size} bytes, allowed: {MAX_DOCUMENT_BYTES}"
+        )
+    return archive.read(entry)
 
 
 def _is_torchscript(entries: Collection[str]) -> bool:
@@ -104,14 +118,21 @@ def _kind(entries: Collection[str]) -> str:
     return f"another one: it has neither {_PROGRAM} nor code/"
 
 
-def _copy(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> io.BytesIO:
+def _copy(
+    archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], file: str, progress: Progress
+) -> io.BytesIO:
     copy = io.BytesIO()
-    with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as written:
+    total = sum(entry.file_size for entry in entries.values())
+    with (
+        zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as written,
+        progress.within(f"copying {file}", total_bytes=total),
+    ):
         for name, entry in entries.items():
             if name.startswith("extra/"):
                 continue
             content = b"" if name == _SAMPLE_INPUTS else archive.read(entry)
             written.writestr(f"model/{name}", content)
+            progress.advance(entry.file_size)
     copy.seek(0)
     return copy
 
@@ -153,7 +174,7 @@ def _check_names(entries: dict[str, zipfile.ZipInfo], allowed: re.Pattern[str]) 
 
 
 def _check_payloads(content: bytes, name: str) -> None:
-    config: Any = json.loads(content)
+    config: Any = load_json(content)
     payloads = config.get("config") if isinstance(config, dict) else None
     if not isinstance(payloads, dict):
         raise _Refused(f"entry {name!r} has no 'config'")
@@ -170,6 +191,11 @@ def _open_archive(file: BinaryIO, path: Path) -> Iterator[zipfile.ZipFile]:
     start = file.read(1)
     file.seek(0)
     try:
+        directory_bytes = zip_directory_bytes(file)
+        if directory_bytes > MAX_DIRECTORY_BYTES:
+            raise _Refused(
+                f"its list of entries has {directory_bytes} bytes, allowed: {MAX_DIRECTORY_BYTES}"
+            )
         with zipfile.ZipFile(file) as archive:
             yield archive
     except zipfile.BadZipFile as error:

@@ -28,7 +28,7 @@ def open_exported(verified: VerifiedArtifact, config: ModelConfig, device: Devic
     """
     path = verified.artifact.path
     with verified.open() as file:
-        copy = safe_pt2(file, path=path)
+        copy = safe_pt2(file, path=path, progress=verified.progress)
     try:
         exported = torch.export.load(copy)
         if device.kind != "cpu":

@@ -11,7 +11,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+from math import inf, prod
 from typing import Any
+
+from longshore.repository.bounded_json import load_json
 
 _FREE = frozenset({"metadata", "as_string", "as_strings", "guards_code"})
 """Data for torch, or for people. Guards are not generated without sample inputs, which the archive
@@ -31,7 +34,9 @@ _FUNCTIONS = frozenset({
     "StrictGreaterThan", "StrictLessThan", "Symbol", "ToFloat", "TruncToFloat", "TruncToInt",
     "Unequality", "Where", "ceiling", "floor",
 })  # fmt: skip
-_POWERS = frozenset({"Pow", "PowByNatural", "FloatPow"})
+_POWERS = frozenset({"Pow", "PowByNatural", "FloatPow", "LShift"})
+_MOST_EXPONENT = 256
+"""Of the constants in an exponent together; sizes of tensors are raised to 2, or shifted by 3."""
 _SYNTAX = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.keyword,
     ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
@@ -54,7 +59,11 @@ def check_program(content: bytes) -> None:
     """Raises:
     ValueError: not JSON, or a text in it that torch would evaluate and that it does not write.
     """
-    _check(json.loads(content), "")
+    document = load_json(content)
+    try:
+        _check(document, "")
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
+        raise ValueError(f"models/model.json: not as torch writes it: {error!r}") from error
 
 
 def _check(value: Any, key: str) -> None:
@@ -90,7 +99,7 @@ def _check_expression(text: str) -> None:
     nodes = list(ast.walk(tree))
     texts = {id(node.args[0]) for node in nodes if isinstance(node, ast.Call) and _has_text(node)}
     for node in nodes:
-        if not _is_allowed(node, texts) or _is_tower(node):
+        if not _is_allowed(node, texts) or _is_endless(node):
             raise ValueError(refusal)
 
 
@@ -115,17 +124,40 @@ def _is_allowed(node: ast.AST, texts: set[int]) -> bool:
     return isinstance(node, _SYNTAX)
 
 
-def _is_tower(node: ast.AST) -> bool:
-    """A power of a power: few characters, a number without end."""
-    return _is_power(node) and any(
-        _is_power(part) for child in ast.iter_child_nodes(node) for part in ast.walk(child)
-    )
+def _is_endless(node: ast.AST) -> bool:
+    """A power of a power, or a large one: few characters, a number without end."""
+    if not _is_power(node):
+        return False
+    inside = [part for child in ast.iter_child_nodes(node) for part in ast.walk(child)]
+    return any(map(_is_power, inside)) or _largest_exponent(node) > _MOST_EXPONENT
 
 
 def _is_power(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id in _POWERS
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift)
+
+
+def _largest_exponent(power: ast.AST) -> float:
+    """No sum, difference or product of the constants in the exponent is larger."""
+    operands = (
+        [power.right] if isinstance(power, ast.BinOp) else [*power.args[1:], *power.keywords]  # type: ignore[attr-defined]
+    )
+    constants = (
+        part.value for operand in operands for part in ast.walk(operand)
+        if isinstance(part, ast.Constant)
+    )  # fmt: skip
+    return prod(max(2.0, _magnitude(constant)) for constant in constants)
+
+
+def _magnitude(constant: object) -> float:
+    """Of a number, or of the text of one (`Float('0.5')`); names of symbols have none."""
+    try:
+        return abs(float(constant))  # type: ignore[arg-type]
+    except ValueError:
+        return 0.0
+    except OverflowError:
+        return inf
 
 
 def _tree(text: str) -> Any:

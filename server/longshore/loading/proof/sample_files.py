@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from longshore.errors import LongshoreError, ModelConfigError, ModelLoadError
 from longshore.loading.proof.recorded_samples import RecordedSample
@@ -18,6 +18,7 @@ from longshore.protocol.binary_codec import array_from_bytes
 from longshore.protocol.json_codec import decode_json_request
 from longshore.protocol.validation import check_shape
 from longshore.repository.artifact import SAMPLES_FILE, Artifact
+from longshore.repository.bounded_json import load_json
 from longshore.repository.model_config import ModelConfig, ModelWarmup, WarmupInput
 from longshore.repository.regular_file import IrregularFile, read_bounded
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec, element_count
@@ -46,8 +47,8 @@ def _requests(artifact: Artifact, signature: Signature) -> Iterator[RecordedSamp
     path = artifact.directory / SAMPLES_FILE
     content = _read(path, inside=artifact.directory)
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        document = load_json(content)
+    except ValueError as error:
         raise ModelLoadError(f"{path}: not JSON: {error}") from error
     if document == [] or not isinstance(document, dict | list):
         raise ModelLoadError(f"{path}: holds no inference request, nor a list of them")
@@ -55,8 +56,8 @@ def _requests(artifact: Artifact, signature: Signature) -> Iterator[RecordedSamp
     for index, request in enumerate(requests):
         origin = f"{path}: request {index + 1}"
         try:
-            decoded = decode_json_request(json.dumps(request).encode(), signature=signature)
-        except LongshoreError as error:
+            decoded = decode_json_request(orjson.dumps(request), signature=signature)
+        except (LongshoreError, orjson.JSONEncodeError) as error:
             raise ModelLoadError(f"{origin}: {error}") from error
         yield RecordedSample(origin, decoded.inputs)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from longshore.loading.records.calibration_record import CalibrationRecord
 from longshore.loading.records.conditions import ARTIFACT, Conditions
 from longshore.repository.atomic_file import write_atomically
+from longshore.repository.bounded_json import load_json
 from longshore.repository.regular_file import IrregularFile, read_bounded, resolve_inside
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class RecordedCalibrations:
                     notes = tuple(map(_one_line, found.plan.notes))
                     plan = replace(found.plan, notes=notes, source="recorded")
                     return replace(found, plan=plan)
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 logger.warning("recorded calibration ignored: file=%s error=%s", file, error)
         return None
 
@@ -115,7 +116,7 @@ def _one_line(note: str) -> str:
 
 def _parse(content: bytes) -> tuple[Mapping[str, str], object]:
     """Raises ValueError when it is no such document."""
-    document = json.loads(content)
+    document = load_json(content)
     if not isinstance(document, dict) or document.keys() != _KEYS:
         raise ValueError(f"not an object with the keys {', '.join(sorted(_KEYS))}")
     if type(document["format"]) is not int or document["format"] != FORMAT:
