@@ -2,7 +2,8 @@
 
 Well-formed inputs are mutated: bits flipped, parts cut, repeated, or replaced by parts of other
 inputs and by tokens that are hard to parse. Each has to give a value, or an error of
-`longshore.errors`, within a second. The same bytes are then sent to a real process over HTTP.
+`longshore.errors`, within a second. Of every few thousand one is a MiB long, a part of it repeated,
+and has some seconds more, by parser. Requests are then sent to a real process over HTTP.
 """
 
 from __future__ import annotations
@@ -25,23 +26,32 @@ import numpy as np
 from longshore.errors import LongshoreError, ModelConfigError, ModelLoadError
 from longshore.protocol import codec, v1
 from longshore.protocol.messages import InferenceResponse
-from longshore.repository.config.document import parse_model_config
-from longshore.repository.manifest import parse_manifest
-from longshore.repository.strict_yaml import StrictYamlError, load_strict_yaml
-from longshore.tensors import Datatype, Signature, TensorSpec
+from longshore.repository.strict_yaml import StrictYamlError
+from longshore.tensors import Signature
+from tests.attacks import file_parsers
 from tests.attacks.http_client import post
 from tests.attacks.malformed import every_request
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 
 INPUTS = 1_000_000
-SHARES = {"json": 0.36, "binary": 0.2, "v1": 0.2, "manifest": 0.14, "config": 0.06, "http": 0.04}
+SHARES = {
+    "json": 0.3, "binary": 0.16, "v1": 0.16, "manifest": 0.1, "config": 0.05, "external data": 0.06,
+    "pt2": 0.01, "torchscript": 0.02, "program": 0.05, "record": 0.04, "samples": 0.01,
+    "http": 0.04,
+}  # fmt: skip
 SLOW_SECONDS = 1.0
+SECONDS_PER_MIB = {
+    "json": 1.0, "binary": 1.0, "v1": 1.0, "manifest": 0.5, "config": 3.0, "external data": 1.5,
+    "pt2": 1.0, "torchscript": 1.0, "program": 3.0, "record": 1.0, "samples": 2.0,
+}  # fmt: skip
+"""Beyond `SLOW_SECONDS`, of the input; on a machine with other work."""
+LONG_BYTES = 2**20
+ONE_LONG_IN = 2000
 HANG_SECONDS = 10.0
 HTTP_CLIENTS = 50
 PREDICT, INFER = "/v1/models/echo:predict", "/v2/models/echo/infer"
-SPECS = (TensorSpec("x", Datatype.FP32, (-1, 4)), TensorSpec("b", Datatype.BYTES, (-1,)))
-WIDE = Signature(SPECS, SPECS)
-NARROW = Signature(SPECS[:1], SPECS[:1])
+WIDE = file_parsers.WIDE
+NARROW = Signature(WIDE.inputs[:1], WIDE.outputs[:1])
 TOKENS = [
     *(b"0", b"-1", b"1e999", b"NaN", b"18446744073709551616", b"9223372036854775808", b"0.1"),
     *(b"null", b"true", b'""', b"[]", b"{}", b"[[]]", b'"\\ud800"', b"\xff", b"\0", b"\\u0000"),
@@ -77,20 +87,6 @@ BINARY_SEEDS = [
     ).encode() + bytes(16) + b"\3\0\0\0abc\0\0\0\0",
     bytes(16),
 ]  # fmt: skip
-MANIFEST_SEEDS = [
-    json.dumps({"version": 1, "files": {
-        "model.onnx": {"sha256": "0" * 64, "size": 5}, "a/b": {"sha256": "f" * 64, "size": 0}}},
-    ).encode(),
-]  # fmt: skip
-CONFIG_SEEDS = [
-    b"name: digits\nmax_batch_size: 8\ninput:\n  - {name: x, data_type: TYPE_FP32, dims: [-1, 4]}",
-    b"dynamic_batching: {preferred_batch_size: [4, 8], max_queue_delay_microseconds: 100}\n"
-    b"instance_group: [{count: 2, kind: KIND_CPU}]\n"
-    b"version_policy: {specific: {versions: [1, 2]}}\n",
-    b"input:\n"
-    b"  - {name: x, data_type: TYPE_INT64, dims: [-1], padding: {0: {value: 0, buckets: [4]}}}\n"
-    b"parameters: {batching: forbidden}\noutput: [{name: y, data_type: TYPE_STRING, dims: []}]\n",
-]  # fmt: skip
 
 
 class Mutator:
@@ -105,6 +101,14 @@ class Mutator:
         for _ in range(self._random.choice((1, 1, 1, 2, 5))):
             self._mutate(data)
         return bytes(data)
+
+    def long(self) -> bytes:
+        """A part of a mutated input repeated until it is a MiB."""
+        data = self()
+        start = self._random.randrange(len(data) + 1)
+        stop = start + self._random.choice((1, 2, 4, 8, 16, 64))
+        part = data[start:stop] or self._random.choice(TOKENS)
+        return data[:start] + part * (LONG_BYTES // len(part)) + data[stop:]
 
     def _mutate(self, data: bytearray) -> None:
         chance = self._random
@@ -149,21 +153,12 @@ def v1_target(data: bytes, chance: random.Random) -> None:
     v1.encode_response(InferenceResponse("m", "1", request.inputs), request)
 
 
-def manifest_target(data: bytes, chance: random.Random) -> None:
-    parse_manifest(data, file="manifest.json")
-
-
-def config_target(data: bytes, chance: random.Random) -> None:
-    parse_model_config(load_strict_yaml(data), file="config.yaml")
-
-
 Target = Callable[[bytes, random.Random], None]
 TARGETS: dict[str, tuple[Target, list[bytes]]] = {
     "json": (json_target, JSON_SEEDS),
     "binary": (binary_target, BINARY_SEEDS),
     "v1": (v1_target, V1_SEEDS),
-    "manifest": (manifest_target, MANIFEST_SEEDS),
-    "config": (config_target, CONFIG_SEEDS),
+    **file_parsers.TARGETS,
 }
 EXPECTED = (LongshoreError, ModelConfigError, ModelLoadError, StrictYamlError)
 
@@ -174,6 +169,10 @@ class Findings:
     accepted: int = 0
     faults: list[str] = field(default_factory=list)
     """Errors that are not of the family, time limits passed, and empty messages, with the input."""
+
+
+def shown(data: bytes) -> str:
+    return repr(data) if len(data) < 20_000 else f"{data[:200]!r}... of {len(data)} bytes"
 
 
 @contextmanager
@@ -195,18 +194,20 @@ def fuzz(name: str, inputs: int, number: int) -> Findings:
     mutated, chance = Mutator(seeds, number), random.Random(number)
     findings = Findings()
     with np.errstate(all="ignore"):
-        for _ in range(inputs):
-            data = mutated()
+        for index in range(inputs):
+            data = mutated.long() if index % ONE_LONG_IN == 0 else mutated()
             findings.inputs += 1
             try:
-                with no_longer_than(SLOW_SECONDS):
+                with no_longer_than(SLOW_SECONDS + SECONDS_PER_MIB[name] * len(data) / LONG_BYTES):
                     target(data, chance)
                 findings.accepted += 1
             except EXPECTED as error:
                 if not str(error):
-                    findings.faults.append(f"{name}: empty message for {data!r}")
+                    findings.faults.append(f"{name}: empty message for {shown(data)}")
             except BaseException as error:
-                findings.faults.append(f"{name}: {type(error).__name__}: {error} from {data!r}")
+                findings.faults.append(
+                    f"{name}: {type(error).__name__}: {error} from {shown(data)}"
+                )
     return findings
 
 
