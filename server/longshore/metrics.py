@@ -18,7 +18,7 @@ OUTCOMES = (
     "success", "invalid", "unauthenticated", "not_found", "too_large",
     "rejected", "unavailable", "timeout", "cancelled", "error",
 )  # fmt: skip
-TRIAL_OUTCOMES = ("passed", "refused", "crashed", "hung", "memory")
+TRIAL_OUTCOMES = ("passed", "refused", "crashed", "hung", "memory", "starved")
 COST_REASONS = ("throttled", "contended", "slower", "bursting", "faster")
 DEFAULT_LATENCY_BUCKETS_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -182,7 +182,7 @@ class ServerMetrics:
         self.candidate_trials = counter(
             "longshore_candidate_trials_total",
             "Versions that were tried beside one that serves, by what came of it: passed, refused "
-            "by a check, or what would have harmed: crashed, hung, out of memory.",
+            "by a check, what would have harmed (crashed, hung, memory), or starved of CPU.",
             ("model", "outcome"),
         )
         self.candidate_trying = gauge(

@@ -1,4 +1,7 @@
-"""Versions that cannot be served, as version 2 of an ONNX model."""
+"""Versions that cannot be served, made as `.2` beside version 1 of an ONNX model.
+
+A rename puts them on the volume.
+"""
 
 from __future__ import annotations
 
@@ -26,36 +29,32 @@ def _draft(model: Path) -> Path:
     return draft
 
 
-def put_zeros(model: Path) -> None:
+def make_zeros(model: Path) -> None:
     """As a copy that preallocates, and broke off."""
     draft = _draft(model)
     with (draft / "model.onnx").open("wb") as file:
         os.truncate(file.fileno(), ZEROS)
-    draft.rename(model / "2")
 
 
-def put_truncated(model: Path) -> None:
+def make_truncated(model: Path) -> None:
     content = (model / "1" / "model.onnx").read_bytes()
     draft = _draft(model)
     (draft / "model.onnx").write_bytes(content[: len(content) * 2 // 3])
-    draft.rename(model / "2")
 
 
-def put_random(model: Path) -> None:
+def make_random(model: Path) -> None:
     draft = _draft(model)
     (draft / "model.onnx").write_bytes(Random(1).randbytes(8 * 2**20))
-    draft.rename(model / "2")
 
 
-def put_tiny_files(model: Path) -> None:
+def make_tiny_files(model: Path) -> None:
     draft = _draft(model)
     for number in range(TINY_FILES):
         (draft / f"{number}.bin").write_bytes(b"x")
     (draft / "model.onnx").write_bytes((model / "1" / "model.onnx").read_bytes())
-    draft.rename(model / "2")
 
 
-def put_growing(model: Path) -> None:
+def grow(model: Path) -> None:
     """A copy in place, which takes a minute and breaks off."""
     content = (model / "1" / "model.onnx").read_bytes()
     (model / "2").mkdir()
@@ -66,7 +65,7 @@ def put_growing(model: Path) -> None:
             time.sleep(max(0.0, min(0.5, end - time.monotonic())))
 
 
-def put_too_large(model: Path) -> None:
+def make_too_large(model: Path) -> None:
     """A good one with a gibibyte of weights."""
     side = 8192
     count = LARGE_WEIGHTS // (4 * side * side)
@@ -88,16 +87,14 @@ def put_too_large(model: Path) -> None:
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
         str(draft / "model.onnx"),
     )
-    draft.rename(model / "2")
 
 
-def put_fault(when: str, what: str) -> Callable[[Path], None]:
+def make_fault(when: str, what: str) -> Callable[[Path], None]:
     """One that does that to the process which loads it (`faults.sitecustomize`)."""
 
-    def put(model: Path) -> None:
+    def make(model: Path) -> None:
         draft = _draft(model)
         (draft / "model.identity").write_text(IDENTITY)
         (draft / "fault").write_text(f"{when} {what}")
-        draft.rename(model / "2")
 
-    return put
+    return make

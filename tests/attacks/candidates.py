@@ -87,36 +87,39 @@ class Load:
         return round(1000 * float(np.percentile(found, share)), 1) if found else 0.0
 
 
+def publish(model: Path) -> None:
+    (model / ".2").rename(model / "2")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A way to make a version, and what should become of it."""
 
-    make: Callable[[Path], None]
-    """Puts version 2 into the model directory; on a thread."""
+    make: Callable[[Path], None] | None
+    """Makes `.2` in the model directory, before there is any load."""
     is_good: bool = False
-    is_first: bool = False
-    """Made before the load, which would feel that."""
+    put: Callable[[Path], None] = publish
+    """Makes version 2 of it under load, on a thread."""
 
 
-def put_good(model: Path) -> None:
+def make_good(model: Path) -> None:
     graph = onnx.load(model / "1" / "model.onnx")
     graph.doc_string = f"another version, of {time.time()}"
     draft = model / ".2"
     draft.mkdir()
     onnx.save(graph, draft / "model.onnx")
-    draft.rename(model / "2")
 
 
 ROWS = {
-    "good": Row(put_good, is_good=True),
-    "zeros": Row(bad_versions.put_zeros),
-    "truncated": Row(bad_versions.put_truncated),
-    "random": Row(bad_versions.put_random),
-    "tiny files": Row(bad_versions.put_tiny_files),
-    "growing": Row(bad_versions.put_growing),
-    "too large": Row(bad_versions.put_too_large),
+    "good": Row(make_good, is_good=True),
+    "zeros": Row(bad_versions.make_zeros),
+    "truncated": Row(bad_versions.make_truncated),
+    "random": Row(bad_versions.make_random),
+    "tiny files": Row(bad_versions.make_tiny_files),
+    "growing": Row(None, put=bad_versions.grow),
+    "too large": Row(bad_versions.make_too_large),
     **{
-        f"{when} {what}": Row(bad_versions.put_fault(when, what))
+        f"{when} {what}": Row(bad_versions.make_fault(when, what))
         for when, what in (
             ("load", "SIGSEGV"),
             ("proof", "SIGABRT"),
@@ -137,6 +140,8 @@ async def measure(directory: Path) -> dict[str, object]:
 async def _row(row: Row, directory: Path) -> dict[str, object]:
     model = directory / "encoder"
     shutil.copytree(model_directory(MODELS["encoder"], Path("build/bench")), model)
+    if row.make is not None:
+        row.make(model)
     rows = np.random.default_rng(1).integers(0, VOCABULARY, (1, SEQUENCE))
     payload = v2_json(rows)
     request = post("/v2/models/encoder/infer", payload.body)
@@ -181,7 +186,7 @@ async def _under_load(
     task = asyncio.create_task(load.run())
     await asyncio.sleep(CALM_SECONDS + 2)
     begun = time.monotonic()
-    await asyncio.to_thread(row.make, model)
+    await asyncio.to_thread(row.put, model)
     still = time.monotonic()
     reason = await asyncio.to_thread(_wait, row, served)
     told = time.monotonic()

@@ -137,7 +137,9 @@ class VersionLoader:
         )
         served.move(ModelState.WARMING)
         try:
-            warmup_seconds = await self._workers.run(warm_up, loaded, progress)
+            warmup_seconds = await self._workers.run(
+                warm_up, loaded, progress, is_beside_work=tried is not None and beside is not None
+            )
         except Exception:
             await self._workers.run(loaded.close)
             raise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from longshore.backends.base import Backend
 from longshore.errors import LongshoreError, ModelLoadError
@@ -12,10 +14,20 @@ from longshore.loading.plan import batch_buckets
 from longshore.progress import Progress
 from longshore.tensors import Tensors
 
+SHARE = 0.2
+"""Of one CPU, at most, beside clients' work."""
 
-def warm_up(loaded: LoadedModel, progress: Progress | None = None) -> float:
+
+def warm_up(
+    loaded: LoadedModel,
+    progress: Progress | None = None,
+    *,
+    is_beside_work: bool = False,
+    sleep: Callable[[float], object] = time.sleep,
+) -> float:
     """Run every instance at batch 1 and at its largest batch, and a GPU at those between as well;
-    returns the seconds it took.
+    returns the seconds it took. Beside the work of clients each session is run once, one after the
+    other and with pauses.
 
     A model for which no sample input could be made is not warmed; its notes say so.
 
@@ -28,7 +40,13 @@ def warm_up(loaded: LoadedModel, progress: Progress | None = None) -> float:
     progress = progress or Progress()
     for rows in _sizes(loaded):
         progress.begin(f"warming up with a batch of {rows}")
-        _run_all(loaded, loaded.maker.make(rows, seed=0), rows)
+        run_all = _run_in_turns if is_beside_work else _run_at_once
+        try:
+            run_all(loaded, loaded.maker.make(rows, seed=0), sleep)
+        except LongshoreError as error:
+            raise ModelLoadError(
+                f"{loaded.artifact.path.name}: warm-up with {rows} rows failed: {error}"
+            ) from error
     return time.perf_counter() - started
 
 
@@ -38,17 +56,18 @@ def _sizes(loaded: LoadedModel) -> list[int]:
     return batch_buckets(largest) if on_gpu else sorted({1, largest})
 
 
-def _run_all(loaded: LoadedModel, inputs: Tensors, rows: int) -> None:
-    names = loaded.signature.output_names
-
-    def run(backend: Backend) -> None:
-        backend.prepare(inputs)
-        backend.execute(inputs, names)
-
+def _run_at_once(loaded: LoadedModel, inputs: Tensors, sleep: Callable[[float], object]) -> None:
     with ThreadPoolExecutor(len(loaded.backends)) as pool:
-        try:
-            list(pool.map(run, loaded.backends))
-        except LongshoreError as error:
-            raise ModelLoadError(
-                f"{loaded.artifact.path.name}: warm-up with {rows} rows failed: {error}"
-            ) from error
+        list(pool.map(partial(_run, loaded, inputs), loaded.backends))
+
+
+def _run_in_turns(loaded: LoadedModel, inputs: Tensors, sleep: Callable[[float], object]) -> None:
+    for backend in {id(backend): backend for backend in loaded.backends}.values():
+        started = time.perf_counter()
+        _run(loaded, inputs, backend)
+        sleep((time.perf_counter() - started) * (1 / SHARE - 1))
+
+
+def _run(loaded: LoadedModel, inputs: Tensors, backend: Backend) -> None:
+    backend.prepare(inputs)
+    backend.execute(inputs, loaded.signature.output_names)

@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-SPARE_SHARE = 0.5
+from longshore.lifecycle.trial.activity import cpu_seconds_of
+
+SPARE_SHARE = 0.3
 """Of what clients' work leaves of the quota."""
 LEAST_SHARE = 0.05
 """Of the quota, however busy the server is: a trial has to end."""
@@ -21,6 +23,8 @@ MEMORY_SECONDS = 1.0
 """Over which the server's own use is averaged."""
 BURST_SECONDS = 0.005
 """Of CPU in a row."""
+MOST_SAVED_SECONDS = 0.02
+"""Of CPU, while the child has no use for it."""
 
 
 class Pace:
@@ -47,7 +51,6 @@ class Pace:
         self._used = cpus / 2
         """CPUs that the server takes."""
         self._last = self._read()
-        self.stopped_seconds = 0.0
 
     @property
     def share(self) -> float:
@@ -63,8 +66,7 @@ class Pace:
         weight = min(1.0, passed / MEMORY_SECONDS)
         self._used += weight * ((own - last_own) / passed - self._used)
         self._allowance += self.share * passed - (child - last_child)
-        self._allowance = min(self._allowance, BURST_SECONDS)
-        self.stopped_seconds += passed if self._is_stopped else 0.0
+        self._allowance = min(self._allowance, MOST_SAVED_SECONDS)
         self._stop(self._allowance < 0 if not self._is_stopped else self._allowance < BURST_SECONDS)
 
     def _stop(self, is_stopped: bool) -> None:
@@ -76,14 +78,3 @@ class Pace:
 
     def _read(self) -> tuple[float, float, float]:
         return self._clock(), self._own_seconds(), self._child_seconds(self._pid)
-
-
-def cpu_seconds_of(pid: int) -> float:
-    """CPU seconds of all threads of a child that has not been waited for.
-
-    Source: clock_getcpuclockid(3); the number of the clock is the kernel's `CPUCLOCK_SCHED`.
-    """
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0

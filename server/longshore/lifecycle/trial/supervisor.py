@@ -142,12 +142,10 @@ class Supervisor:
     def _check(self) -> None:
         if self._stopped.is_set():
             raise TrialStopped
-        stopped = 0.0
         if self._pace is not None:
             self._pace.tick()
-            stopped = self._pace.stopped_seconds
         if self._result is None:
-            self._watch.check(stopped)
+            self._watch.check()
 
     def _wait(self, child: subprocess.Popen[bytes]) -> None:
         try:
@@ -157,7 +155,7 @@ class Supervisor:
 
     def _hear(self, data: bytes) -> None:
         watch = self._watch
-        watch.hear(0.0 if self._pace is None else self._pace.stopped_seconds)
+        watch.hear()
         try:
             for kind, content in self._lines.feed(data):
                 self._take(kind, content, watch)

@@ -83,7 +83,7 @@ class Trials:
     def _options(self, paced_cpus: float | None) -> LoadOptions:
         if paced_cpus is None:
             return self._load_options
-        longer = min(PACED_BUDGET, max(1.0, 4.0 / paced_cpus))
+        longer = min(PACED_BUDGET, max(1.0, 6.0 / paced_cpus))
         budget = longer * self._load_options.calibration_budget_seconds
         return replace(self._load_options, calibration_budget_seconds=budget)
 

@@ -17,6 +17,8 @@ class FailureKind(StrEnum):
     """It ended the process that tried it."""
     HUNG = "hung"
     MEMORY = "memory"
+    STARVED = "starved"
+    """It did not get to run enough to be judged."""
 
 
 class TrialFailed(ModelLoadError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from longshore.lifecycle.trial.activity import Activity, activity_of
 from longshore.lifecycle.trial.process_memory import anonymous_bytes
 from longshore.lifecycle.trial.room import Room
 from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
@@ -15,8 +16,14 @@ SLOWEST_BYTES_PER_SECOND = 10 * 2**20
 """A volume that is slower than that is no reason to wait longer."""
 
 
+MOST_STARVED = 5.0
+"""Times the time in all that a child may wait for a CPU besides."""
+
+
 class Watch:
-    """Over one child; `seconds` in all, and more for `artifact_bytes` to be read."""
+    """Over one child; `seconds` in all, and more for `artifact_bytes` to be read. What it waits for
+    a CPU, or is kept stopped, is not its time.
+    """
 
     def __init__(
         self,
@@ -27,6 +34,7 @@ class Watch:
         artifact_bytes: int = 0,
         clock: Callable[[], float] = time.monotonic,
         memory: Callable[[int], int] = anonymous_bytes,
+        activity: Callable[[int], Activity] = activity_of,
     ) -> None:
         reading = artifact_bytes / SLOWEST_BYTES_PER_SECOND
         self._silent_seconds = SILENT_SHARE * seconds + reading
@@ -35,34 +43,54 @@ class Watch:
         self._room = room
         self._clock = clock
         self._memory = memory
-        self._begun_at = self._heard_at = clock()
-        self._stopped_before = 0.0
+        self._activity = activity
+        self._last = (clock(), 0.0)
+        self._own_seconds = self._heard_at = 0.0
+        """That the child had to itself: in all, and when it was last heard."""
+        self._kept_seconds = 0.0
         self.doing = "starting"
         self.base_bytes = 0
         """Of the child before it opened the version."""
         self.peak_bytes = 0
 
-    def hear(self, stopped_seconds: float = 0.0) -> None:
-        """There is progress; the child was kept from running for so long up to now."""
-        self._heard_at, self._stopped_before = self._clock(), stopped_seconds
+    def hear(self) -> None:
+        """There is progress."""
+        self._heard_at = self._own_seconds
 
-    def check(self, stopped_seconds: float = 0.0) -> None:
-        """Raises `TrialFailed` when a bound is exceeded."""
-        now = self._clock()
-        silent = now - self._heard_at - (stopped_seconds - self._stopped_before)
-        if silent > self._silent_seconds:
+    def check(self) -> None:
+        """Raises `TrialFailed` when a bound is exceeded; called every some milliseconds."""
+        self._count()
+        if self._own_seconds - self._heard_at > self._silent_seconds:
             raise TrialFailed(
                 f"no progress for {self._silent_seconds:.0f} s while {self.doing}",
                 FailureKind.HUNG,
             )
-        if now - self._begun_at - stopped_seconds > self._seconds:
+        if self._own_seconds > self._seconds:
             raise TrialFailed(
                 f"its trial did not end within {self._seconds:.0f} s, and was {self.doing}",
                 FailureKind.HUNG,
             )
+        if self._kept_seconds > MOST_STARVED * self._seconds:
+            raise TrialFailed(
+                f"its trial waited {self._kept_seconds:.0f} s for a CPU, and was {self.doing}",
+                FailureKind.STARVED,
+            )
         self.peak_bytes = max(self.peak_bytes, self._memory(self._pid))
         if self._room is not None and self.peak_bytes > self._room.free_bytes:
             raise self.no_memory()
+
+    def _count(self) -> None:
+        """A thread that could run and did not have a CPU has not lived meanwhile."""
+        (then, cpu_then), now = self._last, self._clock()
+        activity = self._activity(self._pid)
+        passed, own = now - then, now - then
+        if activity.is_stopped:
+            own = 0.0
+        elif activity.can_run:
+            own = min(passed, max(0.0, activity.cpu_seconds - cpu_then))
+        self._last = (now, activity.cpu_seconds)
+        self._own_seconds += own
+        self._kept_seconds += passed - own
 
     @property
     def needed_bytes(self) -> int:

@@ -1,0 +1,51 @@
+"""What a child is at, as the kernel sees it.
+
+Sources: proc_pid_stat(5), field 3; clock_getcpuclockid(3), whose number is `CPUCLOCK_SCHED`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """At one moment."""
+
+    can_run: bool
+    """A thread runs, or waits for a CPU; else all of them sleep or wait for a disk."""
+    is_stopped: bool
+    """By a signal."""
+    cpu_seconds: float
+    """Of all its threads so far."""
+
+
+def activity_of(pid: int) -> Activity:
+    """Of a child that has not been waited for."""
+    states = {_state(Path(f"/proc/{pid}/task/{thread}/stat")) for thread in _threads(pid)}
+    return Activity("R" in states, "T" in states, cpu_seconds_of(pid))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """CPU seconds of all threads of a child; 0 where there is none."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def _state(file: Path) -> str:
+    try:
+        return file.read_text("ascii", "replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
