@@ -223,6 +223,7 @@ def repository(settings: Settings) -> ModelRepository:
     return ModelRepository(
         Path(settings.model.model_path),
         name=settings.model.name,
+        version=settings.model.model_version,
         settle_seconds=lifecycle.version_settle_seconds,
         manifest=cast(ManifestPolicy, lifecycle.manifest),
     )

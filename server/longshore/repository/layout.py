@@ -24,7 +24,7 @@ from longshore.repository.artifact import Artifact as Artifact
 from longshore.repository.artifact import ArtifactFormat as ArtifactFormat
 from longshore.repository.config_file import ConfigFile
 from longshore.repository.manifest import ManifestPolicy
-from longshore.repository.model_config import ModelConfig
+from longshore.repository.model_config import ModelConfig, VersionPolicy
 from longshore.repository.regular_file import IrregularFile, describe_mode
 from longshore.repository.version_files import Stillness
 from longshore.repository.version_reader import (
@@ -73,7 +73,8 @@ class ModelRepository:
     """The versions of one model.
 
     `root` is a model directory, or an artifact file that is served as version 1 without any
-    configuration. Links are followed inside the directory and nowhere else.
+    configuration. Links are followed inside the directory and nowhere else. `version` is the one to
+    serve, whatever the config says.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class ModelRepository:
         root: Path,
         *,
         name: str | None = None,
+        version: int | None = None,
         settle_seconds: float = 2.0,
         manifest: ManifestPolicy = "optional",
         clock: Callable[[], float] = time.time,
@@ -88,6 +90,7 @@ class ModelRepository:
     ) -> None:
         self.root = root
         self._name = name
+        self._pinned = None if version is None else VersionPolicy("specific", versions=(version,))
         self._fixed_name: str | None = None
         self._stillness = Stillness(settle_seconds, clock=clock)
         self._reader = VersionReader(
@@ -97,12 +100,13 @@ class ModelRepository:
         self._config_file = ConfigFile(root / CONFIG_FILE, clock=clock)
 
     def config(self) -> ModelConfig:
-        """What `config.yaml` says now; an absent one is an empty one.
+        """What `config.yaml` says now; an absent one is an empty one. A pinned version is the policy.
 
         Raises:
             ModelConfigError: a mistake in it.
         """
-        return self._config_file.read()
+        config = self._config_file.read()
+        return replace(config, version_policy=self._pinned) if self._pinned else config
 
     def model_name(self) -> str:
         """The name given, else the one in the config, else that of the directory or file; it stays
@@ -185,9 +189,7 @@ class ModelRepository:
         passes_over: PassesOver,
     ) -> Scan:
         policy = config.version_policy
-        for version in version_policy.missing(policy, versions):
-            message = f"{self.root}: version_policy names version {version}, which is not there"
-            problems.append(VersionProblem(version, message))
+        problems += self._absent(policy, versions)
         for name in present(self.root, FORMATS):
             message = f"{self.root / name}: not served beside version directories"
             problems.append(VersionProblem(name, message))
@@ -204,7 +206,18 @@ class ModelRepository:
             problems += [problem] if problem is not None else []
         return Scan(tuple(reversed(artifacts)), tuple(problems), tuple(passed_over), config)
 
+    def _absent(self, policy: VersionPolicy, versions: list[str]) -> list[VersionProblem]:
+        source = "model_version" if self._pinned else "version_policy"
+        return [
+            VersionProblem(
+                version, f"{self.root}: {source} names version {version}, which is not there"
+            )
+            for version in version_policy.missing(policy, versions)
+        ]
+
     def _scan_lone(self, config: ModelConfig, problems: list[VersionProblem]) -> Scan:
+        if self._pinned and (absent := self._absent(self._pinned, ["1"])):
+            return Scan((), (*problems, *absent), config=config)
         if not present(content_directory(self.root, self.root.resolve()), FORMATS):
             return Scan((), tuple(problems), config=config)
         artifact, problem = self._look("1", self.root, config)
@@ -212,6 +225,8 @@ class ModelRepository:
         return Scan((artifact,) if artifact is not None else (), tuple(problems), config=config)
 
     def _scan_file(self) -> Scan:
+        if self._pinned and (absent := self._absent(self._pinned, ["1"])):
+            return Scan((), tuple(absent))
         artifact, problem = self._look("1", self.root, ModelConfig())
         return Scan(
             (artifact,) if artifact is not None else (), (problem,) if problem is not None else ()

@@ -20,6 +20,13 @@ class ModelSettings:
     name: str | None = option(
         None, "Name of the model in URLs and metrics; the default is the directory's name."
     )
+    model_version: int | None = option(
+        None,
+        "Version to serve, instead of those that the model's `version_policy` names; by default "
+        "that is the latest.",
+        minimum=1,
+        maximum=10**18,
+    )
     device: str = option(
         "cpu",
         "Where the model runs: `cpu`, `cuda`, `cuda:N`, the UUID of a GPU or of a MIG slice "
