@@ -8,6 +8,10 @@ import urllib.request
 URL, MODEL = os.environ["URL"], os.environ["MODEL"]
 TOKENS = os.environ.get("TOKENS", "/etc/longshore/auth/tokens")
 TLS = ssl._create_unverified_context()  # The certificate names hosts, not this Service.
+OPENER = urllib.request.build_opener(
+    urllib.request.ProxyHandler({}),  # A proxy in the environment leads out of the cluster.
+    urllib.request.HTTPSHandler(context=TLS),
+)
 
 
 def authorization():
@@ -22,7 +26,7 @@ def ask(path, body=None):
     request = urllib.request.Request(
         URL + path, body and json.dumps(body).encode(), authorization()
     )
-    with urllib.request.urlopen(request, timeout=60, context=TLS) as answer:
+    with OPENER.open(request, timeout=60) as answer:
         return json.load(answer)
 
 

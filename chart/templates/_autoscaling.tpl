@@ -6,6 +6,45 @@ concurrency: longshore_concurrency
 latencyP95: longshore_request_duration_p95_seconds
 {{- end }}
 
+{{/*
+Fields of `autoscaling.keda.spec`, with the behavior of the HPA that KEDA makes. KEDA writes the object back without a
+`false`: Argo CD would show a difference for ever.
+*/}}
+{{- define "longshore.scaledObjectFields" -}}
+{{- $fields := deepCopy .Values.autoscaling.keda.spec }}
+{{- if not (dig "advanced" "restoreToOriginalReplicaCount" false $fields) }}
+{{- $_ := unset (get $fields "advanced" | default dict) "restoreToOriginalReplicaCount" }}
+{{- end }}
+{{- with .Values.autoscaling.behavior }}
+{{- $advanced := get $fields "advanced" | default dict }}
+{{- $_ := set $advanced "horizontalPodAutoscalerConfig" (dict "behavior" .) }}
+{{- $_ := set $fields "advanced" $advanced }}
+{{- end }}
+{{- toYaml $fields }}
+{{- end }}
+
+{{- define "longshore.kedaFaults" -}}
+{{- $spec := .Values.autoscaling.keda.spec }}
+{{- range $field, $reason := dict
+    "scaleTargetRef" "it is set by the chart"
+    "minReplicaCount" "it is set by autoscaling.minReplicas"
+    "maxReplicaCount" "it is set by autoscaling.maxReplicas"
+    "idleReplicaCount" "nothing queues or counts requests while there is no pod"
+    "cooldownPeriod" "it has no effect while there is a pod; autoscaling.behavior sets the pace"
+    "initialCooldownPeriod" "it has no effect while there is a pod; autoscaling.behavior sets the pace"
+    "pollingInterval" "it is set by autoscaling.keda.pollingInterval"
+    "fallback" "it is set by autoscaling.keda.fallback"
+    "triggers" "they are set by autoscaling.metrics and autoscaling.custom"
+}}
+{{- if hasKey $spec $field }}
+- {{ printf "autoscaling.keda.spec.%s: %s" $field $reason | quote }}
+{{- end }}
+{{- end }}
+{{- if hasKey (get $spec "advanced" | default dict) "horizontalPodAutoscalerConfig" }}
+- "autoscaling.keda.spec.advanced.horizontalPodAutoscalerConfig: its behavior is set by autoscaling.behavior"
+{{- end }}
+{{- end }}
+
 {{/* A number as a Kubernetes quantity in thousandths, as the API server writes it. */}}
 {{- define "longshore.quantity" -}}
 {{- $milli := round (mulf . 1000) 0 | int64 }}

@@ -59,8 +59,14 @@ containerSpec:
 {{- include "longshore.withBlock" (list . (dict "progressDeadlineSeconds" $deadline) "deploymentSpec") }}
 {{- end }}
 
+{{/* Whether the pods use the network of their node, where each port can be had once. */}}
+{{- define "longshore.usesHostNetwork" -}}
+{{- if get .Values.podSpec "hostNetwork" }}true{{ end }}
+{{- end }}
+
 {{- define "longshore.podFields" -}}
 {{- $ours := dict "automountServiceAccountToken" false "enableServiceLinks" false }}
+{{- if include "longshore.usesHostNetwork" . }}{{- $_ := set $ours "dnsPolicy" "ClusterFirstWithHostNet" }}{{- end }}
 {{- include "longshore.withBlock" (list . $ours "podSpec") }}
 {{- end }}
 

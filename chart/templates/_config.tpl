@@ -4,6 +4,7 @@
 {{- define "longshore.derivedSettings" -}}
 model_path: model.path
 name: model.name
+model_version: model.version
 port: ports.http
 management_port: ports.management
 calibration_cache: a volume of the pod
@@ -70,6 +71,7 @@ tls_key_file: tls
     "drain_delay_seconds" (include "longshore.drainDelaySeconds" . | float64)
     "drain_timeout_seconds" (include "longshore.drainTimeoutSeconds" . | float64)
 }}
+{{- with .Values.model.version }}{{- $_ := set $derived "model_version" (int64 .) }}{{- end }}
 {{- if eq .Values.device "gpu" }}{{- $_ := set $derived "device" "cuda" }}{{- end }}
 {{- if .Values.auth.existingSecret }}{{- $_ := set $derived "auth_token_file" "/etc/longshore/auth/tokens" }}{{- end }}
 {{- if .Values.tls.existingSecret }}

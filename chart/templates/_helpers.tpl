@@ -60,11 +60,20 @@ A chart's name that the release's holds is not repeated, except that of an alias
 {{- default .Capabilities.KubeVersion.Version .Values.kubeVersion }}
 {{- end }}
 
+{{/* The number of pods without an autoscaler: as given, else as many as run, else one. */}}
+{{- define "longshore.replicas" -}}
+{{- if kindIs "invalid" .Values.replicas }}
+{{- lookup "apps/v1" "Deployment" .Release.Namespace (include "longshore.fullname" .) | default dict | dig "spec" "replicas" 1 }}
+{{- else }}
+{{- .Values.replicas }}
+{{- end }}
+{{- end }}
+
 {{/* The fewest and the most pods that the release can have. */}}
 {{- define "longshore.minReplicas" -}}
-{{- ternary .Values.replicas .Values.autoscaling.minReplicas (eq .Values.autoscaling.mode "none") }}
+{{- if eq .Values.autoscaling.mode "none" }}{{ include "longshore.replicas" . }}{{ else }}{{ .Values.autoscaling.minReplicas }}{{ end }}
 {{- end }}
 
 {{- define "longshore.maxReplicas" -}}
-{{- ternary .Values.replicas .Values.autoscaling.maxReplicas (eq .Values.autoscaling.mode "none") }}
+{{- if eq .Values.autoscaling.mode "none" }}{{ include "longshore.replicas" . }}{{ else }}{{ .Values.autoscaling.maxReplicas }}{{ end }}
 {{- end }}

@@ -28,6 +28,18 @@ helm.sh/chart: {{ include "longshore.chart" . }}
 {{- merge (deepCopy (last .)) $kept $context.Values.commonLabels $ours | toYaml }}
 {{- end }}
 
+{{/* Labels of the pods: none that changes with the chart's version alone, which would restart every model. */}}
+{{- define "longshore.podLabels" -}}
+{{- $ours := dict "app.kubernetes.io/part-of" "longshore" }}
+{{- $selected := include "longshore.selectorLabels" . | fromYaml }}
+{{- merge (deepCopy .Values.podLabels) $selected .Values.commonLabels $ours | toYaml }}
+{{- end }}
+
+{{/* The label by which the ServiceMonitor finds the headless Service; GitOps tools rewrite those of app.kubernetes.io. */}}
+{{- define "longshore.monitoredLabel" -}}
+longshore/monitored: {{ include "longshore.fullname" . | quote }}
+{{- end }}
+
 {{- define "longshore.labelFaults" -}}
 {{- $kept := include "longshore.keptLabels" . | fromYaml }}
 {{- $metrics := .Values.metrics }}
@@ -42,7 +54,7 @@ helm.sh/chart: {{ include "longshore.chart" . }}
     "metrics.dashboard.labels" $metrics.dashboard.labels
 }}
 {{- range $label := keys $labels | sortAlpha }}
-{{- if hasKey $kept $label }}
+{{- if or (hasKey $kept $label) (hasPrefix "longshore/" $label) }}
 - {{ printf "%s: %s is the chart's own label; choose another name" $block $label | quote }}
 {{- end }}
 {{- end }}

@@ -61,6 +61,13 @@ count(count(longshore_build_info{ {{- include "longshore.series" . -}} }) by (po
 {{- default $longest .scrapeTimeout }}
 {{- end }}
 
+{{/* With the action that the operator's definition writes into those that have none. */}}
+{{- define "longshore.relabelings" -}}
+{{- $list := list }}
+{{- range . }}{{ $list = append $list (merge (dict) . (dict "action" "replace")) }}{{ end }}
+{{- toYaml $list }}
+{{- end }}
+
 {{- define "longshore.metricsFaults" -}}
 {{- range $name, $block := pick .Values.metrics "podMonitor" "serviceMonitor" "annotations" }}
 {{- $interval := include "longshore.seconds" $block.interval | float64 }}

@@ -6,7 +6,7 @@
 {{- if eq .Values.device "gpu" }}
 {{- $surge = min 1 (div (int .Values.gpu.spareCount) (.Values.gpu.count | float64 | int)) }}
 {{- end }}
-{{- if include "longshore.isSingleNodeVolume" . }}{{- $surge = 0 }}{{- end }}
+{{- if or (include "longshore.isSingleNodeVolume" .) (include "longshore.usesHostNetwork" .) }}{{- $surge = 0 }}{{- end }}
 {{- $rolling := dict "maxSurge" $surge "maxUnavailable" (sub 1 $surge) }}
 {{- default (dict "type" "RollingUpdate" "rollingUpdate" $rolling) .Values.strategy | toYaml }}
 {{- end }}
@@ -28,18 +28,27 @@
 {{- end }}
 
 {{/*
-`replicas` while there is an autoscaler: the live count, only where the API server would reset an omitted field to 1. Under
-Helm 4 (server-side apply) that is while Helm owns the field, because an earlier revision had no autoscaler; the first
-scaling takes the field over. Helm 3 compares manifests: a field of the last one must be in this one.
+`replicas` of the Deployment: as given, unless an autoscaler sets it. Otherwise the field is left to whoever scales, and
+stated only where the API server would reset an omitted one to 1: the live count, while Helm owns the field by server-side
+apply (the first scaling takes it over), and always where Helm compares manifests, as Helm 3 does, and Helm 4 for releases of
+Helm 3: a field of the last manifest must be in this one.
 */}}
-{{- define "longshore.inheritedReplicas" -}}
+{{- define "longshore.statedReplicas" -}}
+{{- if and (eq .Values.autoscaling.mode "none") (not (kindIs "invalid" .Values.replicas)) }}
+{{- .Values.replicas }}
+{{- else }}
 {{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "longshore.fullname" .) | default dict }}
-{{- $isOwned := and $live (hasPrefix "v3" (default "v3" .Capabilities.HelmVersion.Version)) }}
+{{- $applies := false }}
+{{- $owns := false }}
 {{- range dig "metadata" "managedFields" list $live }}
-{{- $owns := hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas" }}
-{{- $isOwned = or $isOwned (and $owns (not .subresource)) }}
+{{- if not .subresource }}
+{{- $applies = or $applies (eq .operation "Apply") }}
+{{- $owns = or $owns (hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas") }}
 {{- end }}
-{{- if $isOwned }}{{ $live.spec.replicas }}{{ end }}
+{{- end }}
+{{- $compares := or (not $applies) (hasPrefix "v3" (default "v3" .Capabilities.HelmVersion.Version)) }}
+{{- if and $live (or $owns $compares) }}{{ $live.spec.replicas }}{{ end }}
+{{- end }}
 {{- end }}
 
 {{- define "longshore.topologySpreadConstraints" -}}

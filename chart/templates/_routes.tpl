@@ -26,21 +26,29 @@
 {{- $route := .Values.httpRoute }}
 {{- $ours := dict "name" (include "longshore.fullname" .) "port" (int .Values.service.port) }}
 {{- if not (kindIs "invalid" $route.weight) }}{{- $_ := set $ours "weight" (int $route.weight) }}{{- end }}
-{{- prepend $route.backendRefs $ours | toYaml }}
+{{- prepend $route.backendRefs $ours | include "longshore.backends" }}
 {{- end }}
 
 {{/* Rules of the route: the whole host, or those given, with the model's path and the release's backends where they say none. */}}
 {{- define "longshore.routeRules" -}}
-{{- $backends := dict "backendRefs" (include "longshore.backendRefs" . | fromYamlArray) }}
+{{- $whole := list (dict "matches" (list (dict "path" (dict "type" "PathPrefix" "value" "/")))) }}
 {{- $prefix := dict "type" "PathPrefix" "value" (include "longshore.sharedPath" .) }}
-{{- $match := dict "matches" (list (dict "path" $prefix)) }}
 {{- $rules := list }}
-{{- range .Values.httpRoute.rules }}
+{{- range default $whole .Values.httpRoute.rules }}
+{{- $rule := deepCopy . }}
 {{- $redirects := false }}
 {{- range .filters }}{{- if eq (get . "type" | toString) "RequestRedirect" }}{{ $redirects = true }}{{ end }}{{- end }}
-{{- $rules = append $rules (merge (deepCopy .) $match (ternary dict $backends $redirects)) }}
+{{- $matches := default (list (dict "path" $prefix)) .matches }}
+{{- $_ := set $rule "matches" (include "longshore.matches" $matches | fromYamlArray) }}
+{{- with .filters }}{{- $_ := set $rule "filters" (include "longshore.filters" . | fromYamlArray) }}{{- end }}
+{{- if .backendRefs }}
+{{- $_ := set $rule "backendRefs" (include "longshore.backends" .backendRefs | fromYamlArray) }}
+{{- else if not $redirects }}
+{{- $_ := set $rule "backendRefs" (include "longshore.backendRefs" $ | fromYamlArray) }}
 {{- end }}
-{{- default (list $backends) $rules | toYaml }}
+{{- $rules = append $rules $rule }}
+{{- end }}
+{{- toYaml $rules }}
 {{- end }}
 
 {{/* Two releases of a host with the same path are not seen from here; two of one release are. */}}

@@ -14,6 +14,15 @@
 {{- merge (dict "selector" $selector "ports" $ports) $fields | toYaml }}
 {{- end }}
 
+{{/* Azure's load balancer probes `/` where a port's protocol is HTTP, which is 404; the readiness path needs no token. */}}
+{{- define "longshore.serviceAnnotations" -}}
+{{- $ours := dict }}
+{{- if eq .Values.service.type "LoadBalancer" }}
+{{- $_ := set $ours "service.beta.kubernetes.io/azure-load-balancer-health-probe-request-path" "/v2/health/ready" }}
+{{- end }}
+{{- merge (deepCopy .Values.service.annotations) $ours | toYaml }}
+{{- end }}
+
 {{/* Fields that the API server takes only beside others. */}}
 {{- define "longshore.serviceFaults" -}}
 {{- $service := .Values.service }}
@@ -55,7 +64,7 @@
 {{- $_ := set $names .name true }}
 {{- $_ := set $numbers $number true }}
 {{- end }}
-{{- $labels := include "longshore.labelsWith" (list . .Values.podLabels) | fromYaml }}
+{{- $labels := include "longshore.podLabels" . | fromYaml }}
 {{- range $label, $value := $service.selectorLabels }}
 {{- if ne (get $labels $label | toString) (toString $value) }}
 - {{ printf "service.selectorLabels: no pod has %s=%v: set it in podLabels too" $label $value | quote }}

@@ -1,7 +1,7 @@
 {{/* What a schema cannot check: one sentence for each fault, with the remedy; all faults at once. */}}
 {{- define "longshore.validate" -}}
 {{- $faults := list }}
-{{- range list "type" "empty" "renamed" "name" "image" "volume" "gpu" "resource" "scaling" "request" "drain" "metrics" "override" "file" "route" "service" "label" "annotation" "field" "list" }}
+{{- range list "type" "empty" "renamed" "name" "image" "volume" "gpu" "resource" "scaling" "keda" "request" "drain" "metrics" "override" "file" "route" "service" "label" "annotation" "field" "list" }}
 {{- $faults = concat $faults (include (printf "longshore.%sFaults" .) $ | fromYamlArray) }}
 {{- end }}
 {{- if $faults }}{{ printf "\n- %s" (join "\n- " $faults) | fail }}{{ end }}

@@ -5,6 +5,8 @@ import pytest
 from tests.chart import rendering
 from tests.chart.rendering import kinds, only, pod_spec
 
+LABEL = "app.kubernetes.io/component"
+
 
 def test_a_budget_exists_only_where_two_pods_can():
     assert "PodDisruptionBudget" not in kinds({})
@@ -29,6 +31,7 @@ def test_a_budget_says_one_thing_and_zero_is_a_number(
 ):
     spec = only("PodDisruptionBudget", {"replicas": 2, "podDisruptionBudget": budget})["spec"]
 
+    assert spec.pop("unhealthyPodEvictionPolicy") == "AlwaysAllow"  # A broken model is drained.
     assert {key: spec[key] for key in spec if key != "selector"} == {field: value}
 
 
@@ -54,7 +57,8 @@ def test_a_spread_of_ones_own_gets_the_releases_selector_where_it_has_none():
 def test_nothing_leaves_the_pod_and_two_ports_let_in():
     spec = only("NetworkPolicy", {})["spec"]
 
-    assert spec["egress"] == []
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "egress" not in spec
     ports = [port["port"] for rule in spec["ingress"] for port in rule["ports"]]
     assert ports == ["http", "management"]
     assert all("from" not in rule for rule in spec["ingress"])
@@ -65,8 +69,11 @@ def test_peers_are_let_in_by_port():
     peer = {"podSelector": {"matchLabels": {"app": "shop"}}}
     http, management = only("NetworkPolicy", {"networkPolicy": {"from": [peer]}})["spec"]["ingress"]
 
-    assert http["from"] == [peer]
+    own = {"podSelector": {"matchLabels": {**rendering.SELECTOR, LABEL: "test"}}}
+    assert http["from"] == [peer, own]
     assert "from" not in management
+    shut = {"networkPolicy": {"from": [peer]}, "test": {"enabled": False}}
+    assert only("NetworkPolicy", shut)["spec"]["ingress"][0]["from"] == [peer]
 
 
 def test_the_pod_carries_no_token():

@@ -88,7 +88,7 @@ def refusal(values: dict[str, Any]) -> str:
         ({"ingress": {"enabled": True}}, ["/ingress/hosts"]),
         ({"httpRoute": {"enabled": True}}, ["/httpRoute/parentRefs"]),
         ({"preStopSeconds": -1}, ["/preStopSeconds"]),
-        ({"replicas": None}, ["missing property 'replicas'"]),
+        ({"preStopSeconds": None}, ["missing property 'preStopSeconds'"]),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], words: list[str]):

@@ -46,6 +46,29 @@ def test_fields_of_the_pod_stand_over_ours(engine: Engine):
     assert found["automountServiceAccountToken"] is False
 
 
+def test_on_the_network_of_its_node_a_pod_has_its_ports_alone(engine: Engine):
+    """A pod beside the old one on its node would wait for the ports for ever."""
+    spec = deployment(engine, {"podSpec": {"hostNetwork": True}})
+    found = spec["template"]["spec"]
+    ports = found["containers"][0]["ports"]
+
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert found["dnsPolicy"] == "ClusterFirstWithHostNet"
+    assert [port["hostPort"] for port in ports] == [port["containerPort"] for port in ports]
+    own = pod(engine, {"podSpec": {"hostNetwork": True, "dnsPolicy": "Default"}})
+    assert own["dnsPolicy"] == "Default"
+
+
+def test_numbers_are_texts_where_kubernetes_wants_texts(engine: Engine):
+    alias: Values = {"ip": "192.0.2.7", "hostnames": [20261128]}
+    options: Values = {"options": [{"name": "ndots", "value": 2}]}
+    values = {"podSpec": {"dnsConfig": options, "hostAliases": [alias]}}
+    found = pod(engine, values)
+
+    assert found["dnsConfig"]["options"] == [{"name": "ndots", "value": "2"}]
+    assert found["hostAliases"][0]["hostnames"] == ["20261128"]
+
+
 def test_a_device_may_come_by_a_claim_in_place_of_a_resource(engine: Engine):
     values = {"device": "gpu", "podSpec": {"resourceClaims": [CLAIM]},
               "resources": {"claims": [{"name": "gpu"}], "limits": {"memory": "8Gi"}}}  # fmt: skip
@@ -97,6 +120,13 @@ def test_a_hook_in_place_of_the_one_that_sleeps_is_counted_by_the_drain(engine: 
          ["lifecycle.preStop: set preStopSeconds"]),
         ({"resources": {"claims": [{"name": "gpu"}]}}, ["no claim gpu", "podSpec.resourceClaims"]),
         ({"podSpec": {"resourceClaims": [CLAIM]}}, ["no container uses them", "resources.claims"]),
+        ({"deploymentSpec": {"minReadySeconds": "ten"}}, ["minReadySeconds"]),
+        ({"podSpec": {"dnsPolicy": "none"}}, ["dnsPolicy", "ClusterFirst"]),
+        ({"podSpec": {"dnsConfig": {"servers": []}}}, ["dnsConfig", "servers"]),
+        ({"podSpec": {"hostAliases": [{"hostnames": ["a"]}]}}, ["hostAliases", "ip"]),
+        ({"podSpec": {"hostNetwork": "yes"}}, ["hostNetwork"]),
+        ({"containerSpec": {"tty": 1}}, ["tty"]),
+        ({"containerSpec": {"lifecycle": {"preStart": {}}}}, ["lifecycle"]),
         ({"dnsConfig": {}}, ["dnsConfig: the key is podSpec.dnsConfig"]),
         ({"lifecycle": {}}, ["lifecycle: the key is containerSpec.lifecycle"]),
     ],

@@ -7,7 +7,7 @@ import pytest
 from tests.chart import rendering
 from tests.chart.golden_renders import GOLDEN, golden_path, golden_text
 
-NAMES = ("cpu", "default", "everything", "gpu", "hardened", "hpa", "keda", "mig", "rwo")
+NAMES = ("cpu", "default", "everything", "gitops", "gpu", "hardened", "hpa", "keda", "mig", "rwo")
 
 
 @pytest.mark.parametrize("values", rendering.CI_VALUES, ids=lambda path: path.stem)

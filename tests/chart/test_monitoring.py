@@ -67,11 +67,40 @@ def test_a_monitor_takes_the_place_of_the_annotations(kind: str):
     assert scrape_annotations(metrics) == {}
     assert monitor["metadata"]["labels"]["release"] == "stack"
     assert (endpoint["port"], endpoint["path"]) == ("management", "/metrics")
+
+
+@pytest.mark.parametrize("kind", sorted(MONITORS))
+def test_a_monitor_finds_its_pods_after_a_gitops_tool_has_rewritten_the_labels(
+    engine: Engine, kind: str
+):
+    """Argo CD sets `app.kubernetes.io/instance` of every object to its application's name, but not
+    that of the pods in a Deployment.
+    """
+    key = kind[0].lower() + kind[1:]
+    objects = engine({"metrics": {key: {"enabled": True}}}, "")
+    for entry in objects:
+        entry["metadata"]["labels"]["app.kubernetes.io/instance"] = "argo-application"
+    (monitor,) = [entry for entry in objects if entry["kind"] == kind]
     selected = monitor["spec"]["selector"]["matchLabels"].items()
-    assert (
-        selected
-        <= rendering.only("Deployment", {})["spec"]["template"]["metadata"]["labels"].items()
-    )
+    places = {
+        "ServiceMonitor": [o["metadata"] for o in objects if o["kind"] == "Service"],
+        "PodMonitor": [
+            o["spec"]["template"]["metadata"] for o in objects if o["kind"] == "Deployment"
+        ],
+    }
+
+    assert len([place for place in places[kind] if selected <= place["labels"].items()]) == 1
+
+
+def test_the_actions_of_relabelings_are_written_out(engine: Engine):
+    """Where they are not, the operator's definition adds them, and Argo CD shows a difference."""
+    labels = {"sourceLabels": ["pod"], "targetLabel": "instance"}
+    drop = {"action": "labeldrop", "regex": "endpoint"}
+    monitor = {"enabled": True, "relabelings": [labels, drop], "metricRelabelings": [labels]}
+
+    found = endpoint(engine({"metrics": {"podMonitor": monitor}}, ""))
+    assert found["relabelings"] == [{**labels, "action": "replace"}, drop]
+    assert found["metricRelabelings"] == [{**labels, "action": "replace"}]
 
 
 def test_a_service_monitor_finds_each_pod_through_one_service_which_no_load_balancer_has():

@@ -62,6 +62,51 @@ def test_kedas_triggers_take_metadata_and_a_reference_of_either_kind(engine: Eng
     assert found["metadata"]["annotations"]["autoscaling.keda.sh/paused"] == "false"
 
 
+def test_further_fields_of_the_scaled_object_join_the_charts(engine: Engine):
+    modifiers = {"formula": "utilization", "target": 1}
+    fields = {"advanced": {"restoreToOriginalReplicaCount": False, "scalingModifiers": modifiers}}
+    spec = scaled(engine, spec=fields)["spec"]
+
+    assert "restoreToOriginalReplicaCount" not in spec["advanced"]  # KEDA would take it out.
+    assert spec["advanced"]["scalingModifiers"] == {"formula": "utilization", "target": "1"}
+    assert spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"minReplicaCount": 0}, ["keda.spec.minReplicaCount", "autoscaling.minReplicas"]),
+        ({"idleReplicaCount": 0}, ["keda.spec.idleReplicaCount", "nothing queues"]),
+        ({"triggers": []}, ["keda.spec.triggers", "autoscaling.custom"]),
+        ({"advanced": {"horizontalPodAutoscalerConfig": {"behavior": {}}}},
+         ["autoscaling.behavior"]),
+        ({"cooldownPeriod": 60}, ["keda.spec.cooldownPeriod", "no effect", "behavior"]),
+        ({"cooldown": 1}, ["spec", "cooldown"]),
+        ({"advanced": {"scalingModifiers": {"formula": "a", "metricType": "Sum"}}},
+         ["metricType"]),
+    ],
+)  # fmt: skip
+def test_fields_of_it_that_the_chart_sets_are_refused(
+    engine: Engine, fields: Values, words: list[str]
+):
+    with pytest.raises(RefusedError) as refused:
+        scaled(engine, spec=fields)
+
+    assert all(word in str(refused.value) for word in words), refused.value
+
+
+@pytest.mark.parametrize(
+    ("keda", "place"),
+    [
+        ({"authenticationRef": {"nmae": "a"}}, "authenticationRef"),
+        ({"fallback": {"replicas": 2, "failures": 3}}, "fallback"),
+    ],
+)
+def test_blocks_of_kedas_own_are_closed(engine: Engine, keda: Values, place: str):
+    with pytest.raises(RefusedError, match=place):
+        scaled(engine, **keda)
+
+
 def test_modes_without_credentials_are_refused(engine: Engine):
     with pytest.raises(RefusedError, match=r"authModes: set autoscaling\.keda\.authenticationRef"):
         scaled(engine, metadata={"authModes": "bearer"})

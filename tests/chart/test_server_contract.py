@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def test_the_server_takes_the_rendered_settings(values: Path, tmp_path: Path):
 
     assert settings.http.port == ports["http"]
     assert settings.metrics.management_port == ports["management"]
+    assert settings.model.model_version == example["model"].get("version")
     assert settings.model.device == ("cuda" if example.get("device") == "gpu" else "cpu")
     assert settings.model.model_path.startswith("/models")
 
@@ -94,6 +96,28 @@ def test_the_probes_paths_answer_on_the_management_port(guarded: tuple[ServedPro
     container = rendering.server({})
     for kind in ("startup", "readiness", "liveness"):
         assert guarded[0].management(container[f"{kind}Probe"]["httpGet"]["path"])[0] == 200
+
+
+def test_the_path_that_a_load_balancer_probes_answers_without_a_token(
+    guarded: tuple[ServedProcess, Path],
+):
+    service = rendering.only("Service", {"service": {"type": "LoadBalancer"}})
+    (path,) = service["metadata"]["annotations"].values()
+    url = f"http://127.0.0.1:{guarded[0].port}{path}"
+
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_helm_test_obeys_no_proxy(
+    guarded: tuple[ServedProcess, Path], monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")  # Nobody listens there.
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    assert predict(*guarded) == "{'logits': [1, 10]}\n"
 
 
 def test_helm_test_predicts_for_real(guarded: tuple[ServedProcess, Path]):

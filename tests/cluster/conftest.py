@@ -18,7 +18,7 @@ from tests.cluster.control_plane import leftovers, programs
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.keda import Keda, missing_files
 from tests.cluster.rules import adapter_rules, scrape_configs, shortened_chart
-from tests.cluster.tools import helm3
+from tests.cluster.tools import custom_kinds, helm3
 
 KEPT_LOGS = Path(__file__).resolve().parents[2] / "build/cluster-logs"
 NODES = ("node-a", "node-b")
@@ -83,6 +83,22 @@ def keda(cluster: Cluster) -> Iterator[Keda]:
         yield running
     finally:
         running.stop_all()
+
+
+@pytest.fixture
+def every_kind(cluster: Cluster, keda: Keda) -> Iterator[None]:
+    """Every kind that the chart renders. All but KEDA's go afterwards: the chart looks at the kinds
+    there are.
+    """
+    kinds = (*custom_kinds.MONITORING, *custom_kinds.GATEWAY)
+    for kind in kinds:
+        if not kind.cached.exists():
+            pytest.skip(f"Run `make cluster-tools` for the definition of {kind.name}.")
+        cluster.kubectl("create", "-f", str(kind.cached))
+    for kind in kinds:
+        cluster.kubectl("wait", "--for=condition=Established", f"crd/{kind.name}", "--timeout=30s")
+    yield
+    cluster.kubectl("delete", "crd", *(kind.name for kind in kinds))
 
 
 @pytest.fixture(params=[autoscalers.ADAPTER, autoscalers.KEDA])

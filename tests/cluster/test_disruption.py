@@ -129,6 +129,36 @@ def test_the_disruption_budget_lets_one_pod_go_at_a_time(
     serving.wait_until_ready(2)
 
 
+def test_pods_of_a_model_that_cannot_be_loaded_keep_no_node_from_being_drained(
+    cluster: Cluster, namespace: str
+) -> None:
+    broken = Serving(cluster, namespace, "scale")
+    example_models.write_broken_version(broken.create_claim() / example_models.NAME, 1)
+    broken.release.install(chart_values.serving(replicas=2), wait=False)
+
+    def are_running() -> bool:
+        return [pod["status"]["phase"] for pod in broken.pods()] == ["Running", "Running"]
+
+    cluster.wait_until(are_running, "two running pods")
+    assert broken.ready_pods() == []
+    budget = ("poddisruptionbudget", broken.deployment()["metadata"]["name"], "-n", namespace)
+    policy = cluster.kubectl("get", *budget, "-o", "jsonpath={.spec.unhealthyPodEvictionPolicy}")
+    assert policy == "AlwaysAllow"
+
+    def choose(policy: str) -> None:
+        change = f'{{"spec": {{"unhealthyPodEvictionPolicy": "{policy}"}}}}'
+        cluster.kubectl("patch", *budget, "--type=merge", "-p", change)
+
+    pair = broken.pods()
+    choose("IfHealthyBudget")
+    with pytest.raises(ApiError, match="disruption budget") as refused:
+        _evict(cluster, pair[0])
+    assert refused.value.code == 429
+    choose(policy)
+    for pod in pair:
+        _evict(cluster, pod)
+
+
 def _evict(cluster: Cluster, pod: Json) -> None:
     metadata = {key: pod["metadata"][key] for key in ("name", "namespace")}
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}

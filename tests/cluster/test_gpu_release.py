@@ -85,6 +85,7 @@ def test_it_runs_on_the_gpu_and_rolls_out_with_none_to_spare(
     (pod,) = serving.pods()
     assert pod["spec"]["nodeName"] == gpu_node
     assert serving.predict().status == 200
+    assert "Phase:          Succeeded" in serving.release.test()
     first = pod["metadata"]["uid"]
     serving.release.upgrade(chart_values.gpu(config={"log_level": "warning"}))
     serving.wait_until_ready(1)

@@ -1,4 +1,4 @@
-"""What the chart renders for KEDA and for the Prometheus operator is what they define.
+"""What the chart renders for KEDA, the Prometheus operator and a Gateway is what they define.
 
 The API server holds their own definitions against every object, strictly. KEDA itself runs, its
 admission webhook too; the Prometheus operator does not. The clocks are those of test_autoscaling.
@@ -7,7 +7,6 @@ admission webhook too; the Prometheus operator does not. The clocks are those of
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -22,7 +21,6 @@ from tests.cluster.load_client import Summary
 from tests.cluster.node_agent import commands
 from tests.cluster.node_agent.api import Json
 from tests.cluster.rules import CHART
-from tests.cluster.tools import custom_kinds
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -33,6 +31,7 @@ RENDERED = {
     "keda": ("keda-values.yaml", {"ScaledObject"}),
     "pod monitor": ("everything-values.yaml", {"PodMonitor", "PrometheusRule"}),
     "service monitor": ("everything-values.yaml", {"ServiceMonitor", "PrometheusRule"}),
+    "route": ("everything-values.yaml", {"HTTPRoute"}),
 }
 OPTIONS = {
     "service monitor": (
@@ -40,20 +39,6 @@ OPTIONS = {
         *("--set", "metrics.serviceMonitor.enabled=true"),
     )
 }
-
-
-@pytest.fixture
-def every_kind(cluster: Cluster, keda: Keda) -> Iterator[None]:
-    """Those of the Prometheus operator go afterwards: the chart looks at the kinds there are."""
-    for kind in custom_kinds.MONITORING:
-        if not kind.cached.exists():
-            pytest.skip(f"Run `make cluster-tools` for the definition of {kind.name}.")
-        cluster.kubectl("create", "-f", str(kind.cached))
-    for kind in custom_kinds.MONITORING:
-        cluster.kubectl("wait", "--for=condition=Established", f"crd/{kind.name}", "--timeout=30s")
-    yield
-    for kind in custom_kinds.MONITORING:
-        cluster.kubectl("delete", "crd", kind.name)
 
 
 @pytest.mark.usefixtures("every_kind")

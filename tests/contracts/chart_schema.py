@@ -21,9 +21,12 @@ from longshore.settings.option import Option
 from longshore.settings.table import option_table
 from tests.contracts import kubernetes_types, number_patterns
 from tests.contracts.chart_values import VALUES
+from tests.contracts.schema_parts import TEXT, Schema
 
 SCHEMA = VALUES.with_name("values.schema.json")
-Schema = dict[str, Any]
+TEMPLATE_OF_BLOCKS = VALUES.with_name("templates") / "_blocks.tpl"
+BLOCKS = {"deploymentSpec": "DeploymentSpec", "podSpec": "PodSpec", "containerSpec": "Container"}
+"""Values that are blocks of Kubernetes' types."""
 _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", tuple: "array"}
 
 
@@ -32,6 +35,7 @@ def renewed_schema(schema: Path = SCHEMA) -> str:
     document: Schema = json.loads(schema.read_text(encoding="utf-8"))
     defaults = yaml.safe_load(VALUES.read_text(encoding="utf-8"))
     document.pop("definitions", None)
+    type_the_blocks(document["properties"])
     take_scalars_as_text(document)
     document["properties"]["config"] = config_schema()
     take_fractions_as_text(document)
@@ -45,6 +49,25 @@ def _with_lines(document: str, definitions: dict[str, Schema]) -> str:
     lines = [f"    {json.dumps(name)}: {json.dumps(entry)}" for name, entry in definitions.items()]
     head = document.removesuffix("\n}")
     return head + ',\n  "definitions": {\n' + ",\n".join(lines) + "\n  }\n}\n"
+
+
+def type_the_blocks(properties: dict[str, Schema]) -> None:
+    """Give the fields of the blocks that stand over the chart's the types of Kubernetes, but those
+    that a template refuses by name, and those that are newer than its description.
+    """
+    for key, name in BLOCKS.items():
+        known, refused = kubernetes_types.fields(name), kept_fields()[key]
+        described = properties[key]["properties"]
+        for field in described:
+            described[field] = {} if field in refused else known.get(field, {})
+
+
+def kept_fields() -> dict[str, dict[str, str]]:
+    """The fields of each block that the chart keeps, and the value that sets each."""
+    text = TEMPLATE_OF_BLOCKS.read_text(encoding="utf-8")
+    _, _, rest = text.partition('define "longshore.keptFields" -}}')
+    kept: dict[str, dict[str, str]] = yaml.safe_load(rest.partition("{{- end }}")[0])
+    return kept
 
 
 def config_schema() -> Schema:
@@ -97,7 +120,7 @@ def take_scalars_as_text(schema: Schema) -> None:
     for entry in [*schema.get("properties", {}).values(), *items]:
         take_scalars_as_text(entry)
         if entry.get("type") == "string" and "pattern" not in entry:
-            entry["type"] = kubernetes_types.TEXT
+            entry["type"] = TEXT
 
 
 def take_fractions_as_text(schema: Schema) -> None:

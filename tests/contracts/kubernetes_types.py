@@ -1,8 +1,5 @@
 """Kubernetes' own types as definitions of the chart's schema: those that the schema refers to, from
 the API's description in `kubernetes_validate`, with the rules of the API server that it leaves out.
-
-A value that Kubernetes wants as a text may be a number or a boolean here: templates/_values.tpl
-makes a text of it.
 """
 
 from __future__ import annotations
@@ -13,62 +10,28 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-Schema = dict[str, Any]
+from tests.contracts import custom_types
+from tests.contracts.schema_parts import PORT, TEXT, TEXT_OR_NULL, TEXTS, Schema, named_texts
+
 VERSION = "v1.36.0-local-strict"
 GROUPS = ("core.v1", "networking.v1", "autoscaling.v2", "apps.v1", "meta.v1", "resource", "intstr")
 """Where a name is looked for, in this order."""
-TEXT = ["string", "number", "boolean"]
-_PREFIX = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?"
-_KEY = rf"^{_PREFIX}[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _LABEL = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 _DNS_LABEL = {"pattern": r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
 _QUANTITY = r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
 _DURATION = "^" + "".join(f"([0-9]+{u})?" for u in ("y", "w", "d", "h", "m", "s", "ms")) + "$"
 _PROTOCOL = {"enum": ["TCP", "UDP", "SCTP", None]}
 _SELECTS = ["In", "NotIn", "Exists", "DoesNotExist"]
-_PORT = {"minimum": 1, "maximum": 65535}
 _ID = {"minimum": 0, "maximum": 2147483647}
 
 
-def _texts(**facts: Any) -> Schema:
-    value = {"type": [*TEXT, "null"], **facts}
-    names = {"pattern": _KEY}
-    return {"type": ["object", "null"], "propertyNames": names, "additionalProperties": value}
-
-
-def _block(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
-    closed: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {**closed, "required": list(required)} if required else closed
-
-
-_TEXT: Schema = {"type": [*TEXT, "null"]}
-_MAP: Schema = {"type": ["object", "null"], "additionalProperties": _TEXT}
 OWN: dict[str, Schema] = {
-    "Labels": _texts(pattern=_LABEL),
-    "Annotations": _texts(),
+    **custom_types.TYPES,
+    "Labels": named_texts(pattern=_LABEL),
+    "Annotations": named_texts(),
     "Quantity": {"type": ["string", "number", "null"], "pattern": _QUANTITY},
     "Duration": {"type": "string", "pattern": _DURATION},
     "IntOrString": {"type": ["string", "integer", "null"]},
-    "Relabeling": _block(
-        {
-            "sourceLabels": {"type": ["array", "null"], "items": {"type": TEXT}},
-            **dict.fromkeys(("action", "regex", "replacement", "separator", "targetLabel"), _TEXT),
-            "modulus": {"type": ["integer", "null"], "minimum": 0},
-        }
-    ),
-    "AlertRule": _block(
-        {
-            **dict.fromkeys(("alert", "record", "expr", "for", "keep_firing_for"), _TEXT),
-            "labels": _MAP,
-            "annotations": _MAP,
-        },
-        ("expr",),
-    ),
-    "KedaTrigger": {
-        "type": "object",
-        "properties": {"type": {"type": "string"}, "name": _TEXT, "metadata": _MAP},
-        "required": ["type", "metadata"],
-    },
     "AnyObject": {
         "type": "object",
         "properties": {
@@ -76,7 +39,7 @@ OWN: dict[str, Schema] = {
             "kind": {"type": "string"},
             "metadata": {
                 "type": ["object", "null"],
-                "properties": {"name": _TEXT, "labels": _MAP, "annotations": _MAP},
+                "properties": {"name": TEXT_OR_NULL, "labels": TEXTS, "annotations": TEXTS},
             },
         },
         "required": ["apiVersion", "kind"],
@@ -109,8 +72,15 @@ RULES: dict[str, dict[str, Schema]] = {
         "terminationMessagePolicy": {"enum": ["File", "FallbackToLogsOnError", None]},
         "restartPolicy": {"enum": ["Always", "OnFailure", "Never", None]},
     },
-    "ContainerPort": {"protocol": _PROTOCOL, "containerPort": _PORT},
+    "ContainerPort": {"protocol": _PROTOCOL, "containerPort": PORT},
     "Volume": {"name": _DNS_LABEL},
+    "PodSpec": {
+        "dnsPolicy": {"enum": ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", None]},
+        "preemptionPolicy": {"enum": ["Never", "PreemptLowerPriority", None]},
+        "hostname": _DNS_LABEL,
+        "subdomain": _DNS_LABEL,
+    },
+    "PodOS": {"name": {"enum": ["linux", "windows"]}},
     "VolumeMount": {"mountPath": {"pattern": "^[^:]+$"}},
     "SeccompProfile": {"type": {"enum": ["RuntimeDefault", "Localhost", "Unconfined"]}},
     "DeploymentStrategy": {"type": {"enum": ["RollingUpdate", "Recreate", None]}},
@@ -119,7 +89,7 @@ RULES: dict[str, dict[str, Schema]] = {
         "fsGroupChangePolicy": {"enum": ["OnRootMismatch", "Always", None]},
     },
     "SecurityContext": dict.fromkeys(("runAsUser", "runAsGroup"), _ID),
-    "NetworkPolicyPort": {"protocol": _PROTOCOL, "endPort": _PORT},
+    "NetworkPolicyPort": {"protocol": _PROTOCOL, "endPort": PORT},
     "MetricSpec": {
         "type": {"enum": ["ContainerResource", "External", "Object", "Pods", "Resource"]}
     },
@@ -157,6 +127,12 @@ def definitions(schema: Schema) -> dict[str, Schema]:
         found[name] = _definition(name)
         missing += [other for other in set(references(found[name])) if other not in found]
     return dict(sorted(found.items()))
+
+
+def fields(name: str) -> dict[str, Schema]:
+    """The fields of a type of Kubernetes, with the rules of the API server."""
+    described: dict[str, Schema] = _from_the_api(name)["properties"]
+    return described
 
 
 def references(schema: Any) -> Iterator[str]:

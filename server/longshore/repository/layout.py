@@ -100,7 +100,7 @@ class ModelRepository:
         self._config_file = ConfigFile(root / CONFIG_FILE, clock=clock)
 
     def config(self) -> ModelConfig:
-        """What `config.yaml` says now; an absent one is an empty one. A pinned version is the policy.
+        """What `config.yaml` says now, empty where there is none. A pinned version is its policy.
 
         Raises:
             ModelConfigError: a mistake in it.

@@ -27,11 +27,13 @@ class Tool:
     module: str
     package: str
     name: str
+    library: str = ""
+    """Of a program of ours, the module whose version it has."""
 
     @property
     def version(self) -> str:
         """The version that the module's go.mod requires, such as v1.36.3."""
-        path = self.package.split("/cmd/")[0]
+        path = self.library or self.package.split("/cmd/")[0]
         text = (MODULES / self.module / "go.mod").read_text(encoding="utf-8")
         found = re.search(rf"^(?:require|\t|\s)*{re.escape(path)} (v\S+)", text, re.MULTILINE)
         if found is None:
@@ -54,6 +56,7 @@ TOOLS = (
     Tool("keda", "github.com/kedacore/keda/v2/cmd/operator", "keda"),
     Tool("keda", "github.com/kedacore/keda/v2/cmd/adapter", "keda-adapter"),
     Tool("keda", "github.com/kedacore/keda/v2/cmd/webhooks", "keda-admission-webhooks"),
+    Tool("argo-diff", ".", "argo-diff", "github.com/argoproj/gitops-engine"),
 )
 
 

@@ -62,7 +62,15 @@ MONITORING = tuple(
     OperatorFile(f"{plural}.monitoring.coreos.com", *OPERATOR, f"{OPERATOR_FILES}{plural}.yaml")
     for plural in ("podmonitors", "servicemonitors", "prometheusrules")
 )
-EVERY = (*OF_KEDA, *MONITORING)
+GATEWAY = (
+    OperatorFile(
+        "httproutes.gateway.networking.k8s.io",
+        "sigs.k8s.io/gateway-api",
+        "v1.6.1",
+        "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+    ),
+)
+EVERY = (*OF_KEDA, *MONITORING, *GATEWAY)
 
 
 def fetch(wanted: OperatorFile) -> None:
