@@ -47,13 +47,14 @@ async def manage(metrics, model) -> AsyncIterator[Callable[..., Awaitable[ModelM
         settings = {"settle_seconds": 0, **settings}
         budget = settings.pop("calibration_budget_seconds", OPTIONS.calibration_budget_seconds)
         begins, ticks = settings.pop("looks", True), settings.pop("progress_clock", time.monotonic)
-        turns = settings.pop("turns", None)
+        turns, trials = settings.pop("turns", None), settings.pop("trials", None)
         manager = ModelManager(
             ModelRepository(settings.pop("root", model), **settings),
             metrics,
             load_options=dataclasses.replace(OPTIONS, calibration_budget_seconds=budget),
             serving_options=SERVING,
             turns=turns,
+            trials=trials,
             clock=ticks,
         )
         managers.append(manager)

@@ -113,6 +113,11 @@ class Model:
         """Whether anything was executed; asked from any thread."""
         return self.statistics.last_inference_milliseconds > 0
 
+    def is_left_alone(self, seconds: float) -> bool:
+        """Whether no request is in flight, and none was executed for `seconds`."""
+        last = self.statistics.last_inference_milliseconds / 1000
+        return not self.inflight_requests and time.time() - last >= seconds
+
     def start(self) -> None:
         self._instances.start()
         self._housekeeping.start()

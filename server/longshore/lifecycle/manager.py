@@ -15,6 +15,7 @@ from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
 from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.progress_log import ProgressLog
 from longshore.lifecycle.refusals import WHOLE_MODEL, Refusal
+from longshore.lifecycle.repeated_measurement import RepeatedMeasurement
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
 from longshore.lifecycle.state import ModelState
@@ -68,6 +69,7 @@ class ModelManager:
         self._is_stopped = False
         """By `unload`, until `load`."""
         self._turns = turns or Turns(0.0)
+        self._repeated_measurement = RepeatedMeasurement(clock)
         self._suspects: set[str] | None = set()
         """Versions that an earlier process ended with: at the start, what is older is served first.
         `None` once it is."""
@@ -129,7 +131,19 @@ class ModelManager:
             scan = await self._scan()  # the next in place of one that cannot be served
         wanted = {artifact.version for artifact in scan.artifacts}
         wanted |= await self._use_reserve(version_policy.limit(scan.config.version_policy))
+        await self._measure_again(scan.config)
         self._choose_default(wanted)
+
+    async def _measure_again(self, config: ModelConfig) -> None:
+        """One version at most; it takes the place of itself as one whose files were replaced."""
+        for served in list(self.served.by_number.values()):
+            if served.is_ready and served.model and self._repeated_measurement.is_due(served.model):
+                candidate = await self._loader.measure_again(
+                    served.artifact, config, self.served.progress
+                )
+                if candidate is not None:
+                    self._serve(candidate)
+                return
 
     async def _use_reserve(self, limit: int | None) -> set[str]:
         """Serve what was not seen to run, the newest `limit`, when nothing else serves: people

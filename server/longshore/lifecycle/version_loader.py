@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from longshore.errors import ModelLoadError
+from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.execution.model import Model
 from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.memory import give_back_memory
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.trial.trials import Trials
-from longshore.lifecycle.trial.verdict import TrialFailed
+from longshore.lifecycle.trial.verdict import TrialFailed, TrialStopped
 from longshore.lifecycle.warmup import warm_up
 from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
@@ -23,6 +23,7 @@ from longshore.loading.model_loader import Beside, LoadedModel, load_model
 from longshore.loading.records.trial_findings import TrialFindings
 from longshore.metrics import ServerMetrics
 from longshore.progress import Progress
+from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,30 @@ class VersionLoader:
             raise
         await self._workers.run(self.marks.end, artifact, config)
         return candidate
+
+    async def measure_again(
+        self, artifact: Artifact, config: ModelConfig, progress: Progress
+    ) -> Candidate | None:
+        """What serves, with the plan that another process finds when it measures alone; `None` when
+        others disturbed it once more, or nothing can be tried now. Nothing is refused for it.
+        """
+        if self._trials is None:
+            return None
+        progress.start(f"measuring version {artifact.version} again")
+        label = f"name={artifact.model_name} version={artifact.version}"
+        try:
+            passed = await self._workers.run(self._trials.run, artifact, config, None, progress)
+            found = passed.findings
+            if not found.is_kept and found.record.plan.source not in ("cached", "recorded"):
+                logger.info("measured again, and disturbed again: %s", label)
+                return None
+            return await self._load(ServedVersion(artifact), config, progress, None, found)
+        except asyncio.CancelledError:
+            self._trials.stop()
+            raise
+        except (ModelLoadError, ModelConfigError, TrialStopped) as error:
+            logger.info("not measured again: %s reason=%s", label, error)
+            return None
 
     async def _load(
         self,

@@ -60,6 +60,9 @@ class LoadedModel:
     calibration_seconds: float = 0.0
     run_problem: str = ""
     """Why the model has not been seen to run, in a sentence; empty when it has."""
+    is_provisional: bool = False
+    """Whether others disturbed the measurement, or the plan is that of a version which served
+    meanwhile: it is worth measuring again."""
 
     @property
     def has_run(self) -> bool:
@@ -212,7 +215,12 @@ class VersionLoad:
             load_seconds=self.load_seconds,
             calibration_seconds=time.perf_counter() - self.started - self.load_seconds,
             run_problem=findings.run_problem,
+            is_provisional=self._is_provisional(findings, plan),
         )
+
+    def _is_provisional(self, findings: Findings, plan: ExecutionPlan) -> bool:
+        is_found_out_now = plan.source in ("measured", "inherited") and plan.cost is not None
+        return is_found_out_now and self.record is None and findings.can_be_kept
 
     def _take_over(self) -> tuple[Findings, ExecutionPlan] | None:
         """What another process found out about these very files."""
