@@ -282,4 +282,5 @@ def _serving_options(settings: Settings) -> ServingOptions:
         max_queue_seconds=settings.batching.max_queue_seconds,
         max_queue_delay_seconds=None if delay is None else delay / 1e6,
         unload_timeout_seconds=settings.lifecycle.drain_timeout_seconds,
+        may_replace=settings.lifecycle.swap == "replace",
     )

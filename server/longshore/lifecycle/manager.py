@@ -20,6 +20,7 @@ from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.trial.trials import Trials
+from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
 from longshore.lifecycle.turns import Turns
 from longshore.lifecycle.unloading import Unloading
 from longshore.lifecycle.version_loader import Candidate, ServingOptions, VersionLoader
@@ -63,6 +64,7 @@ class ModelManager:
             marks=marks,
             clock=clock,
         )
+        self._may_replace = serving_options.may_replace
         self._unload_timeout_seconds = serving_options.unload_timeout_seconds
         self._unloading = Unloading(self.workers)
         self._refreshing = asyncio.Lock()
@@ -223,7 +225,9 @@ class ModelManager:
             return True
         return served.artifact != artifact
 
-    async def _load(self, artifact: Artifact, config: ModelConfig) -> bool:
+    async def _load(
+        self, artifact: Artifact, config: ModelConfig, *, is_tried: bool = False
+    ) -> bool:
         """Load beside what is served; false when another is to be tried in its place."""
         served = ServedVersion(artifact)
         previous = self.served.by_number.get(artifact.version)
@@ -232,12 +236,19 @@ class ModelManager:
         self.served.create_metrics(artifact.version)
         try:
             candidate = await self._loader.load(
-                served, config, self.served.progress, beside=self.served.newest_ready
+                served,
+                config,
+                self.served.progress,
+                beside=self.served.newest_ready,
+                is_tried=is_tried,
             )
         except ArtifactChanged as error:
             self._look_again(served, str(error))
             return True
         except (ModelLoadError, ModelConfigError) as error:
+            if self._may_make_room(error):
+                await self._make_room(served, str(error))
+                return await self._load(artifact, config, is_tried=True)
             self._refuse(served, config, str(error))
             return False
         except Exception as error:
@@ -245,6 +256,22 @@ class ModelManager:
             self._refuse(served, config, f"{type(error).__name__} while loading")
             return False
         return await self._place(candidate)
+
+    def _may_make_room(self, error: Exception) -> bool:
+        if not isinstance(error, TrialFailed) or error.kind is not FailureKind.MEMORY:
+            return False
+        return self._may_replace and error.fits_alone and bool(self.served.ready)
+
+    async def _make_room(self, served: ServedVersion, reason: str) -> None:
+        """Let what serves go before `served` is tried again: nothing is served until then."""
+        logger.warning(
+            "letting go what serves: name=%s version=%s %s",
+            self.served.name,
+            served.version,
+            reason,
+        )
+        self._drop(served)
+        await self.close(self._unload_timeout_seconds)
 
     async def _place(self, candidate: Candidate) -> bool:
         """Only a version that can answer takes another's place, in one step."""

@@ -39,6 +39,8 @@ class ServingOptions:
     max_queue_seconds: float
     max_queue_delay_seconds: float | None
     unload_timeout_seconds: float
+    may_replace: bool = False
+    """A version may be let go to make room for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,10 @@ class VersionLoader:
         progress: Progress,
         *,
         beside: Model | None = None,
+        is_tried: bool = False,
     ) -> Candidate:
-        """`beside` is ready meanwhile: what could harm it is tried in a process of its own first.
+        """`beside` is ready meanwhile: what could harm it is tried in a process of its own first;
+        so is what `is_tried` says.
 
         Raises:
         ModelLoadError, ModelConfigError: it cannot be served, as `load_model` and `warm_up`.
@@ -102,7 +106,8 @@ class VersionLoader:
         await self._workers.run(self.marks.begin, artifact, config)
         try:
             tried = None
-            if self._trials is not None and (beside is not None or suspect is not None):
+            is_tried = is_tried or beside is not None or suspect is not None
+            if self._trials is not None and is_tried:
                 tried = await self._try(self._trials, served, config, progress, beside)
             candidate = await self._load(served, config, progress, beside, tried)
         except asyncio.CancelledError:  # the process ends; what was still at work did not hang

@@ -211,6 +211,13 @@ class LifecycleSettings:
         "of it without progress; a second more for every 10 MiB of it.",
         minimum=1,
     )
+    swap: str = option(
+        "beside",
+        "What becomes of a new version that has no room in memory beside the one that serves: "
+        "`beside` refuses it; `replace` lets the old one go first, so that requests are answered "
+        "503 until the new one is ready, or the old one again.",
+        choices=("beside", "replace"),
+    )
     candidate_spread_seconds: float = option(
         0.0,
         "Longest time that a new version waits beside one that serves before it is tried: each pod "

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from longshore.backends.devices.memory import DeviceMemory
 from longshore.errors import ArtifactChanged
 from longshore.lifecycle.trial.process_memory import anonymous_bytes
 from longshore.lifecycle.trial.room import Room
@@ -126,3 +128,13 @@ def test_the_memory_of_this_process_is_told():
     held = bytearray(b"x") * (64 * MIB)
     assert anonymous_bytes(os.getpid()) > len(held)
     assert anonymous_bytes(2**30) == 0
+
+
+def test_a_version_that_has_no_room_on_the_device_of_the_one_that_serves_is_not_tried(version):
+    memory = DeviceMemory(used=7 * MIB, reserved=8 * MIB, free=MIB, total=9 * MIB)
+    beside = SimpleNamespace(backend=SimpleNamespace(device_memory=lambda: memory))
+    artifact = version("#" * 2 * MIB)
+    with pytest.raises(TrialFailed, match="needs 2 MiB of device memory: 7 MiB used") as caught:
+        make_trials().run(artifact, ModelConfig(), beside, Progress())
+    assert caught.value.kind is FailureKind.MEMORY
+    assert caught.value.fits_alone

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from longshore.execution.model import Model
-from longshore.lifecycle.trial.room import Room
+from longshore.lifecycle.trial.room import Room, gibibytes
 from longshore.loading.load_options import LoadOptions
 from longshore.progress import Progress
 from longshore.repository.artifact import Artifact
@@ -59,6 +59,8 @@ class Trials:
         self._stopped.clear()
         size = _size(artifact)
         self.demand_room(size)
+        if beside is not None:
+            self._demand_device_room(beside, size)
         works = beside is not None and beside.has_worked()
         paced_cpus = self._quota() if works else None
         request = TrialRequest(
@@ -72,13 +74,30 @@ class Trials:
         self.demand_room(passed.needed_bytes)
         return passed
 
+    def _demand_device_room(self, beside: Model, needed_bytes: int) -> None:
+        """Nor unless the GPU on which `beside` runs has that much."""
+        memory = beside.backend.device_memory()
+        if memory is not None and needed_bytes > memory.free:
+            from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
+
+            raise TrialFailed(
+                f"needs {gibibytes(needed_bytes)} of device memory: {memory}",
+                FailureKind.MEMORY,
+                fits_alone=needed_bytes < memory.total,
+            )
+
     def demand_room(self, needed_bytes: int) -> None:
         """Raises `TrialFailed` unless that much memory is free."""
         room = self._room()
         if room is not None and needed_bytes > room.free_bytes:
             from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
 
-            raise TrialFailed(room.refusal(needed_bytes, is_all=True), FailureKind.MEMORY)
+            limit = room.limit_bytes
+            raise TrialFailed(
+                room.refusal(needed_bytes, is_all=True),
+                FailureKind.MEMORY,
+                fits_alone=limit is None or needed_bytes < limit,
+            )
 
     def _options(self, paced_cpus: float | None) -> LoadOptions:
         if paced_cpus is None:

@@ -24,9 +24,11 @@ class FailureKind(StrEnum):
 class TrialFailed(ModelLoadError):
     """The version cannot be served; says what it did, and while it did what."""
 
-    def __init__(self, message: str, kind: FailureKind) -> None:
+    def __init__(self, message: str, kind: FailureKind, *, fits_alone: bool = True) -> None:
+        """`fits_alone` says that it may have room where nothing else is loaded."""
         super().__init__(message)
         self.kind = kind
+        self.fits_alone = fits_alone
 
     @property
     def is_dangerous(self) -> bool:
