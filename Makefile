@@ -54,7 +54,7 @@ test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minu
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image' --cov --cov-report=term-missing:skip-covered
 
-attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their figures (10 minutes, alone on the machine)
+attacks: $(VENV)/.dev ## Drains, overload, hostile clients, swaps and harmful versions, with their figures (20 minutes, alone on the machine)
 	$(BIN)/python -m tests.attacks.measure
 
 truth: $(VENV)/.dev ## Whether utilization is true, by CPU limit, beside a neighbour, after a swap (root, wrk; 2 hours)

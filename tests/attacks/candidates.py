@@ -10,6 +10,7 @@ is refused, over that of the seconds before; what was lost; and how long it took
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import time
@@ -39,7 +40,8 @@ LEAST_SECONDS = 4.0
 MOST_SECONDS = 90.0
 QUICK = {"version_settle_seconds": 1, "model_poll_seconds": 0.5, "trial_timeout_seconds": 20}
 FAULTS = Path(__file__).parent / "faults"
-CONNECTIONS = 32
+SWAPS, STAY_SECONDS = 20, 1.0
+SWAPS_ROW = "20 swaps"
 
 
 @dataclass(slots=True)
@@ -53,6 +55,9 @@ class Load:
     outcomes: Counter[str] = field(default_factory=Counter)
     latencies: list[tuple[float, float]] = field(default_factory=list)
     """When it was due, and seconds from then to the answer."""
+    wrong: int = 0
+    """Answers that differ from the first."""
+    first: np.ndarray | None = None
     _idle: list[Connection] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -79,6 +84,10 @@ class Load:
         outcome = str(answer.status) if isinstance(answer, Answer) else answer.value
         self.outcomes[outcome] += 1
         self.latencies.append((due, time.monotonic() - due))
+        if isinstance(answer, Answer) and answer.status == 200:
+            outputs = np.asarray(json.loads(answer.body)["outputs"][0]["data"])
+            self.first = outputs if self.first is None else self.first
+            self.wrong += not np.allclose(outputs, self.first, atol=1e-3)
         self._idle.append(connection)
 
     def percentile(self, begin: float, end: float, share: float = 99.0) -> float:
@@ -133,11 +142,14 @@ ROWS = {
 
 
 async def measure(directory: Path) -> dict[str, object]:
-    wanted = os.environ.get("CANDIDATE_ROWS", ",".join(ROWS)).split(",")
-    return {name: await _row(ROWS[name], directory / name.replace(" ", "-")) for name in wanted}
+    rows = {**ROWS, SWAPS_ROW: Row(None, is_good=True)}
+    wanted = os.environ.get("CANDIDATE_ROWS", ",".join(rows)).split(",")
+    return {
+        name: await _row(name, rows[name], directory / name.replace(" ", "-")) for name in wanted
+    }
 
 
-async def _row(row: Row, directory: Path) -> dict[str, object]:
+async def _row(name: str, row: Row, directory: Path) -> dict[str, object]:
     model = directory / "encoder"
     shutil.copytree(model_directory(MODELS["encoder"], Path("build/bench")), model)
     if row.make is not None:
@@ -160,7 +172,8 @@ async def _row(row: Row, directory: Path) -> dict[str, object]:
         with served:
             capacity = await _capacity(served.port, request)
             load = Load(served.port, request, LOAD * capacity)
-            return {"capacity": round(capacity, 1), **await _under_load(row, model, served, load)}
+            step = _many_swaps if name == SWAPS_ROW else _under_load
+            return {"capacity": round(capacity, 1), **await step(row, model, served, load)}
 
 
 async def _capacity(port: int, request: bytes, seconds: float = 4.0) -> float:
@@ -211,6 +224,35 @@ async def _under_load(
         "same process": served.is_running and served.pid == pid,
         "reason": reason,
     }  # fmt: skip
+
+
+async def _many_swaps(
+    row: Row, model: Path, served: ServedProcess, load: Load
+) -> dict[str, object]:
+    """Good versions one after the other; every answer is that of the first, which they equal."""
+    task = asyncio.create_task(load.run())
+    resident = []
+    for number in range(2, 2 + SWAPS):
+        await asyncio.to_thread(_publish_equal, model, number)
+        await asyncio.to_thread(served.wait_ready, str(number))
+        await asyncio.sleep(STAY_SECONDS)
+        resident.append(served.resident_bytes)
+    load.is_over = True
+    await task
+    early, late = np.median(resident[2:7]), np.median(resident[-5:])
+    return {
+        "swaps": SWAPS,
+        "resident after 3 to 7, MiB": round(early / 2**20, 1),
+        "resident after the last 5, MiB": round(late / 2**20, 1),
+        "growth": round(late / early - 1, 4),
+        "outcomes": dict(load.outcomes),
+        "wrong answers": load.wrong,
+    }
+
+
+def _publish_equal(model: Path, number: int) -> None:
+    make_good(model)
+    (model / ".2").rename(model / str(number))
 
 
 def _wait(row: Row, served: ServedProcess) -> str:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks import bad_versions
+from tests.attacks.candidates import ROWS
 from tests.attacks.served_process import IDENTITY, ServedProcess, identity_model, infer_body
+from tests.attacks.swaps import write_version as write_onnx
 
 FAULTS = Path(__file__).parents[1] / "attacks" / "faults"
 QUICK = {"version_settle_seconds": 0, "model_poll_seconds": 0.2}
@@ -183,3 +186,32 @@ def test_a_trial_is_seen_while_it_goes_on(model):
         assert server.wait() == 0
 
     assert time.monotonic() < started + 10
+
+
+@pytest.mark.parametrize(
+    ("put", "words"),
+    [
+        ("zeros", "not an ONNX model: no field begins at byte 0"),
+        ("truncated", "model.onnx"),
+        ("random", "not an ONNX model"),
+        ("tiny files", "files"),
+        ("growing", "model.onnx"),
+    ],
+)
+def test_files_that_are_no_model_are_refused_by_name_while_every_request_is_answered(
+    tmp_path, monkeypatch, put, words
+):
+    monkeypatch.setattr(bad_versions, "TINY_FILES", 10_500)
+    monkeypatch.setattr(bad_versions, "GROWS_SECONDS", 2.0)
+    model = tmp_path / "added"
+    write_onnx(model / "1", 1)
+    row = ROWS[put]
+    if row.make is not None:
+        row.make(model)
+    settings = {**QUICK, "version_settle_seconds": 0.5}
+    with ServedProcess(model, **settings) as server:
+        row.put(model)
+        wait_for_problem(server, words)
+        assert "version 2 is not served" in str(server.health()["problems"])
+        assert server.health()["versions"]["1"] == "READY"
+        assert server.is_running

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.execution.model import Model
@@ -20,11 +21,13 @@ from longshore.lifecycle.warmup import warm_up
 from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import Beside, LoadedModel, load_model
-from longshore.loading.records.trial_findings import TrialFindings
 from longshore.metrics import ServerMetrics
 from longshore.progress import Progress
 from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
+
+if TYPE_CHECKING:  # most processes try nothing
+    from longshore.loading.records.trial_findings import TrialFindings
 
 logger = logging.getLogger(__name__)
 
