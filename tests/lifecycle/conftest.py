@@ -48,13 +48,14 @@ async def manage(metrics, model) -> AsyncIterator[Callable[..., Awaitable[ModelM
         budget = settings.pop("calibration_budget_seconds", OPTIONS.calibration_budget_seconds)
         begins, ticks = settings.pop("looks", True), settings.pop("progress_clock", time.monotonic)
         turns, trials = settings.pop("turns", None), settings.pop("trials", None)
-        may_replace = settings.pop("may_replace", False)
+        marks, may_replace = settings.pop("marks", None), settings.pop("may_replace", False)
         manager = ModelManager(
             ModelRepository(settings.pop("root", model), **settings),
             metrics,
             load_options=dataclasses.replace(OPTIONS, calibration_budget_seconds=budget),
             serving_options=dataclasses.replace(SERVING, may_replace=may_replace),
             trials=trials,
+            marks=marks,
             turns=turns,
             clock=ticks,
         )

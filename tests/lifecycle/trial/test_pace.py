@@ -51,7 +51,7 @@ def make(machine: Machine, cpus: float) -> Pace:
 
 @pytest.mark.parametrize(
     ("cpus", "busy", "expected"),
-    [(1.0, 0.5, 0.15), (0.5, 0.25, 0.075), (1.0, 1.0, 0.05), (1.0, 0.0, 0.3), (2.0, 0.5, 0.45)],
+    [(1.0, 0.5, 0.15), (0.5, 0.25, 0.075), (1.0, 1.0, 0.05), (1.0, 0.0, 0.8), (2.0, 0.5, 0.45)],
 )
 def test_a_child_gets_a_share_of_what_is_left_and_a_little_when_nothing_is(cpus, busy, expected):
     machine = Machine(busy)

@@ -17,6 +17,8 @@ from longshore.lifecycle.trial.activity import cpu_seconds_of
 
 SPARE_SHARE = 0.3
 """Of what clients' work leaves of the quota."""
+IDLE_SHARE, SHARE_BESIDE_NOTHING = 0.05, 0.8
+"""Of the quota: clients leave a server alone that takes less, and the trial has the rest."""
 LEAST_SHARE = 0.05
 """Of the quota, however busy the server is: a trial has to end."""
 MEMORY_SECONDS = 1.0
@@ -55,6 +57,8 @@ class Pace:
     @property
     def share(self) -> float:
         """CPUs that the child may have."""
+        if self._used < IDLE_SHARE * self._cpus:
+            return SHARE_BESIDE_NOTHING * self._cpus
         return max(LEAST_SHARE * self._cpus, SPARE_SHARE * (self._cpus - self._used))
 
     def tick(self) -> None:
