@@ -24,13 +24,16 @@ class Machine(CgroupTree):
         limit: int | None = None,
         inactive_file: int = 0,
         peak: int | None = None,
+        active_file: int = 0,
+        mapped_file: int = 0,
     ) -> None:
         """Write what a kernel says of the cgroup, in MiB."""
         bound = None if limit is None else limit * MIB
-        inactive = inactive_file * MIB
+        inactive, active, mapped = (n * MIB for n in (inactive_file, active_file, mapped_file))
         if self.is_v1:
             stat = (
-                f"inactive_file 4096\nhierarchical_memory_limit 1\ntotal_inactive_file {inactive}"
+                f"inactive_file 4096\nhierarchical_memory_limit 1\ntotal_inactive_file {inactive}\n"
+                f"total_active_file {active}\ntotal_mapped_file {mapped}"
             )
             self.write(
                 group,
@@ -39,7 +42,10 @@ class Machine(CgroupTree):
                 memory_stat=stat,
             )
         else:
-            stat = f"anon 1\nfile {inactive}\ninactive_file {inactive}\nactive_file 0"
+            stat = (
+                f"anon 1\nfile {inactive + active}\ninactive_file {inactive}\n"
+                f"active_file {active}\nfile_mapped {mapped}"
+            )
             self.write(
                 group,
                 memory_current=f"{current * MIB}",
@@ -65,6 +71,16 @@ def test_the_working_set_leaves_out_file_pages_that_were_not_read_lately(machine
     assert memory is not None
     assert (memory.current, memory.working_set) == (700 * MIB, 400 * MIB)
     assert (memory.limit, memory.free, memory.peak) == (1024 * MIB, 624 * MIB, 900 * MIB)
+
+
+def test_what_is_free_counts_file_pages_that_were_read_twice_and_nobody_has_mapped(machine):
+    pod = machine(path="/pod")
+    pod.use("pod", current=900, limit=1024, inactive_file=100, active_file=500, mapped_file=60)
+
+    memory = own_memory(pod.process)
+    assert memory is not None
+    assert memory.working_set == 800 * MIB
+    assert memory.free == (1024 - 900 + 100 + 500 - 60) * MIB
 
 
 def test_in_a_container_the_mount_point_is_the_own_cgroup(machine):

@@ -215,3 +215,30 @@ def test_files_that_are_no_model_are_refused_by_name_while_every_request_is_answ
         assert "version 2 is not served" in str(server.health()["problems"])
         assert server.health()["versions"]["1"] == "READY"
         assert server.is_running
+
+
+def test_a_child_does_not_outlive_the_server(model):
+    with ServedProcess(model, **QUICK) as server:
+        publish(model, "2", "load hang")
+        while server.health()["versions"].get("2") != "TRYING" or not children(server.pid):
+            time.sleep(0.05)
+        (child,) = children(server.pid)
+        server.signal("SIGKILL")
+        server.wait()
+        deadline = time.monotonic() + 10
+        while is_running(child) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not is_running(child)
+
+
+def children(pid: int) -> list[int]:
+    """Of any thread of it (proc(5), `/proc/pid/task/tid/children`)."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

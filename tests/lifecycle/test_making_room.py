@@ -72,3 +72,15 @@ async def test_one_that_the_limit_never_fits_lets_nothing_go(manage, model, tria
     await manager.refresh()
 
     assert manager.served.default is first
+
+
+async def test_at_a_start_one_that_is_larger_than_what_is_free_is_passed_over(
+    manage, model, trials_in
+):
+    write_version(model, "1")
+    write_version(model, "2", LARGE)
+    manager = await manage(trials=trials_in(lambda: MIB, limit=MIB))
+
+    assert manager.served.default.version == "1"
+    (problem,) = manager.served.describe_problems()
+    assert "needs 2 MiB of memory, 1 MiB are free of a limit of 1 MiB" in problem

@@ -28,15 +28,21 @@ class _Files:
     current: str
     peak: str
     inactive_file: str
-    """In `memory.stat`, the cgroups below included."""
+    """In `memory.stat`, the cgroups below included, as those that follow."""
+    active_file: str
+    mapped_file: str
 
 
-_V2 = _Files("memory.max", "memory.current", "memory.peak", "inactive_file")
+_V2 = _Files(
+    "memory.max", "memory.current", "memory.peak", "inactive_file", "active_file", "file_mapped"
+)
 _V1 = _Files(
     "memory.limit_in_bytes",
     "memory.usage_in_bytes",
     "memory.max_usage_in_bytes",
     "total_inactive_file",
+    "total_active_file",
+    "total_mapped_file",
 )
 
 
@@ -50,6 +56,9 @@ class CgroupMemory:
     limit: int | None
     peak: int | None
     """The most that `current` ever was; `None` where the kernel does not keep it."""
+    active_file: int = 0
+    mapped_file: int = 0
+    """Of all file pages, those that processes have mapped: libraries, and weights that are used."""
 
     @property
     def working_set(self) -> int:
@@ -57,8 +66,14 @@ class CgroupMemory:
 
     @property
     def free(self) -> int | None:
-        """What is left of the limit once what can be dropped is; `None` without a limit."""
-        return None if self.limit is None else max(0, self.limit - self.working_set)
+        """What is left of the limit once the file pages that nobody has mapped are dropped;
+        `None` without a limit. More than the limit less the working set: a model file that was
+        hashed and then loaded was read twice, so that its pages count as active.
+        """
+        droppable = max(
+            self.inactive_file, self.inactive_file + self.active_file - self.mapped_file
+        )
+        return None if self.limit is None else max(0, self.limit - self.current + droppable)
 
 
 def own_memory(process: Path = PROCESS) -> CgroupMemory | None:
@@ -91,11 +106,18 @@ def _levels(process: Path) -> Iterator[CgroupMemory]:
         current = _number(level / files.current)
         if current is None:  # not counted here: the root, or the controller is not enabled
             continue
-        inactive_file = read_numbers(level / "memory.stat").get(files.inactive_file, 0)
+        stat = read_numbers(level / "memory.stat")
         limit = _number(level / files.limit)
         if limit is not None and limit >= _NO_LIMIT:
             limit = None
-        yield CgroupMemory(current, inactive_file, limit, _number(level / files.peak))
+        yield CgroupMemory(
+            current,
+            stat.get(files.inactive_file, 0),
+            limit,
+            _number(level / files.peak),
+            stat.get(files.active_file, 0),
+            stat.get(files.mapped_file, 0),
+        )
 
 
 def _number(path: Path) -> int | None:

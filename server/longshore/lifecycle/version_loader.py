@@ -112,6 +112,8 @@ class VersionLoader:
             is_tried = is_tried or beside is not None or suspect is not None
             if self._trials is not None and is_tried:
                 tried = await self._try(self._trials, served, config, progress, beside)
+            elif self._trials is not None:
+                await self._workers.run(self._trials.demand_room_for, artifact)
             candidate = await self._load(served, config, progress, beside, tried)
         except asyncio.CancelledError:  # the process ends; what was still at work did not hang
             if progress.silent_seconds < SILENT_SECONDS:

@@ -57,8 +57,7 @@ class Trials:
         from longshore.lifecycle.trial.supervisor import Bounds, Supervisor
 
         self._stopped.clear()
-        size = _size(artifact)
-        self.demand_room(size)
+        size = self.demand_room_for(artifact)
         if beside is not None:
             self._demand_device_room(beside, size)
         works = beside is not None and beside.has_worked()
@@ -85,6 +84,12 @@ class Trials:
                 FailureKind.MEMORY,
                 fits_alone=needed_bytes < memory.total,
             )
+
+    def demand_room_for(self, artifact: Artifact) -> int:
+        """Its bytes; raises `TrialFailed` unless as much memory is free."""
+        size = _size(artifact)
+        self.demand_room(size)
+        return size
 
     def demand_room(self, needed_bytes: int) -> None:
         """Raises `TrialFailed` unless that much memory is free."""
