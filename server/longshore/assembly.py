@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -80,19 +81,23 @@ def assemble(settings: Settings) -> Parts:
     metrics.cpus.set(cpus)
     export_cgroups(metrics)
     options = load_options(settings, cpus)
+    trials = _trials(settings, options)
     manager = ModelManager(
         repository(settings),
         metrics,
         load_options=options,
         serving_options=_serving_options(settings),
-        trials=_trials(settings, options),
+        trials=trials,
         marks=CrashMarks(options.calibration_cache),
         turns=Turns(settings.lifecycle.candidate_spread_seconds),
     )
     metrics.create_model(manager.served.name)
-    signal = ScalingSignal(
-        metrics, manager.served.name, AvailableCpus(cpus, settings.model.cpu_request)
+    available_cpus = AvailableCpus(
+        cpus,
+        settings.model.cpu_request,
+        own_seconds=lambda: time.process_time() + trials.cpu_seconds(),
     )
+    signal = ScalingSignal(metrics, manager.served.name, available_cpus)
     drain = DrainController(
         metrics,
         delay_seconds=settings.lifecycle.drain_delay_seconds,

@@ -138,3 +138,23 @@ def test_a_version_that_has_no_room_on_the_device_of_the_one_that_serves_is_not_
         make_trials().run(artifact, ModelConfig(), beside, Progress())
     assert caught.value.kind is FailureKind.MEMORY
     assert caught.value.fits_alone
+
+
+@pytest.mark.usefixtures("_harmful")
+def test_the_cpu_time_of_trials_is_told_while_they_go_on_and_afterwards(version):
+    trials, found = make_trials(seconds=20), []
+
+    def read() -> None:
+        while not is_over.wait(0.02):
+            found.append(trials.cpu_seconds())
+
+    is_over = threading.Event()
+    reader = threading.Thread(target=read)
+    reader.start()
+    with pytest.raises(TrialFailed, match="no progress"):
+        trials.run(version(fault="load spin"), ModelConfig(), None, Progress())
+    is_over.set()
+    reader.join()
+
+    assert found == sorted(found)
+    assert 1.0 < found[-1] <= trials.cpu_seconds()

@@ -74,7 +74,10 @@ def _try(request: TrialRequest, messenger: Messenger) -> dict[str, Any]:
     load, loaded = run_load(
         request.artifact, request.config, request.options, progress, known=_known(request)
     )
-    warm_up(loaded, progress)
+    # One after the other; the pauses are the parent's to make.
+    warm_up(
+        loaded, progress, is_beside_work=request.serving is not None, sleep=lambda seconds: None
+    )
     gc.collect()
     found = TrialFindings.of(load, loaded.plan, loaded.backends[0])
     return {"findings": found.to_content(), "bytes": anonymous_bytes()}

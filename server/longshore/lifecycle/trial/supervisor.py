@@ -14,6 +14,7 @@ from typing import Any
 
 from longshore.errors import ArtifactChanged, ModelLoadError
 from longshore.lifecycle.trial import messages
+from longshore.lifecycle.trial.activity import cpu_seconds_of
 from longshore.lifecycle.trial.pace import Pace
 from longshore.lifecycle.trial.request import TrialRequest
 from longshore.lifecycle.trial.room import Room
@@ -71,9 +72,19 @@ class Supervisor:
         self._bounds = bounds
         self._progress = progress
         self._stopped = stopped
+        self._pid: int | None = None
         self._lines = messages.Lines()
         self._result: tuple[str, Any] | None = None
         self._printed = b""
+        self._cpu_seconds = 0.0
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the child so far; read from any thread."""
+        pid = self._pid
+        if pid is not None:
+            self._cpu_seconds = max(self._cpu_seconds, cpu_seconds_of(pid))
+        return self._cpu_seconds
 
     def run(self) -> Passed:
         """Raises:
@@ -82,6 +93,7 @@ class Supervisor:
         TrialStopped: `stopped` was set.
         """
         child = self._start()
+        self._pid = child.pid
         bounds = self._bounds
         self._watch = Watch(
             child.pid, bounds.room, seconds=bounds.seconds, artifact_bytes=bounds.artifact_bytes
@@ -92,6 +104,7 @@ class Supervisor:
             self._follow(child)
         finally:
             child.kill()
+            self._cpu_seconds, self._pid = self.cpu_seconds, None
             child.wait()
             for stream in (child.stdin, child.stdout, child.stderr):
                 if stream is not None:

@@ -16,7 +16,7 @@ from longshore.repository.model_config import ModelConfig
 
 if TYPE_CHECKING:  # most processes try nothing
     from longshore.lifecycle.trial.request import ServingPlan
-    from longshore.lifecycle.trial.supervisor import Passed
+    from longshore.lifecycle.trial.supervisor import Passed, Supervisor
 
 PACED_BUDGET = 8.0
 """Times the budget of a load that a trial may have at most where it is kept from running."""
@@ -40,10 +40,17 @@ class Trials:
         self._quota = quota
         self._room = room
         self._stopped = threading.Event()
+        self._trials: tuple[float, Supervisor | None] = (0.0, None)
+        """CPU seconds of those that have ended, and the one that goes on; replaced as a whole."""
 
     def stop(self) -> None:
         """End a trial that is under way; nobody waits for it any more."""
         self._stopped.set()
+
+    def cpu_seconds(self) -> float:
+        """Of all trials so far: CPUs that the server can have back at once."""
+        ended, current = self._trials
+        return ended + (0.0 if current is None else current.cpu_seconds)
 
     def run(
         self, artifact: Artifact, config: ModelConfig, beside: Model | None, progress: Progress
@@ -69,7 +76,12 @@ class Trials:
             _serving_plan(beside, self._load_options) if beside is not None and works else None,
         )
         bounds = Bounds(self._seconds, self._room(), paced_cpus, size)
-        passed = Supervisor(request, bounds, progress, self._stopped).run()
+        supervisor = Supervisor(request, bounds, progress, self._stopped)
+        self._trials = (self._trials[0], supervisor)
+        try:
+            passed = supervisor.run()
+        finally:
+            self._trials = (self.cpu_seconds(), None)
         self.demand_room(passed.needed_bytes)
         return passed
 

@@ -68,9 +68,10 @@ def measure(
     budget: Budget,
     stopwatch: Stopwatch,
     progress: Progress | None = None,
+    is_beside_work: bool = False,
 ) -> list[Measurement]:
     """Every split that the budget allows; the first point of the first split is always measured.
-    What `cpus` CPUs can sustain counts.
+    What `cpus` CPUs can sustain counts. Beside the work of others one instance stands for all.
 
     All splits are measured before the first is measured again: a machine that is slower for a while
     is slower for several.
@@ -81,7 +82,8 @@ def measure(
         if series and not budget.allows(least_seconds(series[0].seconds(1))):
             break
         progress.begin(f"measuring {split} instances x threads")
-        found = SplitSeries(split, load(split), maker, stopwatch, cpus)
+        backends = load(split)[:1] if is_beside_work else load(split)
+        found = SplitSeries(split, backends, maker, stopwatch, cpus)
         found.search(bounds, budget)
         series.append(found)
     for found in series:

@@ -147,6 +147,9 @@ class Learner:
         budget = self._budget
         bounds = self._bounds(findings)
 
+        # In another process than the version that serves, which must not miss the CPUs.
+        is_beside_work = self._known is not None and self._known.backend is None
+
         def measure(splits: list[Split]) -> list[Measurement]:
             return calibration.measure(
                 self._pool.open,
@@ -157,17 +160,18 @@ class Learner:
                 budget=budget,
                 stopwatch=self._stopwatch,
                 progress=self._pool.verified.progress,
+                is_beside_work=is_beside_work,
             )
 
         if budget.allows(least_seconds(min(findings.seconds.values()))):
-            measurements = measure(self._splits)
+            measurements = measure(self._splits[:1] if is_beside_work else self._splits)
             best = calibration.choose(measurements)
             summary = _summary(measurements)
         else:
             best = Measurement(self._splits[0], CostLine(tuple(sorted(findings.seconds.items()))))
             summary = "not measured: the first executions say what a batch costs"
         notes = [*findings.notes, summary]
-        if budget.allows(least_seconds(best.cost.points[0][1])):
+        if not is_beside_work and budget.allows(least_seconds(best.cost.points[0][1])):
             notes += pins.split_notes(best, measure(self._splits_left_out()))
         if budget.has_stopped:
             notes.append(budget.exceeded)
