@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import helm_python
-import yaml
 
 from tests.chart import rendering
 from tests.cluster.tools import helm3
@@ -53,7 +52,7 @@ def helm_3(values: rendering.Values, expression: str) -> list[rendering.Object]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise RefusedError(done.stderr)
-    return [entry for entry in yaml.safe_load_all(done.stdout) if entry]
+    return rendering.documents(done.stdout)
 
 
 def merged(values: rendering.Values, given: rendering.Values) -> rendering.Values:

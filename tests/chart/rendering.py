@@ -39,12 +39,16 @@ def render_text(values: Values, *, name: str = RELEASE) -> dict[str, str]:
     return {path.split("templates/", 1)[1]: text for path, text in sorted(printed.items())}
 
 
+def documents(text: str) -> list[Object]:
+    """The objects of a manifest, by libyaml, which takes an eighth of the time of PyYAML itself."""
+    return [entry for entry in yaml.load_all(text, Loader=yaml.CSafeLoader) if entry]
+
+
 def render(values: Values, *, name: str = RELEASE) -> list[Object]:
     """Every object of the release, with `model.existingClaim` set unless `values` has a `model`."""
     merged = {"model": {"existingClaim": "models"}, **values}
     texts = (text for path, text in render_text(merged, name=name).items() if path != "NOTES.txt")
-    documents = (document for text in texts for document in yaml.safe_load_all(text))
-    return [document for document in documents if document]
+    return [entry for text in texts for entry in documents(text)]
 
 
 def only(kind: str, values: Values) -> Object:

@@ -28,13 +28,13 @@ def rendered(chart: Path, major: str) -> list[Object]:
         values: Values = {"model": {"existingClaim": "models"}, "image": {"tag": "1"}}
         printed = helm_python.Chart.load(chart).render(values, name="release").items()
         texts = [text for path, text in printed if not path.endswith("NOTES.txt")]
-        return [entry for text in texts for entry in yaml.safe_load_all(text) if entry]
+        return [entry for text in texts for entry in rendering.documents(text)]
     if helm3.find() is None:
         pytest.skip("needs Helm 3: `make cluster-tools`, or python -m tests.cluster.tools.helm3")
     command = [str(helm3.find()), "template", "release", str(chart), *PINNED]
     command += ["--kube-version", "1.36.0"]
     text = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout
-    return [entry for entry in yaml.safe_load_all(text) if entry]
+    return rendering.documents(text)
 
 
 @pytest.mark.parametrize("major", ["helm 4", "helm 3"])

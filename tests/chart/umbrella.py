@@ -42,7 +42,7 @@ def helm_4(parent: Path, release: str, values: rendering.Values) -> list[renderi
     except (helm_python.HelmValuesError, helm_python.HelmRenderError) as error:
         raise RefusedError(str(error)) from error
     texts = [text for path, text in printed.items() if not path.endswith("NOTES.txt")]
-    return [entry for text in texts for entry in yaml.safe_load_all(text) if entry]
+    return [entry for text in texts for entry in rendering.documents(text)]
 
 
 def helm_3(parent: Path, release: str, values: rendering.Values) -> list[rendering.Object]:
@@ -53,4 +53,4 @@ def helm_3(parent: Path, release: str, values: rendering.Values) -> list[renderi
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise RefusedError(done.stderr)
-    return [entry for entry in yaml.safe_load_all(done.stdout) if entry]
+    return rendering.documents(done.stdout)
