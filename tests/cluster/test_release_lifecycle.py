@@ -43,6 +43,9 @@ def test_a_release_lives_from_install_to_uninstall(
     assert example_models.answered_version(answer.body) == 1
     assert "Phase:          Succeeded" in release.test()
     assert _planned_cpus(serving) == [0.5], "the limit"
+    before = _resource_versions(cluster, namespace)
+    release.upgrade(chart_values.serving(replicas=1))
+    assert _resource_versions(cluster, namespace) == before, "an upgrade without a change"
 
     unlimited = {"requests": {"cpu": "250m"}, "limits": {"memory": "512Mi"}}
     release.upgrade(chart_values.serving(replicas=2, resources=unlimited))
@@ -58,6 +61,15 @@ def test_a_release_lives_from_install_to_uninstall(
     cluster.wait_until(lambda: not _left(cluster, namespace), "the release's objects to go")
     claims = cluster.list(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims")
     assert [claim["metadata"]["name"] for claim in claims] == [CLAIM]
+
+
+def _resource_versions(cluster: Cluster, namespace: str) -> dict[str, str]:
+    kinds = "deployments,services,configmaps,networkpolicies,serviceaccounts,pods"
+    form = (
+        r'jsonpath={range .items[*]}{.kind}/{.metadata.name}={.metadata.resourceVersion}{"\n"}{end}'
+    )
+    text = cluster.kubectl("get", kinds, "-n", namespace, "-o", form)
+    return dict(line.split("=") for line in text.splitlines())
 
 
 def _planned_cpus(serving: Serving) -> list[float]:
