@@ -177,6 +177,21 @@ def test_null_for_a_map_or_a_list_is_an_empty_one(engine: Engine, depth: int):
     assert engine({**nulls, **model}, "") == engine({}, "")
 
 
+def test_null_in_a_block_of_kubernetes_is_a_field_that_is_not_there(engine: Engine):
+    route: Values = {"enabled": True, "parentRefs": [{"name": "edge"}]}
+    keda: Values = {"mode": "keda", "keda": {"serverAddress": "http://prometheus"}}
+    values: Values = {"httpRoute": {**route, "rules": [{}]}, "autoscaling": keda}
+    nulls: Values = {
+        "global": None,
+        "httpRoute": {**route, "rules": [{"matches": None, "filters": None, "timeouts": None}]},
+        "autoscaling": {**keda, "keda": {**keda["keda"], "spec": {"advanced": None}}},
+        "podSpec": {"dnsConfig": None, "hostAliases": None},
+        "containerSpec": {"lifecycle": None},
+    }
+
+    assert engine(nulls, "") == engine(values, "")
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

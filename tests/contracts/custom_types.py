@@ -163,20 +163,16 @@ KEDA: dict[str, Schema] = {
         },
         "required": ["name"],
     },
-    "KedaFallback": {
-        "type": ["object", "null"],
-        "additionalProperties": False,
-        "properties": {
+    "KedaFallback": block(
+        {
             "failureThreshold": _WHOLE_NUMBER,
             "replicas": _WHOLE_NUMBER,
             "behavior": {"enum": ["static", "currentReplicas", "currentReplicasIfHigher",
                                   "currentReplicasIfLower", "scalingModifiers", None]},
-        },
-    },
-    "ScaledObjectSpec": {
-        "type": ["object", "null"],
-        "additionalProperties": False,
-        "properties": {
+        }
+    ),
+    "ScaledObjectSpec": block(
+        {
             "advanced": block(
                 {
                     "restoreToOriginalReplicaCount": {"type": ["boolean", "null"]},
@@ -193,8 +189,8 @@ KEDA: dict[str, Schema] = {
             ),
             # The chart's own, which a template refuses by name.
             **{field: {} for field in _KEPT},
-        },
-    },
+        }
+    ),
 }  # fmt: skip
 
 TYPES = {**GATEWAY, **PROMETHEUS, **KEDA}

@@ -25,8 +25,9 @@ def named_texts(**facts: Any) -> Schema:
 
 
 def block(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
-    """An object of these fields and no others."""
-    closed: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    """An object of these fields and no others; null is an empty one."""
+    closed: Schema = {"type": ["object", "null"], "additionalProperties": False}
+    closed["properties"] = properties
     return {**closed, "required": list(required)} if required else closed
 
 

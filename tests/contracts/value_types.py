@@ -54,8 +54,8 @@ def _type(schema: Schema) -> Type:
     if {"string", "boolean"} <= {*types}:
         return {"text": True} | {key: schema[key] for key in ("pattern",) if key in schema}
     found: Type = {}
-    if block := _block(schema):
-        found["block"] = block
+    if "properties" in schema:
+        found["block"] = _block(schema)
     for key, name in (("additionalProperties", "map"), ("items", "list")):
         if isinstance(entry := schema.get(key), dict) and (name == "map" or _type(entry)):
             found[name] = _type(entry)
