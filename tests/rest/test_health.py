@@ -99,4 +99,5 @@ async def test_what_is_not_ready_says_so_and_stays_live(
 
     assert (status, told["ready"], told["state"]) == (503, False, state)
     assert (told["problems"], told["progress"]) == (["one"], "another")
+    assert "longshore doctor" in told["help"]
     assert (await live(health))[0] == 200

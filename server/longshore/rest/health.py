@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 STUCK_AFTER_SECONDS = 10.0
 """An event loop that has not run for this long is blocked, not busy."""
+NOT_READY_HELP = (
+    "in a cluster, `longshore doctor RELEASE -n NAMESPACE` names the first link that is broken"
+)
 
 
 class Heartbeat:
@@ -84,6 +87,8 @@ class Health:
         progress = self._served.describe_progress()
         if progress:
             detail["progress"] = progress
+        if not self.is_ready:
+            detail["help"] = NOT_READY_HELP
         return json_answer(detail, 200 if self.is_ready else 503)
 
     @property
