@@ -1,6 +1,6 @@
 """Documents that are made from the code (`make docs`): the README's tables of settings and metrics,
-the chart's table of values, the derived parts of its schema, and the types of its values; and the
-list of decisions in server/ARCHITECTURE.md, from the headings of docs/decisions.
+the chart's table of values, the derived parts of its schema, and the types of its values; the list
+of decisions in server/ARCHITECTURE.md, from the headings of docs/decisions; and docs/doctor.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from longshore.settings.option import Option
 from longshore.settings.table import option_table
 from tests.contracts.chart_schema import SCHEMA, renewed_schema
 from tests.contracts.chart_values import VALUES, described_values
+from tests.contracts.doctor_pages import doctor_pages
 from tests.contracts.value_types import TYPES, value_types
 
 README = Path(__file__).parents[2] / "README.md"
@@ -119,6 +120,7 @@ def renewed() -> dict[Path, str]:
         ARCHITECTURE: with_tables(
             ARCHITECTURE.read_text(encoding="utf-8"), {"decisions": decisions_list()}
         ),
+        **doctor_pages(),
     }
 
 

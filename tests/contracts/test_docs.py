@@ -13,6 +13,7 @@ from longshore.settings.groups import Settings
 from longshore.settings.table import option_table
 from tests.contracts.chart_schema import SCHEMA, without_schema
 from tests.contracts.chart_values import VALUES, described_values, undescribed
+from tests.contracts.doctor_pages import PAGES, doctor_pages
 from tests.contracts.document_tables import ARCHITECTURE, README, renewed
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,10 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 @pytest.mark.parametrize("document", renewed(), ids=lambda path: path.name)
 def test_the_made_parts_of_a_document_say_what_the_code_says(document: Path):
     assert document.read_text(encoding="utf-8") == renewed()[document], "run `make docs`"
+
+
+def test_the_doctor_has_a_page_for_each_link_and_no_more():
+    assert set(PAGES.glob("*.md")) == set(doctor_pages())
 
 
 def test_every_value_of_the_chart_is_described():
