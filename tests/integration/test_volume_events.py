@@ -27,6 +27,17 @@ def test_versions_come_and_go_between_two_polls(tmp_path):
         assert "problems" not in server.health()
 
 
+def test_a_pinned_version_stays_whatever_comes(tmp_path):
+    model = identity_model(tmp_path)
+    with ServedProcess(model, model_version=1, **SELDOM) as server:
+        shutil.copytree(model / "1", tmp_path / "2")
+        os.rename(tmp_path / "2", model / "2")
+        (model / "v3").mkdir()
+        wait_for(lambda: "problems" in server.health())  # It has looked.
+        assert ask(server)[2]["model_version"] == "1"
+        assert server.health()["versions"] == {"1": "READY"}
+
+
 def test_a_file_written_inside_a_version_is_noticed(tmp_path):
     model = identity_model(tmp_path)
     with ServedProcess(model, **SELDOM) as server:
