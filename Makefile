@@ -11,6 +11,7 @@ PACKAGES ?= batching execution rest
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
 TRUTH_ARGS ?=
+ORACLE_ARGS ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
 # BUILDER="docker build" where Docker is at hand. The machine's certificates are for registries behind a proxy.
 BUILDER ?= buildah build --layers --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro
@@ -28,7 +29,7 @@ $(VENV)/.serve: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[onnx,torch,k8s,loadtest,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[onnx,torch,plan,loadtest,dev]'
 	@touch $@
 
 serve: $(VENV)/.serve ## Serve the example model until Ctrl-C
@@ -65,6 +66,9 @@ fuzz: $(VENV)/.dev ## Fuzz every parser of untrusted bytes with FUZZ_INPUTS muta
 
 mutants: $(VENV)/.dev ## Change each comparison and constant on the way of a request, and count what the tests notice
 	$(BIN)/python -m tests.mutants.measure $(PACKAGES)
+
+hpa-oracle: $(VENV)/.dev ## Record what the HPA controllers of two minors decide, in virtual time, and compare (Go; 8 minutes)
+	$(BIN)/python -m tests.replay.oracle.record $(ORACLE_ARGS)
 
 soak: $(VENV)/.dev ## Ordinary and hostile traffic for SOAK_SECONDS: memory, descriptors and p99 stay flat
 	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -m soak tests/integration --capture no
