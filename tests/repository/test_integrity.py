@@ -10,8 +10,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from longshore.errors import ModelLoadError
+from longshore.errors import ArtifactChanged, ModelLoadError
 from longshore.repository.integrity import (
+    Seen,
     open_verified,
     verify,
     write_manifest,
@@ -129,6 +130,28 @@ def test_failed_write_leaves_no_partial_manifest(model, write, monkeypatch):
 def test_writer_that_was_killed_leaves_nothing_that_matters(model, published):
     (model / "1" / ".manifest.json.half").write_text('{"vers')
     verify(published)
+
+
+def test_what_another_process_saw_of_the_files_is_believed_until_one_of_them_changes(
+    model, published
+):
+    with open_verified(published) as verified:
+        told = json.loads(json.dumps(verified.seen.to_content()))
+    seen = Seen.of_content(told)
+
+    with open_verified(published, seen=seen) as verified:
+        assert verified.seen == seen
+    (model / "1" / "model.pt").write_bytes(b"PROGRAM")
+    with pytest.raises(ArtifactChanged):
+        seen.check()
+
+
+@pytest.mark.parametrize(
+    "told", [5, {}, {"identities": {}, "manifest": 5}, {"identities": {}, "manifest": "{"}]
+)
+def test_what_no_process_can_have_seen_is_refused(told):
+    with pytest.raises(ValueError, match="seen"):
+        Seen.of_content(told)
 
 
 def test_same_size_and_other_bytes_are_refused_by_name(model, published):

@@ -66,9 +66,11 @@ class Seen:
         found, manifest = content["identities"], content["manifest"]
         if not isinstance(found, dict) or not all(map(_is_identity, found.values())):
             raise ValueError("seen: not identities of files")
+        if not isinstance(manifest, str | None):
+            raise ValueError("seen: the manifest is no text")
         try:
-            digests = None if manifest is None else parse_manifest(manifest, file="seen")
-        except (ModelLoadError, TypeError) as error:
+            digests = None if manifest is None else parse_manifest(manifest.encode(), file="seen")
+        except ModelLoadError as error:
             raise ValueError(str(error)) from error
         return cls({Path(file): tuple(row) for file, row in found.items()}, digests)
 
