@@ -1,0 +1,31 @@
+"""How long each part of a measurement takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_REQUESTS = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds have a least and a most; in between, the number of requests decides."""
+
+    step_requests: int = 1_200
+    step_seconds: tuple[float, float] = (5.0, 30.0)
+    confirmed_requests: int = 7_000
+    confirmed_seconds: tuple[float, float] = (5.0, 170.0)
+    burst_seconds: float = 5.0
+    overload_seconds: float = 30.0
+
+    def step(self, rate: float) -> int:
+        """Requests of a step at `rate` per second."""
+        return _count(rate, self.step_requests, self.step_seconds)
+
+    def confirmation(self, rate: float) -> int:
+        return _count(rate, self.confirmed_requests, self.confirmed_seconds)
+
+
+def _count(rate: float, wanted: int, seconds: tuple[float, float]) -> int:
+    least, most = seconds
+    return max(50, min(round(rate * min(max(wanted / rate, least), most)), MOST_REQUESTS))

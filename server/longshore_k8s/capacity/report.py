@@ -1,0 +1,90 @@
+"""The lines that a person reads at the end, and one that moves meanwhile."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from longshore_k8s.capacity.measured import Measured
+from longshore_k8s.capacity.objective import Objective
+from longshore_k8s.capacity.recommendation import MIB, Recommendation
+from longshore_k8s.capacity.sizes import Size
+
+
+class ProgressLine:
+    """On stderr: one line that is overwritten on a terminal, a line each elsewhere."""
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+        self._is_terminal = sys.stderr.isatty()
+
+    def tell(self, text: str) -> None:
+        line = f"{time.monotonic() - self._begin:5.0f} s  {text}"
+        end = "\r" if self._is_terminal else "\n"
+        print(f"\x1b[2K{line}" if self._is_terminal else line, end=end, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._is_terminal:
+            print("\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Of one size."""
+
+    cpus: float
+    measured: Measured
+    recommended: Recommendation
+
+
+def lines(result: Result, objective: Objective) -> list[str]:
+    measured, confirmed = result.measured, result.measured.confirmation
+    percentile = confirmed.percentile_seconds
+    latency = "beyond all bounds" if percentile is None else f"{1000 * percentile:.3g} ms"
+    used = "" if measured.cpus_used is None else f";  CPU {measured.cpus_used:.2f} of"
+    cpu = f"{used} {result.cpus:g}" if used else ""
+    limit = result.recommended.values["resources"]["limits"]["memory"]
+    return [
+        f"start-up     cold {_slowest(measured.cold_seconds)}, with kept calibration "
+        f"{_slowest(measured.kept_seconds)} ({len(measured.cold_seconds)} each)",
+        f"knee         {measured.knee:.4g} req/s, 95 % CI {measured.knee_low:.4g}.."
+        f"{measured.knee_high:.4g}; p{objective.percentile:g} at {confirmed.rate:.4g} req/s: "
+        f"{latency} ({confirmed.requests:,} requests, {confirmed.late} late, "
+        f"{confirmed.lost or 'none'} lost)",
+        f"bound by     {measured.bound_by}; throttled {100 * measured.throttled_share:.1f} % of "
+        f"periods; client lag p99 {1000 * confirmed.lag_p99_seconds:.2g} ms",
+        *(
+            f"             the model does not hold ({measured.shape}): {doubt}"
+            for doubt in measured.doubts
+        ),
+        f"overload     {measured.overload.rate:.4g} req/s: {measured.overload.answered} answered, "
+        f"{measured.overload.refused} refused, {measured.overload.lost} lost",
+        f"memory       {measured.memory_start / MIB:.0f} MiB at start, "
+        f"{measured.memory_peak / MIB:.0f} at the peak -> {limit}{cpu}",
+    ]
+
+
+def wrote(result: Result, file: str) -> str:
+    values = result.recommended.values
+    metrics = values["autoscaling"]["metrics"]
+    return (
+        f"wrote        {file}: requestsPerSecond {metrics['requestsPerSecond']}, utilization "
+        f"{metrics['utilization']}, probes.startup.seconds "
+        f"{values['probes']['startup']['seconds']}, longestBatchSeconds "
+        f"{values['longestBatchSeconds']}"
+    )
+
+
+def ranking(sizes: Sequence[Size]) -> list[str]:
+    """The cheapest first."""
+    return [
+        f"{'sizes' if not number else '':12} {size.cpus:g} CPU: {size.cost:.3g} per 1,000 req/s "
+        f"({size.target:.4g} req/s a pod, {size.memory_mib} MiB)"
+        for number, size in enumerate(sizes)
+    ]
+
+
+def _slowest(seconds: Sequence[float]) -> str:
+    return f"{max(seconds):.1f} s" if seconds else "not measured"

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from longshore.commands.command import Command
+from longshore.errors import SettingsError
+from longshore_k8s.capacity import run as runs
+from longshore_k8s.capacity.command import COMMAND, INTERRUPTED
+from longshore_k8s.capacity.unsound import UnsoundError
+from tests.capacity.results import measured
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Run the command on a directory in place of a model, with the options given."""
+    import argparse
+
+    (tmp_path / "cnn").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options: str) -> int:
+        parser = argparse.ArgumentParser()
+        COMMAND.add_arguments(parser)
+        return COMMAND.run(parser.parse_args(["cnn", "--slo", "p99=100ms", *options]))
+
+    return run
+
+
+@pytest.fixture
+def pods(monkeypatch):
+    """What a measurement gives, by CPUs; an error is raised after a step."""
+    found = {}
+
+    def measure(directory, cpus, wanted, *, tell, record):
+        record({"purpose": "fit", "rate": 10.0})
+        if isinstance(found[cpus], BaseException):
+            raise found[cpus]
+        return found[cpus]
+
+    monkeypatch.setattr(runs, "measure_locally", measure)
+    return found
+
+
+def test_every_command_of_this_package_is_an_entry_point_with_its_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    entries = project["entry-points"]["longshore.commands"]
+
+    assert "capacity" in entries
+    for name, value in entries.items():
+        entry = EntryPoint(name, value, "longshore.commands")
+        assert isinstance(entry.load(), Command)
+        assert set(entry.extras) <= set(project["optional-dependencies"])
+
+
+def test_one_size_gives_a_values_file_a_record_and_lines(call, pods, capsys):
+    pods[2.0] = measured()
+
+    assert call("--cpus", "2", "--plot", "knee.png") == 0
+
+    out = capsys.readouterr().out
+    assert "knee         402 req/s, 95 % CI 393..411; p99 at 390 req/s: 88 ms" in out
+    assert "(7,100 requests, 41 late, none lost)" in out
+    assert "wrote        capacity.yaml: requestsPerSecond 281, utilization 0.65" in out
+    record = json.loads(Path("capacity.json").read_text())
+    assert record["knee"] == 402
+    assert record["every_step"] == [{"cpus": 2.0, "purpose": "fit", "rate": 10.0}]
+    assert Path("knee.png").exists()
+
+
+def test_several_sizes_are_ranked_and_the_cheapest_is_written(call, pods, capsys):
+    pods.update({1.0: measured(knee=150.0), 2.0: measured(), 4.0: UnsoundError("too few cores")})
+
+    assert call("--cpus", "1,2,4", "-o", "json") == 0
+
+    record = json.loads(capsys.readouterr().out)
+    assert [size["cpus"] for size in record["sizes"]] == [2.0, 1.0]
+    assert record["refused"] == ["4 CPUs: too few cores"]
+    assert "cpu: '2'" in Path("capacity.yaml").read_text()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), UnsoundError("a noisy machine")])
+def test_what_was_measured_is_kept_and_no_values_are_written(call, pods, error):
+    pods[1.0] = error
+
+    if isinstance(error, KeyboardInterrupt):
+        assert call() == INTERRUPTED
+    else:
+        with pytest.raises(UnsoundError):
+            call()
+
+    record = json.loads(Path("capacity.json").read_text())
+    assert record["every_step"][0]["rate"] == 10.0
+    assert record["interrupted"]
+    assert not Path("capacity.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rows", "0"], "--rows: 0; 1 to"),
+        (["--starts", "99"], "--starts: 99; 1 to 10"),
+        (["--cpus", "1,none"], "--cpus: 'none' is not a number of CPUs"),
+        (["--peak", "-3"], "--peak: -3; above 0"),
+        (["--growth", "often"], "--growth: 'often' is no share"),
+        (["--header", "token"], "--header: 'token' is not 'Name: value'"),
+        (["--out", "nowhere/x.yaml"], "nowhere/x.yaml cannot be written"),
+        (["--errors", "200%"], "--errors: '200%' is no share"),
+    ],
+)
+def test_an_option_out_of_bounds_is_named_before_anything_is_measured(call, pods, options, message):
+    with pytest.raises(SettingsError) as refused:
+        call(*options)
+
+    assert message in str(refused.value)
