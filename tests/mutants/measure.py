@@ -33,7 +33,12 @@ LIBRARIES = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("packages", nargs="*", default=PACKAGES, help="or modules: rest/body.py")
+    parser.add_argument(
+        "packages",
+        nargs="*",
+        default=PACKAGES,
+        help="or modules: rest/body.py, longshore_k8s/replay",
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--wide", action="store_true", help="try survivors on whole servers too")
     parser.add_argument("--sample", type=int, help="try this many, chosen at random")
@@ -57,7 +62,7 @@ def main() -> None:
 
 def _trials(package: str, is_wide: bool) -> Iterator[Trial]:
     server = ROOT / "server"
-    place = server / "longshore" / package
+    place = server / (package if package.startswith("longshore_k8s/") else f"longshore/{package}")
     for module in sorted(place.glob("*.py")) if place.is_dir() else [place]:
         if f"{module.parent.name}/{module.name}" in OFF_THE_WAY:
             continue

@@ -33,10 +33,13 @@ _ENDPOINT = (
     "tests/rest/test_parts_that_differ.py",
 )
 _CONNECTION = ("tests/rest/test_connection_limits.py", "tests/rest/test_http_protocol.py")
+_ARITHMETIC = (("tests/replay/test_upstream_facts.py", "tests/replay/test_controller.py"),)
+_CONTROLLER = ("controller", "pods", "policies", "proposals", "recommendations")
 OF_PACKAGE: dict[str, tuple[Stage, ...]] = {
     "batching": (("tests/batching",),),
     "execution": (("tests/execution/test_batch_execution.py", *_INSTANCES, *_MODEL), _ENDPOINT),
     "rest": (("tests/rest",),),
+    "replay": (("tests/replay",),),
 }
 """For every module, after its own tests."""
 OF_MODULE: dict[str, tuple[Stage, ...]] = {
@@ -47,6 +50,7 @@ OF_MODULE: dict[str, tuple[Stage, ...]] = {
     "batching/padding.py": (("tests/batching/test_batch.py",),),
     "batching/pending_request.py": (("tests/batching/test_batch.py",),),
     "batching/request_groups.py": (("tests/batching/test_request_queue.py",),),
+    **{f"replay/{name}.py": _ARITHMETIC for name in _CONTROLLER},
     "rest/app.py": (("tests/rest/test_boundary.py",),),
     "rest/connection_timers.py": (_CONNECTION,),
     "rest/http_protocol.py": (_CONNECTION,),

@@ -132,6 +132,28 @@ def test_what_was_measured_beside_the_values_needs_no_options(values, tmp_path, 
     )
 
 
+def test_a_calibration_gives_what_a_pod_carries_by_the_cost_of_its_batches(
+    values, tmp_path, capsys
+):
+    plan = {"is_batched": True, "max_batch_size": 4, "instances": 1, "threads": 1,
+            "is_inline": False, "cost": {"points": [[1, 0.1], [4, 0.125]]}, "notes": [],
+            "source": "measured"}  # fmt: skip
+    record = {"plan": plan, "dimension": 16, "integer_bound": 100, "padded_outputs": None,
+              "device_name": "", "cuda": {"precision": "float32", "graphs": "auto",
+              "compiles": False, "memory_limit_bytes": None}}  # fmt: skip
+    file = tmp_path / "calibration.json"
+    file.write_text(json.dumps({"format": 1, "conditions": {}, "record": record}))
+    load = ("--synthetic", "spike", "--low", "19", "--high", "95", "--seeds", "1")
+
+    assert replay(*load, "--calibration", file, "--slo", "p99=500ms", "--values", values) == 0
+    found = re.search(r"a pod carries ([\d.]+) requests/s \(at most 32\)", capsys.readouterr().out)
+    assert found is not None
+    assert 20 < float(found[1]) < 32
+
+    assert replay(*load, "--calibration", file, "--slo", "p99=50ms", "--values", values) == 2
+    assert "cannot be kept: an execution of one row takes 0.1 s" in capsys.readouterr().err
+
+
 def test_a_trace_of_coarse_points_says_what_it_cannot_show(values, tmp_path, capsys):
     rows = [f"{300 * index},{20 + index}" for index in range(8)]
     trace = tmp_path / "load.csv"
@@ -150,6 +172,7 @@ def test_a_trace_of_coarse_points_says_what_it_cannot_show(values, tmp_path, cap
         (("--synthetic", "step", "--slo", "p99=1s"), "--knee: what one pod carries is unknown"),
         (("--synthetic", "step", "--knee", "30"), "--slo: the objective is unknown"),
         (("--synthetic", "step", "--knee", "30", "--slo", "fast"), "--slo: 'fast'"),
+        ((*STEP, "--calibration", "absent.json"), "--calibration: absent.json is no calibration"),
         ((*STEP, "--highest", "20"), "--knee 30 and --highest 20"),
         ((*STEP, "--idle-seconds", "2"), "--idle-seconds 2"),
         ((*STEP, "--seeds", "0"), "--seeds is 0"),

@@ -15,7 +15,7 @@ from longshore_k8s.replay.autoscaler import (
 )
 from longshore_k8s.replay.controller import PERIOD, Controller, first_sync
 from longshore_k8s.replay.pods import SECOND, Phase, Pods
-from longshore_k8s.replay.proposals import external_average, largest
+from longshore_k8s.replay.proposals import external_average, external_value, largest
 from longshore_k8s.replay.recommendations import History
 from tests.replay.arrays import (
     cpu_proposal,
@@ -66,6 +66,15 @@ def test_an_external_average_is_a_sum_over_its_target(status, count):
     )
 
     assert proposal.count.tolist() == [count]
+
+
+def test_a_count_stays_within_32_bits():
+    huge, one_milli, none = one(2**62), one(1), np.array([False])
+
+    average = external_average(one(3), one_milli, huge, none, tolerances())
+    value = external_value(one(3), one_milli, huge, none, running(3), tolerances())
+
+    assert average.count.tolist() == value.count.tolist() == [2**31 - 1]
 
 
 def test_cpu_of_a_pod_that_was_never_ready_is_left_out():

@@ -56,6 +56,12 @@ def _add_pods(parser: argparse.ArgumentParser) -> None:
         "one pod", "By default what `longshore capacity` wrote beside the values."
     )
     group.add_argument("--knee", type=float, metavar="RPS", help="what it carries within the SLO")
+    group.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="find it by the cost of batches instead; HTTP is not in that",
+    )
     group.add_argument("--highest", type=float, metavar="RPS", help="at most; default: 1.1 x knee")
     group.add_argument("--slo", metavar="PERCENTILE=LATENCY", help="such as p99=100ms")
     group.add_argument("--idle-seconds", type=float, metavar="S", help="latency without load")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from longshore.errors import SettingsError
+from longshore_k8s.replay.batcher import read_batcher
 from longshore_k8s.replay.fleet import Life
 from longshore_k8s.replay.pod_queue import PodCapacity
 
@@ -38,16 +40,19 @@ def pod_capacity(options: Namespace, document: Json) -> PodCapacity:
         SettingsError: the knee or the objective is unknown, or they contradict each other.
     """
     measured = document.get("measured", document)
-    knee = _number(options.knee, measured, "knee")
-    if knee is None:
-        raise SettingsError(
-            "--knee: what one pod carries is unknown: give its requests per second, or values that "
-            "`longshore capacity` wrote, with the JSON beside them"
-        )
     slo = options.slo or _objective(document)
     if slo is None:
         raise SettingsError("--slo: the objective is unknown; give one such as 'p99=100ms'")
     late_share, seconds = parse_slo(slo)
+    if options.calibration is not None:
+        measured = _calibrated(options.calibration, seconds, late_share)
+    knee = _number(options.knee, measured, "knee")
+    if knee is None:
+        raise SettingsError(
+            "--knee: what one pod carries is unknown: give its requests per second, a "
+            "--calibration, or values that "
+            "`longshore capacity` wrote, with the JSON beside them"
+        )
     highest = _number(options.highest, measured, "burst_rate") or HEADROOM * knee
     idle = _number(options.idle_seconds, measured, "idle_seconds") or seconds / 10
     if not 0 < knee < highest:
@@ -63,6 +68,15 @@ def pod_capacity(options: Namespace, document: Json) -> PodCapacity:
         knee, highest, seconds, late_share, idle,
         knee / highest if utilization is None else float(utilization), options.queue_seconds,
     )  # fmt: skip
+
+
+def _calibrated(path: Path, seconds: float, late_share: float) -> Json:
+    found = read_batcher(path)
+    return {
+        "knee": found.knee(seconds, late_share),
+        "burst_rate": found.highest,
+        "idle_seconds": found.seconds[0],
+    }
 
 
 def life(options: Namespace, document: Json) -> Life:
