@@ -21,6 +21,7 @@ def test_what_was_measured_becomes_values_with_the_stated_buffers():
             "mode": "hpa",
             "metrics": {"requestsPerSecond": 281, "utilization": 0.65},
         },
+        "metrics": {"dashboard": {"kneeUtilization": 0.93}},
     }
 
 

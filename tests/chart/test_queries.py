@@ -35,6 +35,19 @@ def test_every_query_has_the_matchers(engine: Engine):
         assert query.count("namespace=") == query.count('cluster="eu-1"'), query
 
 
+def test_the_knee_that_was_measured_is_a_line_in_the_dashboard(engine: Engine):
+    def lines(**knee: float) -> list[list[float | None]]:
+        objects = engine({"metrics": {"dashboard": {"enabled": True, **knee}}}, "")
+        (found,) = [o for o in objects if o["metadata"]["name"].endswith("-dashboard")]
+        (text,) = found["data"].values()
+        defaults = [panel["fieldConfig"]["defaults"] for panel in json.loads(text)["panels"]]
+        shown = [d for d in defaults if "thresholdsStyle" in d.get("custom", {})]
+        return [[step["value"] for step in d["thresholds"]["steps"]] for d in shown]
+
+    assert lines(kneeUtilization=0.93) == [[None, 0.93]]
+    assert lines() == []
+
+
 def test_the_dashboard_may_be_in_the_sidecars_namespace(engine: Engine):
     dashboard = {"enabled": True, "namespace": "monitoring"}
     objects = engine({"metrics": {"dashboard": dashboard}}, "")

@@ -73,6 +73,7 @@ def recommend(measured: Measured, cpus: float, expected: Expected) -> Recommenda
         },
         "longestBatchSeconds": max(1, ceil(2 * measured.longest_batch_seconds)),
         "autoscaling": scaling,
+        "metrics": {"dashboard": {"kneeUtilization": max(0.001, round(measured.utilization, 3))}},
     }
     return Recommendation(target, share, reason, values)
 

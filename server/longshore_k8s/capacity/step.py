@@ -72,7 +72,11 @@ class Step:
 
     @property
     def lag_p99(self) -> float:
-        return float(np.percentile(self.lag, 99))
+        return self.percentile_of_lag(99)
+
+    def percentile_of_lag(self, percentile: float) -> float:
+        """Seconds."""
+        return float(np.percentile(self.lag, percentile, method="higher"))
 
     @property
     def refused(self) -> int:
