@@ -5,6 +5,7 @@
 | `steady` | two pods, 20 and 10 requests/s of 0.8 s, 32 instances; of the first pod's, 4/s fail |
 | `busy` | one pod that is asked for twice what it can do |
 | `unloadable` | its model cannot be loaded |
+| `harmed` | a version that crashes its process appears beside the one that serves |
 | `draining` | is told to stop while a request still takes long |
 | `idle` | gets no request |
 """
@@ -22,6 +23,8 @@ from statistics import quantiles
 
 import yaml
 
+from tests.attacks.bad_versions import make_fault
+from tests.attacks.candidates import FAULTS
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 from tests.cluster.load_client import LoadClient, Outcome, Target
 from tests.monitoring import shipped_queries
@@ -32,11 +35,11 @@ GOOD, BAD, OTHER = 16.0, 4.0, 10.0
 BUSY_SECONDS, BUSY_RATE = 0.05, 40.0
 FAILING = 13.0
 DRAIN_DELAY, DRAIN_TIMEOUT, LONG_REQUEST = 0.5, 5.5, 5.3
-A, B, BUSY, UNLOADABLE, DRAINING, IDLE = (
+A, B, BUSY, UNLOADABLE, HARMED, DRAINING, IDLE = (
     shipped_queries.pod_name(release, suffix)
     for release, suffix in (
         ("steady", "aaaaa"), ("steady", "bbbbb"), ("busy", "aaaaa"),
-        ("unloadable", "aaaaa"), ("draining", "aaaaa"), ("idle", "aaaaa"),
+        ("unloadable", "aaaaa"), ("harmed", "aaaaa"), ("draining", "aaaaa"), ("idle", "aaaaa"),
     )
 )  # fmt: skip
 BUCKETS = "0.1,0.2,0.4,0.6,0.78,0.8,0.81,0.82,0.83,0.84,0.86,1,2"
@@ -96,6 +99,7 @@ def playing(directory: Path) -> Iterator[Scene]:
             if pod != UNLOADABLE:
                 server.wait_ready()
         prometheus.wait_until_scraped(len(pods) + 1)
+        _publish_harmful(directory / HARMED / "echo")
         scene = Scene(prometheus, servers, began=time.time())
         asked = ((A, GOOD, 1.0), (A, BAD, FAILING), (B, OTHER, 1.0), (BUSY, BUSY_RATE, 1.0))
         loads = [stack.enter_context(_load(servers[pod], *rest)) for pod, *rest in asked]
@@ -119,6 +123,15 @@ def _servers(directory: Path) -> Iterator[tuple[str, ServedProcess]]:
     unloadable = identity_model(directory / UNLOADABLE, "delay_seconds: [no, number]\n")
     yield UNLOADABLE, ServedProcess(unloadable)
     yield (
+        HARMED,
+        ServedProcess(
+            identity_model(directory / HARMED),
+            version_settle_seconds=0,
+            model_poll_seconds=0.5,
+            environment={"PYTHONPATH": str(FAULTS)},
+        ),
+    )
+    yield (
         DRAINING,
         ServedProcess(
             identity_model(directory / DRAINING, f"delay_per_row_seconds: {LONG_REQUEST / 4}\n"),
@@ -130,6 +143,11 @@ def _servers(directory: Path) -> Iterator[tuple[str, ServedProcess]]:
         ),
     )
     yield IDLE, ServedProcess(identity_model(directory / IDLE))
+
+
+def _publish_harmful(model: Path) -> None:
+    make_fault("load", "SIGSEGV")(model)
+    (model / ".2").rename(model / "2")
 
 
 def _load(server: ServedProcess, rate: float, value: float) -> LoadClient:

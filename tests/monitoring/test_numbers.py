@@ -153,6 +153,13 @@ def test_alerts_on_a_model_that_cannot_be_loaded(scene: Scene):
     }
 
 
+def test_alerts_on_a_version_that_would_have_harmed_a_pod(scene: Scene):
+    assert set(fired(scene, "harmed")) == {
+        "LongshoreCandidateHarmful warning",
+        "LongshoreModelLoadFailed warning",
+    }
+
+
 def test_an_alert_on_a_drain_that_came_near_its_end_outlives_the_pod(scene: Scene):
     found = fired(scene, "draining")
     used = scene.drain_seconds / (DRAIN_DELAY + DRAIN_TIMEOUT)
