@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         measuring.keep(interrupted="by the user")
         return INTERRUPTED
-    except UnsoundError as error:
+    except (UnsoundError, OSError) as error:
         measuring.keep(interrupted=str(error))
         raise
     measuring.finish()
