@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from longshore_k8s.capacity.objective import Objective
+from longshore_k8s.capacity.pace import Pace
 from longshore_k8s.capacity.pod_model import PodModel
 from longshore_k8s.capacity.search import KneeSearch
 from tests.capacity.virtual_pod import VirtualPod
@@ -30,9 +31,11 @@ class KnownPod:
         return VirtualPod(*shape, seed=seed, **options)  # type: ignore[arg-type]
 
     def search(self, pod: VirtualPod, scale: float = 1.0, **options: object) -> KneeSearch:
-        """With a short simulation: what it costs in accuracy is far below the bounds here."""
-        model = self.model(scale)
-        return KneeSearch(pod, model, self.objective, simulated_requests=10_000, **options)  # type: ignore[arg-type]
+        """A cheap one: what that costs in accuracy is far below the bounds here."""
+        return KneeSearch(
+            pod, self.model(scale), self.objective, pace=Pace(confirmed_requests=2_500),
+            simulated_requests=10_000, **options,
+        )  # type: ignore[arg-type]  # fmt: skip
 
     def model(self, scale: float = 1.0) -> PodModel:
         """With a calibration that is wrong by `scale`."""

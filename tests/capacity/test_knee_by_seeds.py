@@ -47,7 +47,7 @@ def test_the_load_takes_minutes_at_most(name, most):
     known = KNOWN[name]
     pod = known.pod(1)
 
-    known.search(pod).find()
+    KneeSearch(pod, known.model(), known.objective).find()
 
     assert pod.spent <= most
 
