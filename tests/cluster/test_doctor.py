@@ -19,8 +19,9 @@ import yaml
 from longshore.errors import SettingsError
 from longshore_k8s.doctor.command import COMMAND
 from longshore_k8s.doctor.examination import Verdict
-from tests.cluster import chart_values, example_models, rules
+from tests.cluster import chart_values, example_models, pods, rules
 from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.control_plane.keda import Keda
 from tests.cluster.helm import CHART
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
@@ -29,6 +30,8 @@ from tests.doctor.running import run_doctor
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
 
 ROOM_SECONDS = 45.0
+NOTICE_SECONDS = 90.0
+"""KEDA asks once in a while, and tries again before it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,27 @@ def without_prometheus(patient: Patient) -> Iterator[None]:
 
 
 @contextmanager
+def taken(patient: Patient) -> Iterator[None]:
+    """The only GPU is another's."""
+    nodes, namespace = patient.cluster.nodes, patient.serving.namespace
+    nodes.start("node-gpu", capacity={"cpu": "8", "memory": "16Gi", "nvidia.com/gpu": "1"})
+    patient.cluster.wait_until_node_is("node-gpu", "True")
+    pods.create(patient.cluster, namespace, "trainer", "sleep 600", container=GPU)
+    pods.wait_until_ready(patient.cluster, namespace, "trainer")
+    with patient.changed({}, container=GPU):
+        yield
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    patient.cluster.api.delete(f"{path}/trainer", {"gracePeriodSeconds": 1})
+
+    def is_gone() -> bool:
+        return not patient.cluster.list(path, fieldSelector="spec.nodeName=node-gpu")
+
+    patient.cluster.wait_until(is_gone, "the node to be empty", seconds=ROOM_SECONDS)
+    nodes.stop("node-gpu")
+    patient.cluster.api.delete("/api/v1/nodes/node-gpu")
+
+
+@contextmanager
 def restricted(patient: Patient) -> Iterator[None]:
     namespace, key = patient.serving.namespace, "pod-security.kubernetes.io/enforce"
     patient.cluster.kubectl("label", "namespace", namespace, f"{key}=restricted")
@@ -211,6 +235,11 @@ def in_another_zone(patient: Patient) -> Iterator[None]:
 
 GPU = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
 ABSENT = {"configMapKeyRef": {"name": "absent", "key": "a"}}
+NOBODY = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [
+        {"labelSelector": {"matchLabels": {"a": "b"}}, "topologyKey": "kubernetes.io/hostname"}
+    ]
+}
 SMALL = {"requests": {"memory": "24Mi"}, "limits": {"memory": "24Mi"}}
 LARGE = {"requests": {"memory": "64Gi"}, "limits": {"memory": "64Gi"}}
 BREAKS: dict[str, Break] = {
@@ -235,6 +264,8 @@ BREAKS: dict[str, Break] = {
     "LS24": without_adapter,
     "LS25": other_metric,
     "LS26": without_prometheus,
+    "LS35": with_spec(affinity={"podAffinity": NOBODY}),
+    "LS06": taken,
 }
 
 
@@ -252,11 +283,29 @@ def test_each_link_that_is_broken_alone_is_the_first_that_is_named(patient: Pati
             return codes[-1] == code
 
         with make_break(patient):
-            patient.cluster.wait_until(is_named, f"{code} among {codes}", seconds=ROOM_SECONDS)
+            patient.cluster.wait_until(is_named, f"{code} to be named", seconds=ROOM_SECONDS)
         patient.cluster.wait_until(is_sound, f"a release that has no {code}", seconds=ROOM_SECONDS)
     # Right after a change nothing is broken yet, or a rollout is under way.
     wrong = {code: codes for code, codes in named.items() if {*codes} - {code, "", "LS36"}}
     assert not {code: [*dict.fromkeys(codes)] for code, codes in wrong.items()}
+
+
+def test_a_trigger_of_keda_without_values_is_named(
+    cluster: Cluster, keda: Keda, namespace: str
+) -> None:
+    patient = Patient(Serving(cluster, namespace, "sick"))
+    example_models.write_version(patient.serving.create_claim() / example_models.NAME, 1)
+    values = chart_values.autoscaled(mode="keda", requests_per_second=20.0)
+    values["autoscaling"]["keda"]["serverAddress"] = "http://10.240.0.1:1"
+    patient.serving.release.install(values)
+    named: list[str] = []
+
+    def is_named() -> bool:
+        named.append(patient.first())
+        return named[-1] == "LS33"
+
+    cluster.wait_until(is_named, "LS33 to be named", seconds=NOTICE_SECONDS)
+    assert {*named} <= {"", "LS33"}
 
 
 def test_without_rights_in_the_cluster_nothing_false_is_said(patient: Patient) -> None:

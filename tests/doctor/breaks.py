@@ -255,6 +255,6 @@ BREAKS: list[tuple[str, Callable[[FakeCluster], None], str]] = [
     ("LS33", keda, "KEDA cannot scale by the ScaledObject sentiment (ScaledObjectCheckFailed)"),
     ("LS33", keda_trigger, "KEDA gets no value of s0-prometheus from Prometheus"),
     ("LS34", one_pod_missing, "sentiment-2 has no value of longshore_requests_per_second"),
-    ("LS35", spread, "the scheduler finds no node for pod sentiment-1, by a test that is not"),
+    ("LS35", spread, "the scheduler found no node for pod sentiment-1 when it tried last"),
     ("LS36", fewer, "1 of 3 pods are ready"),
 ]  # fmt: skip

@@ -217,9 +217,9 @@ def check_anything_else(release: Release, objects: Objects) -> Finding | None:
         if release.claims() and not _is_bound(release, objects):
             return None  # of the links behind this one
         return Finding(
-            f"the scheduler finds no node for pod {name_of(pod)}, by a test that is not one of "
-            f"devices, taints, labels, readiness and room: affinity between pods, spreading, ports "
-            f"or volumes",
+            f"the scheduler found no node for pod {name_of(pod)} when it tried last, and devices, "
+            f"taints, labels, readiness and room do not explain it now: affinity between pods, "
+            f"spreading, ports, volumes, or a moment that is over",
             "see the proof, which has the scheduler's own words",
             (shown_condition(pod, found), str(found.get("message", ""))),
         )
