@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from longshore_k8s.capacity.rate_text import rate_text
 from longshore_k8s.capacity.report import ranking
 from longshore_k8s.capacity.sizes import Prices, rank
 
@@ -17,3 +18,7 @@ def test_memory_that_costs_most_makes_the_small_pod_cheapest():
     sizes = rank([(1.0, 512, 100.0), (2.0, 4096, 250.0)], Prices(1.0, 1.0))
 
     assert sizes[0].cpus == 1.0
+
+
+def test_rates_have_four_digits_and_thousands_apart():
+    assert [rate_text(rate) for rate in (19.332, 402.4, 10_254.0)] == ["19.33", "402.4", "10,254"]

@@ -10,6 +10,7 @@ import numpy as np
 from longshore_k8s.capacity.fit import settled_latencies
 from longshore_k8s.capacity.objective import Objective
 from longshore_k8s.capacity.pod_model import PodModel
+from longshore_k8s.capacity.rate_text import rate_text
 from longshore_k8s.capacity.share import inflation
 from longshore_k8s.capacity.step import Step
 
@@ -43,7 +44,7 @@ def _disagreement(model: PodModel, scale: float, step: Step, objective: Objectiv
     if abs(int(late.sum()) - int(expected.sum())) <= granted:
         return ""
     return (
-        f"at {step.rate:.4g} requests/s {int(late.sum())} of {len(late)} were late, where "
+        f"at {rate_text(step.rate)} requests/s {int(late.sum())} of {len(late)} were late, where "
         f"{int(expected.sum())} should have been{stall_sentence(settled, objective)}"
     )
 

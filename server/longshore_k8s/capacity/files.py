@@ -11,6 +11,7 @@ import yaml
 
 from longshore_k8s.capacity.measured import Measured
 from longshore_k8s.capacity.objective import Objective
+from longshore_k8s.capacity.rate_text import rate_text
 from longshore_k8s.capacity.recommendation import BUFFER, MIB, Recommendation
 
 
@@ -41,8 +42,8 @@ def _found(measured: Measured, recommended: Recommendation, objective: Objective
     how = "by bisection" if measured.doubts else "by the model of the batcher"
     return [
         f"Written by `longshore capacity` for {objective}.",
-        f"Knee {measured.knee:.4g} requests/s (95 % CI {measured.knee_low:.4g} to "
-        f"{measured.knee_high:.4g}), {how}; bound by {measured.bound_by}.",
+        f"Knee {rate_text(measured.knee)} requests/s (95 % CI {rate_text(measured.knee_low)} to "
+        f"{rate_text(measured.knee_high)}), {how}; bound by {measured.bound_by}.",
         *(f"The model does not hold: {doubt}." for doubt in measured.doubts),
         f"Target: {recommended.reason}. `utilization` read {measured.utilization:.2f} at the knee.",
         f"Memory: a peak of {measured.memory_peak / MIB:.0f} MiB, with a buffer of "

@@ -8,6 +8,7 @@ from typing import Any
 
 from longshore_k8s.capacity.measured import Measured
 from longshore_k8s.capacity.objective import Objective
+from longshore_k8s.capacity.rate_text import rate_text
 from longshore_k8s.capacity.recommendation import Recommendation
 
 COUNTED = ("check", "fit", "bisect", "confirm", "overload")
@@ -39,12 +40,12 @@ def draw(
     axes.axvspan(measured.knee_low, measured.knee_high, color="tab:gray", alpha=0.3)
     axes.axvline(measured.knee, color="black", linewidth=1)
     axes.annotate(
-        f" knee {measured.knee:.4g}/s\n bound by {measured.bound_by}",
+        f" knee {rate_text(measured.knee)}/s\n bound by {measured.bound_by}",
         (measured.knee, 0.97 * top), va="top",
     )  # fmt: skip
     axes.axvline(recommended.requests_per_second, color="tab:green", linestyle="--", linewidth=1)
     axes.annotate(
-        f"target {recommended.requests_per_second:.4g}/s ",
+        f"target {rate_text(recommended.requests_per_second)}/s ",
         (recommended.requests_per_second, 0.97 * top), va="top", ha="right", color="tab:green",
     )  # fmt: skip
     axes.set(

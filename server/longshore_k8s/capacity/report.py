@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from longshore_k8s.capacity.measured import Measured
 from longshore_k8s.capacity.objective import Objective
+from longshore_k8s.capacity.rate_text import rate_text
 from longshore_k8s.capacity.recommendation import MIB, Recommendation
 from longshore_k8s.capacity.sizes import Size
 
@@ -49,18 +50,19 @@ def lines(result: Result, objective: Objective) -> list[str]:
     return [
         f"start-up     cold {_slowest(measured.cold_seconds)}, with kept calibration "
         f"{_slowest(measured.kept_seconds)} ({len(measured.cold_seconds)} each)",
-        f"knee         {measured.knee:.4g} req/s, 95 % CI {measured.knee_low:.4g}.."
-        f"{measured.knee_high:.4g}; p{objective.percentile:g} at {confirmed.rate:.4g} req/s: "
-        f"{latency} ({confirmed.requests:,} requests, {confirmed.late} late, "
-        f"{confirmed.lost or 'none'} lost)",
+        f"knee         {rate_text(measured.knee)} req/s, 95 % CI {rate_text(measured.knee_low)}.."
+        f"{rate_text(measured.knee_high)}; p{objective.percentile:g} at "
+        f"{rate_text(confirmed.rate)} req/s: {latency} ({confirmed.requests:,} requests, "
+        f"{confirmed.late} late, {confirmed.lost or 'none'} lost)",
         f"bound by     {measured.bound_by}; throttled {100 * measured.throttled_share:.1f} % of "
         f"periods; client lag p99 {1000 * confirmed.lag_p99_seconds:.2g} ms",
         *(
             f"             the model does not hold ({measured.shape}): {doubt}"
             for doubt in measured.doubts
         ),
-        f"overload     {measured.overload.rate:.4g} req/s: {measured.overload.answered} answered, "
-        f"{measured.overload.refused} refused, {measured.overload.lost} lost",
+        f"overload     {rate_text(measured.overload.rate)} req/s: "
+        f"{measured.overload.answered} answered, {measured.overload.refused} refused, "
+        f"{measured.overload.lost} lost",
         f"memory       {measured.memory_start / MIB:.0f} MiB at start, "
         f"{measured.memory_peak / MIB:.0f} at the peak -> {limit}{cpu}",
     ]
@@ -81,7 +83,7 @@ def ranking(sizes: Sequence[Size]) -> list[str]:
     """The cheapest first."""
     return [
         f"{'sizes' if not number else '':12} {size.cpus:g} CPU: {size.cost:.3g} per 1,000 req/s "
-        f"({size.target:.4g} req/s a pod, {size.memory_mib} MiB)"
+        f"({rate_text(size.target)} req/s a pod, {size.memory_mib} MiB)"
         for number, size in enumerate(sizes)
     ]
 

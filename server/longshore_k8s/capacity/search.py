@@ -13,6 +13,7 @@ from longshore_k8s.capacity.knee import SIMULATED_REQUESTS, KneeTable
 from longshore_k8s.capacity.objective import Objective
 from longshore_k8s.capacity.pace import Pace
 from longshore_k8s.capacity.pod_model import PodModel
+from longshore_k8s.capacity.rate_text import rate_text
 from longshore_k8s.capacity.step import Step
 from longshore_k8s.capacity.unsound import UnreachableError, UnsoundError
 
@@ -99,7 +100,9 @@ class KneeSearch:
         doubts = disagreements(model, scale, [confirmation], objective)
         if confirmation.late(objective).low > objective.late_share:
             rate, stalls = confirmation.rate, stall_sentence(confirmation, objective)
-            doubts = doubts or [f"the objective was missed just below, at {rate:.4g}/s{stalls}"]
+            doubts = doubts or [
+                f"the objective was missed just below, at {rate_text(rate)}/s{stalls}"
+            ]
         if doubts or not self._keeps_errors(confirmation):
             return self._bisect(scale, doubts, [*steps, confirmation])
         fit = fit_bounds(model, [*steps, confirmation])
@@ -135,9 +138,9 @@ class KneeSearch:
                 return step
             self._tell(f"does not count: the client sent {1000 * lag:.3g} ms late (p99)")
         raise UnsoundError(
-            f"the client cannot keep up with {rate:.4g} requests/s: it sent {1000 * lag:.3g} ms "
-            f"late (p99), over {100 * LAG_SHARE:g} % of the objective, {TRIES} times; give it a "
-            "CPU of its own"
+            f"the client cannot keep up with {rate_text(rate)} requests/s: it sent "
+            f"{1000 * lag:.3g} ms late (p99), over {100 * LAG_SHARE:g} % of the objective, "
+            f"{TRIES} times; give it a CPU of its own"
         )
 
     def _keeps_errors(self, step: Step) -> bool:
@@ -154,5 +157,5 @@ class KneeSearch:
         if late.low > objective.late_share:
             raise UnreachableError(
                 f"the SLO is not reachable: {100 * late.share:.2g} % over at a quarter of the load "
-                f"({quarter.rate:.4g} requests/s){stall_sentence(quarter, objective)}"
+                f"({rate_text(quarter.rate)} requests/s){stall_sentence(quarter, objective)}"
             )

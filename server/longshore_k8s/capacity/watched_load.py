@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from longshore_k8s.capacity.client_process import Address, ClientProcess
 from longshore_k8s.capacity.noise import BUSY_CORES, noise_sentence
 from longshore_k8s.capacity.objective import Objective
+from longshore_k8s.capacity.rate_text import rate_text
 from longshore_k8s.capacity.readings import Change, Readings
 from longshore_k8s.capacity.served_model import ServedModel
 from longshore_k8s.capacity.step import Step
@@ -92,7 +93,7 @@ class WatchedLoad:
         return (same or near)[-1]
 
     def _run(self, purpose: str, rate: float, count: int) -> Watched:
-        self.tell(f"{purpose}: {rate:.4g} requests/s for {count / rate:.0f} s")
+        self.tell(f"{purpose}: {rate_text(rate)} requests/s for {count / rate:.0f} s")
         self.seed += 1
         pod = self.pod
         before, cpu, busy = Readings.of(pod.management), pod.cpu_seconds(), pod.busy_seconds()
