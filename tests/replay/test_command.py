@@ -122,8 +122,8 @@ def test_a_plot_is_written(values, tmp_path, name):
 def test_what_was_measured_beside_the_values_needs_no_options(values, tmp_path, capsys):
     measured = {"knee": 30.0, "burst_rate": 33.0, "idle_seconds": 0.05, "utilization": 0.9,
                 "kept_seconds": [0.8, 0.9, 1.4], "cold_seconds": [3.0]}  # fmt: skip
-    objective = {"percentile": 99.0, "seconds": 0.3}
-    beside = {"measured": measured, "objective": objective}
+    objective = {"percentile": 99.0, "seconds": 0.3, "error_share": 0.001}
+    beside = measured | {"objective": objective}
     values.with_suffix(".json").write_text(json.dumps(beside), encoding="utf-8")
 
     assert replay("--synthetic", "spike", "--seeds", "1", "--values", values) == 0
@@ -206,7 +206,8 @@ def test_the_readmes_commands_run_as_shown(values, tmp_path, capsys, monkeypatch
     commands = re.findall(r"^\$ longshore replay (.*?)(?:  +#.*)?$", text, re.MULTILINE)
     rows = [f"2026-03-01T{11 + m // 60:02}:{m % 60:02}:00Z,{20 + m}" for m in range(60)]
     (tmp_path / "load.csv").write_text("\n".join(["time,requests_per_second", *rows]))
-    measured = {"slo": "p99=300ms", "knee": 30.0, "burst_rate": 33.0}
+    objective = {"percentile": 99.0, "seconds": 0.3, "error_share": 0.001}
+    measured = {"objective": objective, "knee": 30.0, "burst_rate": 33.0}
     values.rename(tmp_path / "capacity.yaml")
     (tmp_path / "capacity.json").write_text(json.dumps(measured))
 

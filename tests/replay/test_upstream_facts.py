@@ -14,8 +14,8 @@ from longshore_k8s.replay.autoscaler import (
     Select,
 )
 from longshore_k8s.replay.controller import PERIOD, Controller, first_sync
-from longshore_k8s.replay.pods import SECOND, Phase, Pods
-from longshore_k8s.replay.proposals import external_average, external_value, largest
+from longshore_k8s.replay.pods import SECOND, Phase, Pods, ReadyConditions, group
+from longshore_k8s.replay.proposals import external_average, external_value, largest, utilization
 from longshore_k8s.replay.recommendations import History
 from tests.replay.arrays import (
     cpu_proposal,
@@ -185,3 +185,19 @@ def test_rows_are_decided_apart():
     decision = made.sync(np.array([True, True]), row(NOW, NOW)[0], row(5, 3)[0], [proposal])
 
     assert decision.count.tolist() == [9, 4]
+
+
+def test_a_missing_pod_counts_as_a_whole_number_of_thousandths_of_its_request():
+    """max(100, 101) % of 333 is 336.33: with the fraction the mean would be 97 %, not 96."""
+    has = np.array([[True, False]])
+    known = np.ones((1, 2), bool)
+    started = np.full((1, 2), NOW - 600 * SECOND)
+    conditions = ReadyConditions(known, started, started + SECOND, started, started * 0)
+    pods = running(2)
+    groups = group(pods, has, conditions, one(NOW))
+
+    proposal = utilization(
+        one(2), one(101), one(333), row(310, 0), groups, has, pods, tolerances(0.0, 0.0)
+    )
+
+    assert proposal.filled.tolist() == [96 / 101]
