@@ -11,6 +11,10 @@ PACKAGES ?= batching execution rest
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
 TRUTH_ARGS ?=
+WORKERS ?= 2
+HERE := -m 'not cluster and not gpu and not soak and not image'
+# Tests of a server under load, which need the machine for themselves; the others share it.
+ALONE := tests/capacity/test_local_measurement.py tests/integration/test_attacks.py tests/loadtests tests/monitoring
 ORACLE_ARGS ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
 # BUILDER="docker build" where Docker is at hand. The machine's certificates are for registries behind a proxy.
@@ -50,10 +54,11 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minutes on 2 cores)
-	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image'
+	$(BIN)/pytest $(HERE) --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/pytest $(HERE) $(ALONE)
 
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
-	$(BIN)/pytest -m 'not cluster and not gpu and not soak and not image' --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest $(HERE) --cov --cov-report=term-missing:skip-covered
 
 attacks: $(VENV)/.dev ## Drains, overload, hostile clients, swaps and harmful versions, with their figures (20 minutes, alone on the machine)
 	$(BIN)/python -m tests.attacks.measure
