@@ -85,6 +85,11 @@ def own_memory(process: Path = PROCESS) -> CgroupMemory | None:
     return replace(levels[0], limit=min(limits, default=None)) if levels else None
 
 
+def group_memory(level: Path) -> CgroupMemory | None:
+    """Of the cgroup whose directory is `level`, of either version; `None` where it counts none."""
+    return _read(level, _V2) or _read(level, _V1)
+
+
 def free_memory(process: Path = PROCESS, meminfo: Path = MEMINFO) -> int | None:
     """Bytes that this process can still take before it, or another, is killed: the least of what
     the limits of its cgroups and the machine have left. `None` where nobody says.
@@ -102,22 +107,28 @@ def available_memory(meminfo: Path = MEMINFO) -> int | None:
 
 def _levels(process: Path) -> Iterator[CgroupMemory]:
     for level, is_v2 in cgroup_levels("memory", process):
-        files = _V2 if is_v2 else _V1
-        current = _number(level / files.current)
-        if current is None:  # not counted here: the root, or the controller is not enabled
-            continue
-        stat = read_numbers(level / "memory.stat")
-        limit = _number(level / files.limit)
-        if limit is not None and limit >= _NO_LIMIT:
-            limit = None
-        yield CgroupMemory(
-            current,
-            stat.get(files.inactive_file, 0),
-            limit,
-            _number(level / files.peak),
-            stat.get(files.active_file, 0),
-            stat.get(files.mapped_file, 0),
-        )
+        found = _read(level, _V2 if is_v2 else _V1)
+        if found is not None:
+            yield found
+
+
+def _read(level: Path, files: _Files) -> CgroupMemory | None:
+    """`None` where it is not counted: the root, or the controller is not enabled."""
+    current = _number(level / files.current)
+    if current is None:
+        return None
+    stat = read_numbers(level / "memory.stat")
+    limit = _number(level / files.limit)
+    if limit is not None and limit >= _NO_LIMIT:
+        limit = None
+    return CgroupMemory(
+        current,
+        stat.get(files.inactive_file, 0),
+        limit,
+        _number(level / files.peak),
+        stat.get(files.active_file, 0),
+        stat.get(files.mapped_file, 0),
+    )
 
 
 def _number(path: Path) -> int | None:

@@ -1,8 +1,7 @@
 """The limits of a pod for a process of ours: cgroups with a CPU quota, and what it took.
 
-Sources: Linux Documentation/admin-guide/cgroup-v2.rst (`cpu.max`, `memory.current`,
-`memory.stat`), Documentation/scheduler/sched-bwc.rst and
-Documentation/admin-guide/cgroup-v1/memory.rst for version 1.
+Sources: Linux Documentation/admin-guide/cgroup-v2.rst (`cpu.max`) and, for version 1,
+Documentation/scheduler/sched-bwc.rst.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from longshore.cgroups.levels import read_numbers
+from longshore.cgroups.memory import group_memory
 
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
@@ -42,17 +41,8 @@ class PodGroups:
 
     def working_set(self) -> int | None:
         """Bytes that the kernel cannot drop at once."""
-        if self.memory is None:
-            return None
-        for current, inactive in (
-            ("memory.current", "inactive_file"),
-            ("memory.usage_in_bytes", "total_inactive_file"),
-        ):
-            with suppress(OSError, ValueError):
-                used = int((self.memory / current).read_text())
-                dropped = read_numbers(self.memory / "memory.stat").get(inactive, 0)
-                return max(0, used - int(dropped))
-        return None
+        found = None if self.memory is None else group_memory(self.memory)
+        return None if found is None else found.working_set
 
 
 @contextmanager
