@@ -43,6 +43,16 @@ def _with_devices(release: Release, nodes: list[Json]) -> list[Json]:
     return [node for node in nodes if all(allocatable(node, name) > 0 for name in wanted)]
 
 
+def _admitting(release: Release, objects: Objects) -> list[Json]:
+    """Of those, the nodes whose labels and taints admit a pod, cordoned and full ones too."""
+    spec = release.pod_spec
+    return [
+        node
+        for node in _with_devices(release, objects.listed("nodes"))
+        if matches(node, spec) and not untolerated(node, spec)
+    ]
+
+
 def check_device(release: Release, objects: Objects) -> Finding | None:
     if not release.wants_a_node:
         return None
@@ -71,11 +81,7 @@ def check_devices_are_free(release: Release, objects: Objects) -> Finding | None
     if not release.wants_a_node:
         return None
     spec = release.pod_spec
-    nodes = [
-        node
-        for node in _with_devices(release, objects.listed("nodes"))
-        if is_open(node) and matches(node, spec) and not untolerated(node, spec)
-    ]
+    nodes = [node for node in _admitting(release, objects) if is_open(node)]
     for resource, wanted in devices(pod_requests(spec)).items():
         taken = used(objects, resource)
         if not nodes or any(allocatable(n, resource) - taken[name_of(n)] >= wanted for n in nodes):
@@ -153,12 +159,7 @@ def check_labels(release: Release, objects: Objects) -> Finding | None:
 def check_open(release: Release, objects: Objects) -> Finding | None:
     if not release.wants_a_node:
         return None
-    spec = release.pod_spec
-    nodes = [
-        node
-        for node in _with_devices(release, objects.listed("nodes"))
-        if matches(node, spec) and not untolerated(node, spec)
-    ]
+    nodes = _admitting(release, objects)
     if not nodes or any(map(is_open, nodes)):
         return None
     cordoned = [node for node in nodes if (node.get("spec") or {}).get("unschedulable")]
@@ -179,11 +180,7 @@ def check_room(release: Release, objects: Objects) -> Finding | None:
     if not release.wants_a_node:
         return None
     spec = release.pod_spec
-    nodes = [
-        node
-        for node in _with_devices(release, objects.listed("nodes"))
-        if is_open(node) and matches(node, spec) and not untolerated(node, spec)
-    ]
+    nodes = [node for node in _admitting(release, objects) if is_open(node)]
     for resource in ("cpu", "memory"):
         wanted = pod_requests(spec).get(resource, 0.0)
         if not nodes or not wanted:
