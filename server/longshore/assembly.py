@@ -16,13 +16,13 @@ from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.cpu.available import AvailableCpus
 from longshore.cpu.quota import binding_quota, cpu_quantity
 from longshore.errors import SettingsError
+from longshore.lifecycle.candidate_spread import CandidateSpread
 from longshore.lifecycle.cgroup_metrics import export_cgroups
 from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.drain import DrainController
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.trial.room import room_left
 from longshore.lifecycle.trial.trials import Trials
-from longshore.lifecycle.turns import Turns
 from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.loading.load_options import LoadOptions
@@ -89,7 +89,7 @@ def assemble(settings: Settings) -> Parts:
         serving_options=_serving_options(settings),
         trials=trials,
         marks=CrashMarks(options.calibration_cache),
-        turns=Turns(settings.lifecycle.candidate_spread_seconds),
+        spread=CandidateSpread(settings.lifecycle.candidate_spread_seconds),
     )
     metrics.create_model(manager.served.name)
     available_cpus = AvailableCpus(

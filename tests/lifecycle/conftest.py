@@ -47,7 +47,7 @@ async def manage(metrics, model) -> AsyncIterator[Callable[..., Awaitable[ModelM
         settings = {"settle_seconds": 0, **settings}
         budget = settings.pop("calibration_budget_seconds", OPTIONS.calibration_budget_seconds)
         begins, ticks = settings.pop("looks", True), settings.pop("progress_clock", time.monotonic)
-        turns, trials = settings.pop("turns", None), settings.pop("trials", None)
+        spread, trials = settings.pop("spread", None), settings.pop("trials", None)
         marks, may_replace = settings.pop("marks", None), settings.pop("may_replace", False)
         manager = ModelManager(
             ModelRepository(settings.pop("root", model), **settings),
@@ -56,7 +56,7 @@ async def manage(metrics, model) -> AsyncIterator[Callable[..., Awaitable[ModelM
             serving_options=dataclasses.replace(SERVING, may_replace=may_replace),
             trials=trials,
             marks=marks,
-            turns=turns,
+            spread=spread,
             clock=ticks,
         )
         managers.append(manager)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
+from longshore.lifecycle.candidate_spread import CandidateSpread
 from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.progress_log import ProgressLog
 from longshore.lifecycle.refusals import WHOLE_MODEL, Refusal
@@ -21,7 +22,6 @@ from longshore.lifecycle.served_versions import ServedVersions
 from longshore.lifecycle.state import ModelState
 from longshore.lifecycle.trial.trials import Trials
 from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
-from longshore.lifecycle.turns import Turns
 from longshore.lifecycle.unloading import Unloading
 from longshore.lifecycle.version_loader import Candidate, ServingOptions, VersionLoader
 from longshore.lifecycle.worker_threads import WorkerThreads
@@ -46,7 +46,7 @@ class ModelManager:
         serving_options: ServingOptions,
         trials: Trials | None = None,
         marks: CrashMarks | None = None,
-        turns: Turns | None = None,
+        spread: CandidateSpread | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = WorkerThreads()
@@ -70,7 +70,7 @@ class ModelManager:
         self._refreshing = asyncio.Lock()
         self._is_stopped = False
         """By `unload`, until `load`."""
-        self._turns = turns or Turns(0.0)
+        self._spread = spread or CandidateSpread(0.0)
         self._repeated_measurement = RepeatedMeasurement(clock)
         self._suspects: set[str] | None = set()
         """Versions that an earlier process ended with: at the start, what is older is served first.
@@ -198,7 +198,7 @@ class ModelManager:
         new = [a for a in scan.artifacts if self._is_new(a, scan.config)]
         if not self.served.ready:
             return new
-        waits = {artifact.version: self._turns.wait_seconds(artifact) for artifact in new}
+        waits = {artifact.version: self._spread.wait_seconds(artifact) for artifact in new}
         self.served.settling += tuple(
             f"version {version}: is tried in {seconds:.0f} s, after other pods of its release"
             for version, seconds in waits.items()

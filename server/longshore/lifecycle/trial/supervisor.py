@@ -173,9 +173,7 @@ class Supervisor:
             for kind, content in self._lines.feed(data):
                 self._take(kind, content, watch)
         except (ValueError, TypeError, KeyError) as error:
-            raise TrialFailed(
-                f"its trial said what no trial says: {error}", FailureKind.CRASHED
-            ) from error
+            raise _nonsense(error) from error
 
     def _take(self, kind: str, content: Any, watch: Watch) -> None:
         if kind == messages.STEP:
@@ -206,9 +204,7 @@ class Supervisor:
                 return Passed(findings, watch.needed_bytes)
             raise self._refusal(str(content["kind"]), str(content["message"]))
         except (ValueError, TypeError, KeyError) as error:
-            raise TrialFailed(
-                f"its trial said what no trial says: {error}", FailureKind.CRASHED
-            ) from error
+            raise _nonsense(error) from error
 
     def _refusal(self, kind: str, message: str) -> ModelLoadError:
         if kind == "changed":
@@ -221,3 +217,8 @@ class Supervisor:
         text = self._printed.decode(errors="replace").strip()
         if text:
             logger.warning("a trial ended the process that ran it, which printed last:\n%s", text)
+
+
+def _nonsense(error: Exception) -> TrialFailed:
+    """What was said cannot be read."""
+    return TrialFailed(f"its trial said what no trial says: {error}", FailureKind.CRASHED)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from longshore.repository.artifact import Artifact
 
 
-class Turns:
+class CandidateSpread:
     """`draw` gives a number from 0 to 1."""
 
     def __init__(
