@@ -1,0 +1,29 @@
+"""What a push asks of a cluster, as `client.ClusterClient` answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from longshore_k8s.api import Json, Reply
+
+
+class Stream(Protocol):
+    """A process in a container, as `exec_stream.ExecStream` is."""
+
+    @property
+    def exit_code(self) -> int | None: ...
+    @property
+    def stderr(self) -> str: ...
+    def send(self, data: bytes) -> None: ...
+    def receive(self, seconds: float) -> bytes | None: ...
+    def close(self) -> None: ...
+
+
+class Cluster(Protocol):
+    """Every method raises `ClusterUnreachable` where there is none."""
+
+    def get(self, path: str, **query: str) -> Reply: ...
+    def post(self, path: str, body: Json) -> Reply: ...
+    def delete(self, path: str, *, grace_seconds: int) -> Reply: ...
+    def execute(self, pod: str, command: Sequence[str]) -> Stream | Reply: ...
