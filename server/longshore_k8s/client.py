@@ -7,18 +7,23 @@ dynamic client writes a file of a name that others can guess.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 from kubernetes import client, config
+from kubernetes.stream import ws_client
+from websocket import WebSocketBadStatusException, setdefaulttimeout
 
 from longshore.errors import SettingsError
-from longshore_k8s.api import ClusterUnreachable, Reply
+from longshore_k8s.api import ClusterUnreachable, Json, Reply
+from longshore_k8s.exec_stream import PROTOCOL, ExecStream
 
 _CONNECT_SECONDS, _READ_SECONDS = 3.0, 10.0
 
 
 class ClusterClient:
-    """Asks one API server, and changes nothing."""
+    """Asks one API server."""
 
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
         """Of a kubeconfig (by default `$KUBECONFIG`, then `~/.kube/config`), or of the pod that
@@ -46,13 +51,68 @@ class ClusterClient:
         Raises:
             ClusterUnreachable: there is none.
         """
-        request = self._api.param_serialize(
-            "GET",
+        return self._call(self._request("GET", path, list(query.items())))
+
+    def post(self, path: str, body: Json) -> Reply:
+        """Create an object; otherwise as `get`."""
+        return self._call(self._request("POST", path, body=body))
+
+    def patch(self, path: str, body: Json) -> Reply:
+        """Merge `body` into an object (RFC 7396); otherwise as `get`."""
+        kind = "application/merge-patch+json"
+        return self._call(self._request("PATCH", path, body=body, content_type=kind))
+
+    def delete(self, path: str, *, grace_seconds: int | None = None) -> Reply:
+        """Delete an object, and in the background what it owns; otherwise as `get`."""
+        body: Json = {"propagationPolicy": "Background"}
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = grace_seconds
+        return self._call(self._request("DELETE", path, body=body))
+
+    def execute(self, pod: str, command: Sequence[str]) -> ExecStream | Reply:
+        """Start `command` in the only container of a pod, whose path `pod` is; a reply where the
+        API server or the kubelet refuses.
+
+        Raises:
+            ClusterUnreachable: there is none.
+        """
+        streams = [(name, "true") for name in ("stdin", "stdout", "stderr")]
+        query = [*(("command", word) for word in command), *streams]
+        _, url, headers, *_ = self._request("GET", f"{pod}/exec", query)
+        given = {key.lower(): value for key, value in headers.items()}
+        given["sec-websocket-protocol"] = PROTOCOL
+        url = ws_client.get_websocket_url(url, None)
+        setdefaulttimeout(_READ_SECONDS)  # of the handshake: the stream sets its own
+        try:
+            socket = ws_client.create_websocket(self._api.configuration, url, given)
+        except WebSocketBadStatusException as error:
+            return Reply(error.status_code, error.resp_body or b"")
+        except Exception as error:  # as below
+            raise ClusterUnreachable(f"{self._api.configuration.host}: {error}") from error
+        return ExecStream(socket)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Json | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[Any, ...]:
+        headers = {"Accept": "application/json, */*"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        request: tuple[Any, ...] = self._api.param_serialize(
+            method,
             path,
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json"},
+            query_params=list(query),
+            header_params=headers,
+            body=body,
             auth_settings=["BearerToken"],
         )
+        return request
+
+    def _call(self, request: tuple[Any, ...]) -> Reply:
         try:
             response = self._api.call_api(
                 *request, _request_timeout=(_CONNECT_SECONDS, _READ_SECONDS)

@@ -30,16 +30,19 @@ def test_the_working_set_is_what_the_kernel_cannot_drop(tmp_path, files, found):
     assert PodGroups(tmp_path, tmp_path).working_set() == found
 
 
-def test_a_group_has_the_quota_and_is_gone_afterwards():
+@pytest.mark.parametrize(("cpus", "written"), [(0.5, {"50000"}), (None, {"-1", "max"})])
+def test_a_group_has_the_quota_and_is_gone_afterwards(cpus, written):
     try:
-        with pod_groups(0.5) as groups:
+        with pod_groups(cpus) as groups, pod_groups(cpus, purpose="another") as another:
+            assert groups.cpu != another.cpu
             texts = [
                 path.read_text().split()[0]
                 for name in ("cpu.max", "cpu.cfs_quota_us")
                 if (path := groups.cpu / name).exists()
             ]
-            assert texts == ["50000"]
+            assert set(texts) <= written
+            assert texts
             assert (groups.working_set() or 0) >= 0
     except CgroupError as error:
         pytest.skip(str(error))
-    assert not any(Path(path).exists() for path in groups.paths)
+    assert not any(Path(path).exists() for path in (*groups.paths, *another.paths))

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import signal
+import sys
+import time
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -20,8 +25,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def call(tmp_path, monkeypatch):
     """Run the command on a directory in place of a model, with the options given."""
-    import argparse
-
     (tmp_path / "cnn").mkdir()
     monkeypatch.chdir(tmp_path)
 
@@ -102,6 +105,87 @@ def test_what_was_measured_is_kept_and_no_values_are_written(call, pods, error):
     assert record["every_step"][0]["rate"] == 10.0
     assert record["interrupted"]
     assert not Path("capacity.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "refused above 0.2 CPUs; others had up to 0.15 CPUs"),
+        (["--noisy"], "allowed (--noisy); others had up to 0.15 CPUs"),
+    ],
+)
+def test_the_values_say_what_was_made_of_noise(call, pods, options, said):
+    steps = (
+        {"purpose": "fit", "others_cpus": 0.15, "send_lag_p99_seconds": 0.0004},
+        {"purpose": "check", "others_cpus": 0.02, "send_lag_p99_seconds": 0.0012},
+    )
+    pods[1.0] = measured(steps=steps)
+
+    assert call(*options) == 0
+
+    late = "of the pod's, and the client sent up to 1.2 ms late (p99)"
+    assert f"# noise: {said} {late}\n" in Path("capacity.yaml").read_text()
+    assert json.loads(Path("capacity.json").read_text())["provenance"]["noise"].startswith(said)
+
+
+def test_a_picture_that_cannot_be_drawn_is_found_before_anything_is_measured(
+    call, pods, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(ModuleNotFoundError, match="matplotlib"):
+        call("--plot", "knee.png")
+    assert not pods
+
+
+def test_a_quick_measurement_has_short_loads(call, pods, monkeypatch):
+    wanted = []
+    pods[1.0] = measured()
+    inner = runs.measure_locally
+
+    def measure(directory, cpus, asked, **options):
+        wanted.append(asked)
+        return inner(directory, cpus, asked, **options)
+
+    monkeypatch.setattr(runs, "measure_locally", measure)
+    call("--quick")
+    call()
+
+    quick, full = (asked.pace for asked in wanted)
+    assert quick.confirmation(100.0) < full.confirmation(100.0) / 3
+    assert quick.overload_seconds < full.overload_seconds / 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_program_is_an_interrupt(call, monkeypatch, number):
+    def measure(directory, cpus, wanted, *, tell, record):
+        record({"purpose": "fit", "rate": 10.0})
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    monkeypatch.setattr(runs, "measure_locally", measure)
+
+    assert call() == INTERRUPTED
+    assert json.loads(Path("capacity.json").read_text())["interrupted"] == "by the user"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--slo", "p99=1s"], "give either MODEL_DIR or --release"),
+        (["cnn", "--release", "cnn", "--slo", "p99=1s"], "give either MODEL_DIR or --release"),
+        (["cnn"], "--slo: say what is to be kept"),
+        (["--release", "cnn", "--slo", "p99=1s", "--wait", "-1"], "--wait: -1; at least 0"),
+        (["cnn", "--slo", "p99=1s", "--plot", "knee"], "--plot: knee ends in none of .png"),
+    ],
+)
+def test_a_call_that_says_too_little_or_too_much_is_refused(call, pods, arguments, message):
+    parser = argparse.ArgumentParser()
+    COMMAND.add_arguments(parser)
+
+    with pytest.raises(SettingsError) as refused:
+        COMMAND.run(parser.parse_args(arguments))
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,13 @@ def test_a_client_that_sends_late_gives_no_number():
 
         with pytest.raises(UnsoundError, match=r"the client cannot keep up .* CPU of its own"):
             known.search(pod).find()
+
+
+def test_on_a_noisy_machine_that_is_allowed_a_late_client_gives_a_number_and_is_named():
+    known = KNOWN["cnn"]
+    told: list[str] = []
+
+    knee = known.search(known.pod(1, lag=0.001), is_noise_allowed=True, tell=told.append).find()
+
+    assert knee.rate == pytest.approx(known.knee, rel=0.1)
+    assert told.count("the last one counts all the same (--noisy)") >= 4

@@ -8,22 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from longshore_k8s.capacity.local_measurement import Wanted, measure_locally
+from longshore_k8s.capacity.local_measurement import measure_locally
 from longshore_k8s.capacity.objective import parse_objective
 from longshore_k8s.capacity.pace import Pace
 from longshore_k8s.capacity.unsound import UnsoundError
+from longshore_k8s.capacity.wanted import Wanted
 
 MODELS = Path(__file__).parents[2] / "models"
 SHORT = Pace(60, (0.3, 0.5), 100, (0.3, 0.5), burst_seconds=0.4, overload_seconds=0.3)
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a core for the client")
-def test_a_real_server_is_started_loaded_and_gone_afterwards():
+def test_a_real_server_that_wants_a_token_is_started_loaded_and_gone_afterwards(tmp_path):
     told: list[str] = []
     steps: list[dict] = []
+    (tmp_path / "tokens").write_text("letmein\n")
     wanted = Wanted(
         parse_objective("p99=30s", "50%"), starts=1, is_noise_allowed=True, pace=SHORT,
-        serve_options=("--instances", "1", "--threads", "1", "--calibration-budget-seconds", "1"),
+        serve_options=(
+            "--instances", "1", "--threads", "1", "--calibration-budget-seconds", "1",
+            "--auth-token-file", str(tmp_path / "tokens"),
+        ),
+        headers=("Authorization: Bearer letmein",),
     )  # fmt: skip
 
     found = measure_locally(MODELS / "digits", 1.0, wanted, tell=told.append, record=steps.append)

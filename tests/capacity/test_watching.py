@@ -168,3 +168,10 @@ def test_a_step_comes_through_the_pipe_as_it_was():
 
     for name in ("due", "latency", "status", "lag"):
         np.testing.assert_array_equal(getattr(found, name), getattr(sent, name))
+
+
+def test_a_step_of_requests_that_were_never_sent_can_be_written():
+    never = step()
+    never.lag[:] = np.inf
+
+    assert never.document(OBJECTIVE)["send_lag_p99_seconds"] is None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
 
@@ -112,11 +113,36 @@ def test_explain_knows_keda_and_no_behavior(values, capsys):
     assert "twice the count, at least 4" in out
 
 
+@pytest.mark.parametrize(("mode", "is_told"), [("keda", True), ("hpa", False)])
+def test_a_polling_interval_that_changes_nothing_is_said_to_change_nothing(
+    values, capsys, mode, is_told
+):
+    told = yaml.safe_load(values.read_text())
+    told["autoscaling"] |= {"mode": mode, "keda": {"pollingInterval": 45}}
+    values.write_text(yaml.safe_dump(told))
+
+    assert replay(*STEP, "--values", values) == 0
+    said = "the pollingInterval of 45 s is KEDA's own" in capsys.readouterr().out
+    assert said == is_told
+
+
 @pytest.mark.parametrize("name", ["replay.png", "replay.svg"])
 def test_a_plot_is_written(values, tmp_path, name):
     assert replay(*STEP, "--values", values, "--plot", tmp_path / name) == 0
 
     assert (tmp_path / name).stat().st_size > 10_000
+
+
+def test_a_picture_that_cannot_be_drawn_names_the_extra_before_anything_is_replayed(
+    values, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    assert replay(*STEP, "--values", values, "--plot", tmp_path / "replay.png") == 2
+
+    captured = capsys.readouterr()
+    assert "replay needs the extra 'plan' (no module matplotlib)" in captured.err
+    assert captured.out == ""
 
 
 def test_what_was_measured_beside_the_values_needs_no_options(values, tmp_path, capsys):
@@ -136,13 +162,13 @@ def test_a_calibration_gives_what_a_pod_carries_by_the_cost_of_its_batches(
     values, tmp_path, capsys
 ):
     plan = {"is_batched": True, "max_batch_size": 4, "instances": 1, "threads": 1,
-            "is_inline": False, "cost": {"points": [[1, 0.1], [4, 0.125]]}, "notes": [],
-            "source": "measured"}  # fmt: skip
+            "is_inline": False, "cost": {"points": [[1, 0.1], [4, 0.125]]}, "wide": None,
+            "notes": [], "source": "measured"}  # fmt: skip
     record = {"plan": plan, "dimension": 16, "integer_bound": 100, "padded_outputs": None,
               "device_name": "", "cuda": {"precision": "float32", "graphs": "auto",
               "compiles": False, "memory_limit_bytes": None}}  # fmt: skip
     file = tmp_path / "calibration.json"
-    file.write_text(json.dumps({"format": 1, "conditions": {}, "record": record}))
+    file.write_text(json.dumps({"format": 2, "conditions": {}, "record": record}))
     load = ("--synthetic", "spike", "--low", "19", "--high", "95", "--seeds", "1")
 
     assert replay(*load, "--calibration", file, "--slo", "p99=500ms", "--values", values) == 0
@@ -201,8 +227,9 @@ def test_help_lists_it_as_a_command_to_plan_with(capsys):
     assert re.search(rf"{Purpose.PLAN}:(\n  .*)*\n  replay ", capsys.readouterr().out)
 
 
-def test_the_readmes_commands_run_as_shown(values, tmp_path, capsys, monkeypatch):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.timeout(600)
+def test_the_documented_commands_run_as_shown(values, tmp_path, capsys, monkeypatch):
+    text = (ROOT / "docs/capacity.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\$ longshore replay (.*?)(?:  +#.*)?$", text, re.MULTILINE)
     rows = [f"2026-03-01T{11 + m // 60:02}:{m % 60:02}:00Z,{20 + m}" for m in range(60)]
     (tmp_path / "load.csv").write_text("\n".join(["time,requests_per_second", *rows]))

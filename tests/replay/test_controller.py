@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,14 +28,14 @@ def recorded(minor):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_decision_is_that_of_the_real_controller(family, recorded):
+def test_every_decision_is_that_of_the_real_controller(family, minor, recorded):
     scenarios = FAMILIES[family]
     decisions = [recorded[scenario["name"]] for scenario in scenarios]
     times = [[decision["time"] for decision in row] for row in decisions]
 
     differences = []
     reasons = [""] * len(scenarios)
-    for index, played in enumerate(play(scenarios, times)):
+    for index, played in enumerate(play(scenarios, times, minor)):
         found = played.decision
         for row, scenario in enumerate(scenarios):
             theirs = decisions[row][index]
@@ -42,13 +43,15 @@ def test_every_decision_is_that_of_the_real_controller(family, recorded):
             if ours != theirs["count"]:
                 differences.append((scenario["name"], index, ours, theirs["count"]))
             reasons[row] = theirs["limited"] or reasons[row]
-            if found.is_read[row]:
+            plan = replace(autoscaler(scenario), minimum=int(played.minimum[row]))
+            is_raised = played.spec[row] == 0 and plan.minimum > 0  # after it was limited
+            if found.is_read[row] and not is_raised:
                 said = limited_by(
                     int(found.stabilized[row]),
                     int(found.limit[row]),
                     int(played.spec[row]),
                     int(found.count[row]),
-                    autoscaler(scenario),
+                    plan,
                 )
                 if said != reasons[row]:
                     differences.append((scenario["name"], index, said, reasons[row]))
@@ -74,9 +77,22 @@ def test_syncs_are_a_period_apart_and_the_first_is_as_the_minor_has_it(minor, re
         assert {after - before for before, after in pairwise(times)} == {PERIOD}
 
 
+def test_what_was_scaled_to_zero_wakes_up_in_the_minor_that_can(minor, recorded):
+    """From zero, the controller alone adds pods."""
+    woken = 0
+    for scenario in FAMILIES["from zero"]:
+        spec = scenario["start"]
+        for step, decided in zip(scenario["steps"], recorded[scenario["name"]], strict=True):
+            before = spec if step["spec"] is None else step["spec"]
+            spec = before if decided["count"] is None else decided["count"]
+            woken += before == 0 < spec
+
+    assert (woken > 50) == (minor >= 37)
+
+
 def test_the_recordings_hold_thousands_of_rescales_and_stay_small(recorded):
     counts = [one["count"] for decisions in recorded.values() for one in decisions]
 
     assert len(counts) > 20_000
     assert sum(count is not None for count in counts) > 3_000
-    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 300_000
+    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 340_000

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import yaml
 from longshore.errors import SettingsError
 from longshore_k8s.replay import values_file
 from longshore_k8s.replay.autoscaler import Policy, Select
+from tests.chart import rendering
 
 CHART = Path(__file__).parents[2] / "chart/values.yaml"
 HPA = {"autoscaling": {"mode": "hpa"}}
+KEDA = {"mode": "keda", "keda": {"serverAddress": "http://prometheus:9090"}}
 
 
 @pytest.fixture
@@ -37,7 +40,9 @@ def test_the_defaults_are_the_charts():
     assert ours["autoscaling"]["metrics"] == metrics
     for key in ("mode", "minReplicas", "maxReplicas", "custom", "behavior"):
         assert ours["autoscaling"][key] == chart["autoscaling"][key], key
-    assert ours["metrics"]["podMonitor"]["interval"] == chart["metrics"]["podMonitor"]["interval"]
+    assert ours["autoscaling"]["keda"].items() <= chart["autoscaling"]["keda"].items()
+    for key, block in ours["metrics"].items():
+        assert block.items() <= chart["metrics"][key].items(), key
 
 
 def test_later_values_win_and_the_rest_is_the_charts(values_of):
@@ -92,17 +97,51 @@ def test_files_that_are_no_values_are_refused(tmp_path, values_of):
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("15s", 15), ("1m", 60), ("500ms", 0.5)])
-def test_the_scrape_interval_is_the_monitors(values_of, text, seconds):
-    values = values_of({"metrics": {"podMonitor": {"interval": text}}})
+@pytest.mark.parametrize("monitor", ["podMonitor", "serviceMonitor", "annotations"])
+def test_the_scrape_interval_is_of_what_the_chart_has_scrape_the_pods(
+    values_of, monitor, text, seconds
+):
+    metrics = {
+        key: {"enabled": key == monitor, "interval": "7s"}
+        for key in ("podMonitor", "serviceMonitor", "annotations")
+    }
+    metrics[monitor]["interval"] = text
+    values = {"metrics": metrics}
 
-    assert values_file.scrape_interval_ms(values) == 1000 * seconds
+    assert values_file.scrape_interval_ms(values_of(values)) == 1000 * seconds
+    assert chart_window(values | {"autoscaling": KEDA}) == max(20, 4 * seconds)
 
 
-def test_a_scrape_interval_that_is_none_is_refused(values_of):
-    with pytest.raises(SettingsError, match="interval is 'often'"):
-        values_file.scrape_interval_ms(
-            values_of({"metrics": {"podMonitor": {"interval": "often"}}})
-        )
+def chart_window(values):
+    """Seconds of the window of KEDA's queries, as the chart renders them."""
+    scaled = rendering.only("ScaledObject", values)
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    number, unit = re.search(r"\[(\d+)([sm])\]", query).groups()
+    return int(number) * {"s": 1, "m": 60}[unit]
+
+
+def test_without_a_word_a_pod_monitor_scrapes(values_of):
+    assert values_file.scrape_interval_ms(values_of({})) == 15_000
+
+
+@pytest.mark.parametrize("monitor", ["podMonitor", "serviceMonitor"])
+def test_a_scrape_interval_that_is_none_is_refused_by_its_key(values_of, monitor):
+    told = {"metrics": {monitor: {"enabled": True, "interval": "often"}}}
+    with pytest.raises(SettingsError, match=rf"metrics\.{monitor}\.interval is 'often'"):
+        values_file.scrape_interval_ms(values_of(told))
+
+
+@pytest.mark.parametrize(("told", "seconds"), [({}, None), ({"pollingInterval": 45}, 45)])
+def test_kedas_polling_interval_is_read(values_of, told, seconds):
+    values = values_of({"autoscaling": {"keda": told}})
+    assert values_file.polling_seconds(values) == seconds
+
+
+@pytest.mark.parametrize("value", [0, True, "30s", 1.5])
+def test_a_polling_interval_that_is_none_is_refused(values_of, value):
+    told = {"autoscaling": {"keda": {"pollingInterval": value}}}
+    with pytest.raises(SettingsError, match=r"keda\.pollingInterval is"):
+        values_file.polling_seconds(values_of(told))
 
 
 def test_what_was_measured_lies_beside_the_values(tmp_path):

@@ -20,7 +20,7 @@ ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
 """As the kubelet sets it."""
 EMPTY_WITHIN_SECONDS = 5.0
-NAME = "longshore-capacity-{pid}"
+NAME = "longshore-{purpose}-{pid}"
 
 
 class CgroupError(Exception):
@@ -46,17 +46,19 @@ class PodGroups:
 
 
 @contextmanager
-def pod_groups(cpus: float, root: Path = ROOT) -> Iterator[PodGroups]:
-    """With a quota of `cpus` CPUs; removed at the end, by when its processes have ended.
+def pod_groups(
+    cpus: float | None, root: Path = ROOT, *, purpose: str = "capacity"
+) -> Iterator[PodGroups]:
+    """With a quota of `cpus` CPUs, or none; removed at the end, by when its processes have ended.
+    A process has one for each `purpose`.
 
     Raises:
         CgroupError: no CPU controller, or no right to make a group.
     """
-    name = NAME.format(pid=os.getpid())
     made: list[Path] = []
     try:
         try:
-            groups = _make(root, name, cpus, made)
+            groups = _make(root, purpose, cpus, made)
         except OSError as error:
             raise CgroupError(f"no CPU cgroup below {root}: {error}") from error
         yield groups
@@ -65,35 +67,35 @@ def pod_groups(cpus: float, root: Path = ROOT) -> Iterator[PodGroups]:
             _remove(path)
 
 
-def _make(root: Path, name: str, cpus: float, made: list[Path]) -> PodGroups:
-    quota = round(cpus * PERIOD_US)
+def _make(root: Path, purpose: str, cpus: float | None, made: list[Path]) -> PodGroups:
+    quota = -1 if cpus is None else round(cpus * PERIOD_US)
     if (root / "cpu" / "cpu.cfs_period_us").exists():
-        cpu = _directory(root / "cpu", name, made)
+        cpu = _directory(root / "cpu", purpose, made)
         (cpu / "cpu.cfs_period_us").write_text(str(PERIOD_US))
         (cpu / "cpu.cfs_quota_us").write_text(str(quota))
         has_memory = (root / "memory" / "memory.usage_in_bytes").exists()
-        return PodGroups(cpu, _directory(root / "memory", name, made) if has_memory else None)
+        return PodGroups(cpu, _directory(root / "memory", purpose, made) if has_memory else None)
     controllers = root / "cgroup.controllers"
     if not controllers.exists() or "cpu" not in controllers.read_text().split():
         raise CgroupError(f"no CPU controller below {root}")
     (root / "cgroup.subtree_control").write_text("+cpu +memory")
-    group = _directory(root, name, made)
-    (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+    group = _directory(root, purpose, made)
+    (group / "cpu.max").write_text(f"{'max' if cpus is None else quota} {PERIOD_US}")
     return PodGroups(group, group)
 
 
-def _directory(parent: Path, name: str, made: list[Path]) -> Path:
-    _remove_stale(parent)
-    path = parent / name
+def _directory(parent: Path, purpose: str, made: list[Path]) -> Path:
+    _remove_stale(parent, purpose)
+    path = parent / NAME.format(purpose=purpose, pid=os.getpid())
     path.mkdir(exist_ok=True)
     made.append(path)
     return path
 
 
-def _remove_stale(parent: Path) -> None:
+def _remove_stale(parent: Path, purpose: str) -> None:
     """Those of a run that was killed."""
-    for path in parent.glob(NAME.format(pid="*")):
-        found = re.fullmatch(NAME.format(pid=r"(\d+)"), path.name)
+    for path in parent.glob(NAME.format(purpose=purpose, pid="*")):
+        found = re.fullmatch(NAME.format(purpose=re.escape(purpose), pid=r"(\d+)"), path.name)
         if found and not Path(f"/proc/{found[1]}").exists():
             with suppress(OSError):
                 path.rmdir()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from longshore.commands.command import Command, Purpose
 from longshore.exit_code import ExitCode
+from longshore_k8s.capacity.in_cluster import place
 
 INTERRUPTED = 130
 """What a shell reports for a program that SIGINT ended."""
@@ -13,8 +15,8 @@ INTERRUPTED = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("target", metavar="MODEL_DIR", help="a model's directory, or a lone artifact file")
-    add("--slo", required=True, help="a percentile of the latency, as in p99=100ms")
+    add("target", nargs="?", metavar="MODEL_DIR", help="a model's directory, or a lone artifact")
+    add("--slo", help="a percentile of the latency, as in p99=100ms")
     add("--errors", default="0.1%", help="share of requests without a result (default 0.1%%)")
     add("--cpus", default="1", help="CPUs of the pod, or several sizes to rank, as in 1,2,4")
     add("--out", default="capacity.yaml", help="values file to write (default capacity.yaml)")
@@ -38,18 +40,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=int, default=1, help="of the arrivals (default 1)")
     how.add_argument("--starts", type=int, default=3, help="of each kind (default 3)")
     how.add_argument(
+        "--quick", action="store_true", help="short loads: a first look, in a fourth of the time"
+    )
+    how.add_argument(
         "--noisy", action="store_true", help="tell the numbers of a busy machine all the same"
     )
+
+    place.add_arguments(parser.add_argument_group("a release in its cluster"))
+    add("--task", type=Path, help=argparse.SUPPRESS)  # what the client in the cluster is given
 
 
 def run(options: argparse.Namespace) -> int:
     """Fails without a values file where no number can be trusted; what was measured is kept."""
-    from longshore_k8s.capacity.run import Run
+    from longshore_k8s.capacity.options import run_of
+    from longshore_k8s.capacity.signals import ended_by_signals
     from longshore_k8s.capacity.unsound import UnsoundError
 
-    measuring = Run.of(options)
+    if options.task is not None:
+        from longshore_k8s.capacity.in_cluster.client import run_task
+
+        return run_task(options.task)
+    measuring = run_of(options)
     try:
-        measuring.measure()
+        with ended_by_signals():
+            measuring.measure()
     except KeyboardInterrupt:
         measuring.keep(interrupted="by the user")
         return INTERRUPTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from longshore.cpu.quantity import whole_cpus
 from longshore_k8s.capacity.cgroups import CgroupError, PodGroups, pod_groups
 from longshore_k8s.capacity.child_process import end, end_with_parent
 from longshore_k8s.capacity.client_process import Address
+from longshore_k8s.capacity.local_ports import unused_port
 from longshore_k8s.capacity.noise import busy_seconds
 from longshore_k8s.capacity.served_model import ServedModel
 from longshore_k8s.capacity.unsound import UnsoundError
@@ -65,13 +65,15 @@ class LocalPod:
     work: Path
     options: Sequence[str] = ()
     """Further ones of `longshore serve`."""
+    headers: tuple[str, ...] = ()
+    """Of each request, as `Name: value`."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     address: Address = field(init=False)
     management: Address = field(init=False)
 
     @property
     def model(self) -> ServedModel:
-        return ServedModel(self.address, self.name)
+        return ServedModel(self.address, self.name, self.headers)
 
     @property
     def limit(self) -> str:
@@ -102,7 +104,7 @@ class LocalPod:
         Raises:
             UnsoundError: it ended, or took too long.
         """
-        self.address, self.management = Address(HOST, _free_port()), Address(HOST, _free_port())
+        self.address, self.management = Address(HOST, unused_port()), Address(HOST, unused_port())
         log = self.work / "server.log"
         begin = time.monotonic()
         with log.open("wb") as output:
@@ -138,7 +140,9 @@ class LocalPod:
 
 
 @contextmanager
-def local_pod(directory: Path, cpus: float, options: Sequence[str] = ()) -> Iterator[LocalPod]:
+def local_pod(
+    directory: Path, cpus: float, options: Sequence[str] = (), headers: tuple[str, ...] = ()
+) -> Iterator[LocalPod]:
     """Nothing of it is left behind.
 
     Raises:
@@ -153,12 +157,6 @@ def local_pod(directory: Path, cpus: float, options: Sequence[str] = ()) -> Iter
         except CgroupError:
             groups = None
         name = directory.resolve().name if directory.is_dir() else directory.stem
-        pod = LocalPod(directory.resolve(), cpus, name, cores, groups, Path(work), options)
+        pod = LocalPod(directory.resolve(), cpus, name, cores, groups, Path(work), options, headers)
         stack.callback(pod.stop)
         yield pod
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])

@@ -76,7 +76,10 @@ class PodMeasurement:
         if not burst_rate:
             raise UnsoundError("a closed load had no result: every request was refused or failed")
         model = fitted_to(model, burst_rate=burst_rate, idle_seconds=idle_seconds)
-        knee = KneeSearch(self._load, model, task.objective, pace=task.pace, tell=self._tell).find()
+        knee = KneeSearch(
+            self._load, model, task.objective, pace=task.pace,
+            is_noise_allowed=task.is_noise_allowed, tell=self._tell,
+        ).find()  # fmt: skip
         near = self._load.of(knee.confirmation)
         overload, last = self._overload(knee)
         found = self._measured(knee, near, overload)

@@ -29,3 +29,14 @@ class Pace:
 def _count(rate: float, wanted: int, seconds: tuple[float, float]) -> int:
     least, most = seconds
     return max(50, min(round(rate * min(max(wanted / rate, least), most)), MOST_REQUESTS))
+
+
+QUICK = Pace(
+    step_requests=400,
+    step_seconds=(2.0, 8.0),
+    confirmed_requests=1_000,
+    confirmed_seconds=(2.0, 20.0),
+    burst_seconds=2.0,
+    overload_seconds=5.0,
+)
+"""For a first look: wider intervals, and fewer late requests seen."""

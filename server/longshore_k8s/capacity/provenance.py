@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from longshore import __version__
 from longshore.cpu.model import cpu_model
+from longshore_k8s.capacity.noise import BUSY_CORES
 
 FRAMEWORKS = ("onnxruntime", "onnxruntime-gpu", "torch")
 CHUNK_BYTES = 2**20
@@ -24,13 +26,31 @@ def provenance(directory: Path, cpus: float, seed: int) -> dict[str, Any]:
         "node": platform.node(),
         "cpu": cpu_model(),
         "cpus": cpus,
-        "versions": ", ".join(
-            f"{name} {version}"
-            for name, version in (("longshore", __version__), *_framework_versions())
-        ),
+        "versions": versions(),
         "seed": seed,
-        "measured": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "measured": now(),
     }
+
+
+def versions() -> str:
+    """Of this installation."""
+    found = (("longshore", __version__), *_framework_versions())
+    return ", ".join(f"{name} {version}" for name, version in found)
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def noise(steps: Sequence[dict[str, Any]], *, is_allowed: bool) -> str:
+    """What was made of others on the CPUs of pod and client, and the worst of it in a step."""
+    others = max((float(step.get("others_cpus") or 0.0) for step in steps), default=0.0)
+    lag = max((float(step.get("send_lag_p99_seconds") or 0.0) for step in steps), default=0.0)
+    how = "allowed (--noisy)" if is_allowed else f"refused above {BUSY_CORES:g} CPUs"
+    return (
+        f"{how}; others had up to {others:.2f} CPUs of the pod's, and the client sent up to "
+        f"{1000 * lag:.3g} ms late (p99)"
+    )
 
 
 def digest(path: Path) -> str:

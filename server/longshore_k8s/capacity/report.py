@@ -19,12 +19,21 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._begin = time.monotonic()
+        self._last = ""
         self._is_terminal = sys.stderr.isatty()
 
     def tell(self, text: str) -> None:
+        if text == self._last and not self._is_terminal:
+            return
+        self._last = text
         line = f"{time.monotonic() - self._begin:5.0f} s  {text}"
         end = "\r" if self._is_terminal else "\n"
         print(f"\x1b[2K{line}" if self._is_terminal else line, end=end, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A line that stays."""
+        self.end()
+        print(text, file=sys.stderr, flush=True)
 
     def end(self) -> None:
         if self._is_terminal:
@@ -49,7 +58,7 @@ def lines(result: Result, objective: Objective) -> list[str]:
     limit = result.recommended.values["resources"]["limits"]["memory"]
     return [
         f"start-up     cold {_slowest(measured.cold_seconds)}, with kept calibration "
-        f"{_slowest(measured.kept_seconds)} ({len(measured.cold_seconds)} each)",
+        f"{_slowest(measured.kept_seconds)}",
         f"knee         {rate_text(measured.knee)} req/s, 95 % CI {rate_text(measured.knee_low)}.."
         f"{rate_text(measured.knee_high)}; p{objective.percentile:g} at "
         f"{rate_text(confirmed.rate)} req/s: {latency} ({confirmed.requests:,} requests, "
@@ -66,6 +75,11 @@ def lines(result: Result, objective: Objective) -> list[str]:
         f"memory       {measured.memory_start / MIB:.0f} MiB at start, "
         f"{measured.memory_peak / MIB:.0f} at the peak -> {limit}{cpu}",
     ]
+
+
+def placed(client: str) -> str:
+    """Where the client was."""
+    return f"client       {client}"
 
 
 def wrote(result: Result, file: str) -> str:
@@ -89,4 +103,4 @@ def ranking(sizes: Sequence[Size]) -> list[str]:
 
 
 def _slowest(seconds: Sequence[float]) -> str:
-    return f"{max(seconds):.1f} s" if seconds else "not measured"
+    return f"{max(seconds):.1f} s ({len(seconds)})" if seconds else "not measured"

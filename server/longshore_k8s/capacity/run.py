@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from longshore.cpu.quantity import parse_cpus
-from longshore.errors import SettingsError
 from longshore_k8s.capacity import report
 from longshore_k8s.capacity.files import record_file, write_record, write_values
-from longshore_k8s.capacity.local_measurement import Wanted, measure_locally
+from longshore_k8s.capacity.in_cluster.cluster_measurement import measure_in_cluster
+from longshore_k8s.capacity.in_cluster.place import Place
+from longshore_k8s.capacity.local_measurement import measure_locally
 from longshore_k8s.capacity.measured import Measured
-from longshore_k8s.capacity.objective import parse_objective, parse_share
-from longshore_k8s.capacity.provenance import provenance, size
+from longshore_k8s.capacity.provenance import noise, now, provenance
 from longshore_k8s.capacity.recommendation import Expected, recommend
 from longshore_k8s.capacity.report import ProgressLine, Result
 from longshore_k8s.capacity.sizes import Prices, Size, rank
 from longshore_k8s.capacity.unsound import UnsoundError
-
-MOST_ROWS = 65536
+from longshore_k8s.capacity.wanted import Wanted
 
 
 @dataclass
@@ -30,6 +27,9 @@ class Run:
     """Keeps what was measured so far, however it ends."""
 
     target: str
+    """A path, or the name of a release."""
+    place: Place | None
+    """In which cluster; `None` on this machine."""
     cpus: tuple[float, ...]
     wanted: Wanted
     expected: Expected
@@ -44,37 +44,6 @@ class Run:
     refused: list[str] = field(default_factory=list)
     """Sizes without a result, as sentences."""
     origin: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, options: argparse.Namespace) -> Run:
-        """
-        Raises:
-            SettingsError: an option has a value that is not allowed.
-        """
-        for name, least, most in (("rows", 1, MOST_ROWS), ("starts", 1, 10)):
-            if not least <= getattr(options, name) <= most:
-                raise SettingsError(f"--{name}: {getattr(options, name)}; {least} to {most}")
-        for name in ("peak", "cost_per_cpu_hour", "cost_per_gib_hour"):
-            value = getattr(options, name)
-            if value is not None and value <= 0:
-                raise SettingsError(f"--{name.replace('_', '-')}: {value:g}; above 0")
-        growth = None if options.growth is None else parse_share("--growth", options.growth)
-        for header in options.header:
-            if ": " not in header or "\n" in header or "\r" in header:
-                raise SettingsError(f"--header: {header!r} is not 'Name: value'")
-        wanted = Wanted(
-            parse_objective(options.slo, options.errors), options.rows, options.encoding,
-            Path(options.payload) if options.payload else None, options.seed, options.starts,
-            options.noisy, headers=tuple(options.header),
-        )  # fmt: skip
-        if not Path(options.target).exists():
-            raise SettingsError(f"{options.target}: no such directory of a model")
-        return cls(
-            options.target, _cpus(options.cpus), wanted,
-            Expected(growth, options.peak, size(Path(options.target))),
-            Prices(options.cost_per_cpu_hour, options.cost_per_gib_hour), _file(options.out),
-            _file(options.plot) if options.plot else None, options.output == "json",
-        )  # fmt: skip
 
     def measure(self) -> None:
         """Every size; where there are several, those that cannot be measured are told and left out.
@@ -110,7 +79,8 @@ class Run:
         sizes = self._sizes()
         best = next(result for result in self.results if result.cpus == sizes[0].cpus)
         objective = self.wanted.objective
-        origin = self.origin | {"cpus": best.cpus}
+        told = noise(best.measured.steps, is_allowed=self.wanted.is_noise_allowed)
+        self.origin = origin = self.origin | {"cpus": best.cpus, "noise": told}
         record = self._record() | {"best": self._result_document(best)}
         write_values(self.values_file, best.measured, best.recommended, objective, origin)
         write_record(record_file(self.values_file), {**record, **record["best"]})
@@ -127,14 +97,25 @@ class Run:
         if len(sizes) > 1:
             print(*report.ranking(sizes), sep="\n")
         print(*report.lines(best, objective), sep="\n")
+        if "client" in origin:
+            print(report.placed(origin["client"]))
         print(report.wrote(best, str(self.values_file)))
 
     def _measure(self, cpus: float) -> Measured:
-        path = Path(self.target)
-        self.origin = provenance(path, cpus, self.wanted.seed)
-        return measure_locally(
-            path, cpus, self.wanted, tell=self.progress.tell,
-            record=lambda step: self.steps.append({"cpus": cpus} | step),
+        def record(step: dict[str, Any]) -> None:
+            self.steps.append({"cpus": cpus} | step)
+
+        if self.place is None:
+            path = Path(self.target)
+            self.origin = provenance(path, cpus, self.wanted.seed)
+            return measure_locally(path, cpus, self.wanted, tell=self.progress.tell, record=record)
+        from longshore_k8s.client import ClusterClient
+
+        self.origin = {"cpus": cpus, "seed": self.wanted.seed, "measured": now()}
+        api = ClusterClient(self.place.kubeconfig, self.place.context)
+        return measure_in_cluster(
+            api, self.place, cpus, self.wanted, tell=self.progress.tell, record=record,
+            learn=self.origin.update, warn=self.progress.warn,
         )  # fmt: skip
 
     def _sizes(self) -> list[Size]:
@@ -167,21 +148,3 @@ class Run:
             "values": result.recommended.values,
             "target_share": result.recommended.target_share,
         }
-
-
-def _cpus(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(parse_cpus(part.strip())) for part in text.split(","))
-    except ValueError as error:
-        raise SettingsError(f"--cpus: {error}; as in '1', '500m' or '1,2,4'") from error
-
-
-def _file(name: str) -> Path:
-    """
-    Raises:
-        SettingsError: its directory is not there.
-    """
-    path = Path(name)
-    if not path.parent.is_dir():
-        raise SettingsError(f"{name} cannot be written: {path.parent} is no directory")
-    return path

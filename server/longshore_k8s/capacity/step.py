@@ -95,14 +95,17 @@ class Step:
             "rate": self.rate,
             "requests": self.count,
             "seconds": self.seconds,
-            "latency_seconds": {
-                name: value if np.isfinite(value) else None for name, value in shown.items()
-            },
+            "latency_seconds": {name: _finite(value) for name, value in shown.items()},
             "late_share": [late.low, late.share, late.high],
             "refused": self.refused,
             "lost": self.lost,
-            "send_lag_p99_seconds": self.lag_p99,
+            "send_lag_p99_seconds": _finite(self.lag_p99),
         }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity."""
+    return value if np.isfinite(value) else None
 
 
 def joined(steps: list[Step]) -> Step:

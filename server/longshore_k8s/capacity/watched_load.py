@@ -27,11 +27,15 @@ class Pod(Protocol):
     def model(self) -> ServedModel: ...
 
     @property
+    def address(self) -> Address: ...
+
+    @property
     def management(self) -> Address: ...
 
     def working_set(self) -> int | None: ...
 
-    def cpu_seconds(self) -> float | None: ...
+    def cpu_seconds(self) -> float | None:
+        """Of the server so far; `None` where nobody counts."""
 
     def busy_seconds(self) -> float | None:
         """CPU seconds so far of everything on its cores; `None` where nobody can look."""

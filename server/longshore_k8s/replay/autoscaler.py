@@ -54,6 +54,8 @@ class Autoscaler:
     has_behavior: bool = True
     targets: dict[str, int] = field(default_factory=dict)
     """Thousandths by the metric's key in the chart's `autoscaling.metrics`."""
+    has_external_metric: bool = False
+    """External or Object: there are readings without pods."""
 
 
 def rules(block: dict[str, Any] | None, defaults: Rules) -> Rules:

@@ -77,13 +77,13 @@ def _add_pods(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Replay and report, or explain one sync."""
+    from longshore_k8s.picture import check_picture
     from longshore_k8s.replay.explain import explained
-    from longshore_k8s.replay.plot import check_path
 
     is_explain = options.what[:1] == [EXPLAIN]
     _check(options)
     if options.plot is not None:
-        check_path(options.plot)
+        check_picture(options.plot)
     conditions, plan = _prepare(options, options.what[1:] if is_explain else options.what)
     if is_explain:
         found = explained(conditions, plan, _moment(options.at, conditions.trace))
@@ -140,6 +140,7 @@ def _prepare(options: argparse.Namespace, paths: list[str]) -> tuple[Conditions,
     trace, name = _trace(options, paths, capacity.knee, plan.maximum)
     check_against(trace, name, knee=capacity.knee, most_pods=plan.maximum)
     is_keda = values["autoscaling"]["mode"] == "keda"
+    polling_seconds = values_file.polling_seconds(values) if is_keda else None
     scrape_ms = values_file.scrape_interval_ms(values)
     least = 20_000 if is_keda else 60_000
     return (
@@ -151,6 +152,7 @@ def _prepare(options: argparse.Namespace, paths: list[str]) -> tuple[Conditions,
             scrape_ms,
             max(least, 4 * scrape_ms),
             options.connection_seconds,
+            polling_seconds,
         ),
         plan,
     )

@@ -1,7 +1,8 @@
 """One sync of the HPA controller, for many autoscalers at once: each has a row.
 
 The order of the steps, and every rounding, is that of `reconcileAutoscaler` in Kubernetes 1.36 and
-1.37, which differ in when they sync (`first_sync`). `tests/replay/oracle` holds it to both.
+1.37, which differ in when they sync (`first_sync`), and in that 1.37 wakes what it has itself
+scaled to zero (feature HPAScaleToZero). `tests/replay/oracle` holds it to both.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from longshore_k8s.replay.recommendations import History, hold_highest, stabiliz
 
 PERIOD = 15 * SECOND
 """`--horizontal-pod-autoscaler-sync-period`."""
+NEWEST_MINOR = 37
 
 
 def first_sync(minor: int) -> int:
@@ -46,8 +48,12 @@ class Decision:
 class Controller:
     """Recommendations and rescales of each row, and the rules that they are held to."""
 
-    def __init__(self, autoscalers: list[Autoscaler]) -> None:
+    def __init__(self, autoscalers: list[Autoscaler], minor: int = NEWEST_MINOR) -> None:
         rows = len(autoscalers)
+        self._wakes_up = minor >= 37
+        self._has_external = np.array([one.has_external_metric for one in autoscalers], bool)
+        self._slept = np.zeros(rows, bool)
+        """The condition ScaledToZero: the last rescale was to zero, ours, and can be taken back."""
         self.minimum = np.array([one.minimum for one in autoscalers], np.int64)
         self.maximum = np.array([one.maximum for one in autoscalers], np.int64)
         self.up = policy_table([one.up for one in autoscalers])
@@ -72,10 +78,12 @@ class Controller:
         bounded = np.clip(current, self.minimum, self.maximum)
         is_outside = rows & (current != 0) & (bounded != current)
         wanted, stopped = largest(proposals, current)
-        is_read = rows & (current != 0) & ~is_outside & ~stopped
+        is_read = rows & ((current != 0) | self._slept) & ~is_outside & ~stopped
         stabilized, lowest, highest, limit, count = self._normalize(is_read, now, current, wanted)
+        count = np.where(is_read & (current == 0), np.maximum(count, self.minimum), count)
         count = np.where(is_read, count, np.where(is_outside, bounded, current))
         is_rescale = count != current
+        self._remember_zero(is_rescale, count)
         self._remember_rescales(is_rescale, now, count - current)
         return Decision(count, is_rescale, is_read, wanted, lowest, highest, stabilized, limit)
 
@@ -121,6 +129,11 @@ class Controller:
             limit = np.where(down, least, limit)
             count = np.where(down, np.maximum(stabilized, np.maximum(least, self.minimum)), count)
         return limit, count
+
+    def _remember_zero(self, rows: Flags, count: Counts) -> None:
+        self._slept = np.where(
+            rows, self._wakes_up & self._has_external & (count == 0), self._slept
+        )
 
     def _remember_rescales(self, rows: Flags, now: Counts, change: Counts) -> None:
         for events, table, chosen in (

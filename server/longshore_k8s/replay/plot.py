@@ -6,22 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from longshore.errors import SettingsError
 from longshore_k8s.replay.report import Replay
-
-KINDS = (".png", ".svg", ".pdf")
-
-
-def check_path(path: Path) -> None:
-    """Before anything is computed.
-
-    Raises:
-        SettingsError: it names no kind of picture, or no folder that there is.
-    """
-    if path.suffix.lower() not in KINDS:
-        raise SettingsError(f"--plot: {path} ends in none of {', '.join(KINDS)}")
-    if not path.parent.is_dir():
-        raise SettingsError(f"--plot: there is no folder {path.parent}")
 
 
 def plot(replay: Replay, path: Path) -> None:

@@ -121,12 +121,16 @@ def external_value(
     current: Counts, target: Counts, usage: Counts, failed: Flags, pods: Pods,
     tolerances: Tolerances,
 ) -> Proposal:  # fmt: skip
-    """An External metric's value: the ratio times the pods that are Running and Ready."""
+    """An External metric's value: the ratio times the pods that are Running and Ready; from zero,
+    the ratio alone, whatever the tolerance.
+    """
     ratio = usage / target
-    holds = tolerances.hold(ratio)
-    wanted = np.minimum(np.ceil(ratio * pods.serving), LARGEST)
+    is_zero = current == 0
+    holds = tolerances.hold(ratio) & ~is_zero
+    wanted = np.minimum(np.ceil(ratio * np.where(is_zero, 1, pods.serving)), LARGEST)
     count = np.where(holds, current, wanted).astype(np.int64)
-    return Proposal(count, failed | (~holds & ~pods.exists.any(axis=1)), ratio, ratio, usage)
+    has_no_pods = ~holds & ~is_zero & ~pods.exists.any(axis=1)
+    return Proposal(count, failed | has_no_pods, ratio, ratio, usage)
 
 
 def largest(proposals: list[Proposal], current: Counts) -> tuple[Counts, Flags]:

@@ -91,6 +91,11 @@ def notes(conditions: Conditions) -> Iterator[str]:
         f"scraped every {conditions.scrape_ms / 1000:g} s, "
         f"rates over {conditions.window_ms / 1000:g} s"
     )
+    if conditions.polling_seconds is not None:
+        yield (
+            f"note          the pollingInterval of {conditions.polling_seconds} s is KEDA's own: "
+            "of the chart's triggers, KEDA asks Prometheus at each sync of the HPA"
+        )
     interval = conditions.trace.interval
     if interval > conditions.window_ms / 1000:
         yield (

@@ -44,6 +44,8 @@ class Conditions:
     scrape_ms: int
     window_ms: int
     connection_seconds: float
+    polling_seconds: int | None = None
+    """Between KEDA's own looks, which change nothing here: the HPA has it ask at each sync."""
 
 
 @dataclass(frozen=True, slots=True)

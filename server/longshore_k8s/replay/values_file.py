@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from longshore.errors import SettingsError
+from longshore_k8s import chart_values
 from longshore_k8s.replay.autoscaler import DOWN_DEFAULTS, UP_DEFAULTS, Autoscaler, Rules, rules
 
 Json = dict[str, Any]
@@ -28,6 +27,7 @@ CHART_DEFAULTS: Json = {
             "memory": None,
         },
         "custom": [],
+        "keda": {"pollingInterval": None},
         "behavior": {
             "scaleUp": {
                 "stabilizationWindowSeconds": 0,
@@ -44,7 +44,11 @@ CHART_DEFAULTS: Json = {
             },
         },
     },
-    "metrics": {"podMonitor": {"interval": "15s"}},
+    "metrics": {
+        "podMonitor": {"enabled": None, "interval": "15s"},
+        "serviceMonitor": {"enabled": False, "interval": "15s"},
+        "annotations": {"interval": "1m"},
+    },
 }
 """The keys of `chart/values.yaml` that a replay reads; a test holds both equal."""
 MODELLED = ("utilization", "requestsPerSecond", "concurrency")
@@ -53,30 +57,8 @@ _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 
 
 def read_values(paths: Sequence[Path]) -> Json:
-    """Later files over earlier ones, over the chart's defaults, as Helm merges them.
-
-    Raises:
-        SettingsError: a file is missing or is no YAML mapping.
-    """
-    merged = CHART_DEFAULTS
-    for path in paths:
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SettingsError(f"--values: {path} cannot be read: {error}") from error
-        if not isinstance(document or {}, dict):
-            raise SettingsError(f"--values: {path} is no mapping of the chart's values")
-        merged = _merge(merged, document or {})
-    return merged
-
-
-def _merge(base: Json, over: Json) -> Json:
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        is_nested = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merge(old, value) if is_nested and isinstance(old, dict) else value
-    return merged
+    """The files over the chart's defaults; raises as `chart_values.read_values` does."""
+    return chart_values.read_values(paths, CHART_DEFAULTS)
 
 
 def autoscaler(values: Json) -> Autoscaler:
@@ -153,16 +135,41 @@ def _targets(block: Json) -> dict[str, int]:
 
 
 def scrape_interval_ms(values: Json) -> int:
-    """Of the chart's monitor.
+    """Of the monitor that the chart creates, or of the Prometheus that finds pods by annotations.
 
     Raises:
         SettingsError: it is no duration.
     """
-    text = str(values["metrics"]["podMonitor"]["interval"])
+    metrics = values["metrics"]
+    key = _scraped_by(metrics)
+    text = str(metrics[key]["interval"])
     found = _DURATION.fullmatch(text)
     if found is None or not int(found[1]):
-        raise SettingsError(f"metrics.podMonitor.interval is {text!r}; a duration such as 15s")
+        raise SettingsError(f"metrics.{key}.interval is {text!r}; a duration such as 15s")
     return int(found[1]) * _MILLISECONDS[found[2]]
+
+
+def _scraped_by(metrics: Json) -> str:
+    """As `longshore.monitor` of the chart decides it, on a cluster that knows PodMonitors."""
+    if metrics["serviceMonitor"].get("enabled"):
+        return "serviceMonitor"
+    return "annotations" if metrics["podMonitor"].get("enabled") is False else "podMonitor"
+
+
+def polling_seconds(values: Json) -> int | None:
+    """KEDA's `pollingInterval`; `None` where the values leave it to KEDA.
+
+    Raises:
+        SettingsError: it is no whole number above 0.
+    """
+    value = values["autoscaling"]["keda"].get("pollingInterval")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(
+            f"autoscaling.keda.pollingInterval is {value!r}; a whole number of seconds above 0"
+        )
+    return value
 
 
 def measured_beside(paths: Sequence[Path]) -> Json:

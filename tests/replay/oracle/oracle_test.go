@@ -24,8 +24,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/informers"
+	autoscalerinformers "k8s.io/client-go/informers/autoscaling/v2"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	autoscalerlisters "k8s.io/client-go/listers/autoscaling/v2"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	scalefake "k8s.io/client-go/scale/fake"
 	core "k8s.io/client-go/testing"
@@ -69,6 +71,7 @@ type reading struct {
 
 type step struct {
 	Spec     *int32     `json:"spec"` // set from outside before the sync
+	Min      *int32     `json:"min"`  // from this sync on
 	Status   int32      `json:"status"`
 	Pods     []podState `json:"pods"`
 	Readings []*reading `json:"readings"`
@@ -104,6 +107,7 @@ type world struct {
 	script    *scenario
 	began     time.Time
 	spec      int32
+	min       int32
 	at        int
 	asked     int
 	decisions []decision
@@ -193,6 +197,41 @@ func (p podNamespaceLister) List(labels.Selector) ([]*v1.Pod, error) {
 	return pods, nil
 }
 
+// autoscalerInformer hands out the autoscaler with the minimum of the step that begins: a sync gets it
+// before it reads the scale.
+type autoscalerInformer struct {
+	autoscalerinformers.HorizontalPodAutoscalerInformer
+	w *world
+}
+type autoscalerLister struct {
+	autoscalerlisters.HorizontalPodAutoscalerLister
+	w *world
+}
+type autoscalerNamespaceLister struct {
+	autoscalerlisters.HorizontalPodAutoscalerNamespaceLister
+	w *world
+}
+
+func (a autoscalerInformer) Lister() autoscalerlisters.HorizontalPodAutoscalerLister {
+	return autoscalerLister{a.HorizontalPodAutoscalerInformer.Lister(), a.w}
+}
+func (a autoscalerLister) HorizontalPodAutoscalers(namespace string) autoscalerlisters.HorizontalPodAutoscalerNamespaceLister {
+	return autoscalerNamespaceLister{a.HorizontalPodAutoscalerLister.HorizontalPodAutoscalers(namespace), a.w}
+}
+func (a autoscalerNamespaceLister) Get(name string) (*autoscalingv2.HorizontalPodAutoscaler, error) {
+	found, err := a.HorizontalPodAutoscalerNamespaceLister.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	if next := a.w.at + 1; next < len(a.w.script.Steps) && a.w.script.Steps[next].Min != nil {
+		a.w.min = *a.w.script.Steps[next].Min
+	}
+	least := a.w.min
+	found = found.DeepCopy()
+	found.Spec.MinReplicas = &least
+	return found, nil
+}
+
 func podOf(state podState, request int64) *v1.Pod {
 	pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{Name: state.Name, Namespace: "ns", Labels: map[string]string{"a": "b"}}}
 	pod.Status.Phase = v1.PodPhase(state.Phase)
@@ -257,13 +296,15 @@ func specOf(metric metricSpec, name string) autoscalingv2.MetricSpec {
 
 // play runs one scenario to its last step.
 func play(t *testing.T, s *scenario) recording {
-	w := &world{script: s, spec: s.Start, at: -1}
+	w := &world{script: s, spec: s.Start, min: s.Min, at: -1}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		w.began = time.Now()
 		client := fake.NewClientset(autoscalerOf(s))
 		client.PrependReactor("update", "horizontalpodautoscalers", func(action core.Action) (bool, runtime.Object, error) {
-			w.note(action.(core.UpdateAction).GetObject().(*autoscalingv2.HorizontalPodAutoscaler).Status.Conditions)
+			updated := action.(core.UpdateAction).GetObject().(*autoscalingv2.HorizontalPodAutoscaler)
+			w.note(updated.Status.Conditions)
+			updated.Spec.MinReplicas = &s.Min // a status alone is written: the spec stays
 			return false, nil, nil
 		})
 		scaleClient := &scalefake.FakeScaleClient{}
@@ -281,7 +322,7 @@ func play(t *testing.T, s *scenario) recording {
 		mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: "apps", Version: "v1"}})
 		mapper.Add(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, meta.RESTScopeNamespace)
 		controller := podautoscaler.NewHorizontalController(ctx, fake.NewClientset().CoreV1(), scaleClient,
-			client.AutoscalingV2(), mapper, w, factory.Autoscaling().V2().HorizontalPodAutoscalers(),
+			client.AutoscalingV2(), mapper, w, autoscalerInformer{factory.Autoscaling().V2().HorizontalPodAutoscalers(), w},
 			podInformer{factory.Core().V1().Pods(), w}, period, downscaleWindow, tolerance, cpuInitialization, initialReadiness)
 		factory.Core().V1().Pods().Informer()
 		factory.Start(ctx.Done())

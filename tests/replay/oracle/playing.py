@@ -47,25 +47,33 @@ class Played:
 
     times: list[int]
     spec: np.ndarray
+    minimum: np.ndarray
     decision: Decision
     controller: Controller
     proposals: list[Proposal]
 
 
-def play(scenarios: list[Json], times: list[list[int]]) -> Iterator[Played]:
+def play(scenarios: list[Json], times: list[list[int]], minor: int) -> Iterator[Played]:
     """Each sync; `times` has those of each scenario, in nanoseconds."""
-    controller = Controller([_autoscaler(scenario) for scenario in scenarios])
+    controller = Controller([_autoscaler(scenario) for scenario in scenarios], minor)
     spec = np.array([scenario["start"] for scenario in scenarios], np.int64)
     everything = np.ones(len(scenarios), bool)
     for index in range(len(times[0])):
         steps = [scenario["steps"][index] for scenario in scenarios]
-        given = [step["spec"] for step in steps]
-        spec = np.array([old if new is None else new for old, new in zip(spec, given, strict=True)])
+        spec = _changed(spec, [step["spec"] for step in steps])
+        controller.minimum = _changed(controller.minimum, [step.get("min") for step in steps])
         now = np.array([when[index] for when in times])
         made = _proposals(controller, scenarios, steps, spec, now)
         decision = controller.sync(everything, now, spec, made)
-        yield Played([when[index] for when in times], spec, decision, controller, made)
+        yield Played(
+            [when[index] for when in times], spec, controller.minimum, decision, controller, made
+        )
         spec = decision.count
+
+
+def _changed(numbers: np.ndarray, given: list[int | None]) -> np.ndarray:
+    """By what is given for this step."""
+    return np.array([old if new is None else new for old, new in zip(numbers, given, strict=True)])
 
 
 def _autoscaler(scenario: Json) -> Autoscaler:
@@ -76,6 +84,7 @@ def _autoscaler(scenario: Json) -> Autoscaler:
         rules((told or {}).get("scaleUp"), UP_DEFAULTS),
         rules((told or {}).get("scaleDown"), DOWN_DEFAULTS),
         has_behavior=told is not None,
+        has_external_metric=any(one["source"] == "External" for one in scenario["metrics"]),
     )
 
 

@@ -80,7 +80,7 @@ def _compare(minor: int, told: list[Json], recorded: list[Json]) -> int:
         rows = list(members)
         theirs = [decisions[row["name"]] for row in rows]
         times = [[decision["time"] for decision in row] for row in theirs]
-        for index, played in enumerate(play(rows, times)):
+        for index, played in enumerate(play(rows, times, minor)):
             for row, decided in enumerate(theirs):
                 count = decided[index]["count"]
                 changed = bool(played.decision.is_rescale[row])

@@ -253,6 +253,36 @@ def several(rng: random.Random) -> Json:
     return _scenario(rng, metrics, told, steps)
 
 
+def from_zero(kind: str) -> Callable[[random.Random], Json]:
+    """Down to nothing and back; now and then somebody else sets the count, or the minimum."""
+
+    def make(rng: random.Random) -> Json:
+        told = rng.choice([None, _free(TOLERANCES, rng), {"scaleUp": _rules(rng) or UNBOUND}])
+        made = _asking(rng, told, rng.choice([3, 8, 25]), steps=120)
+        made["metrics"][0]["kind"] = kind
+        for step in made["steps"]:
+            reading = step["readings"][0]
+            if reading and rng.random() < 0.3:
+                reading["series"] = [0]
+            step["spec"] = rng.choice([0, 0, 2]) if rng.random() < 0.03 else None
+            step["min"] = rng.choice([0, 0, 0, 1, 3]) if rng.random() < 0.04 else None
+            step["pods"] = _pods(rng, 5) if kind == "Value" else []
+        return made | {"min": 0, "max": max(3, made["max"]), "start": rng.choice([0, 1, 2])}
+
+    return make
+
+
+def pods_to_zero(rng: random.Random) -> Json:
+    """A metric of pods has no reading once there are none."""
+    made = pods_metric(rng)
+    for step in made["steps"]:
+        step["spec"] = rng.choice([1, 2]) if rng.random() < 0.1 else None
+        for reading in filter(None, step["readings"]):
+            if rng.random() < 0.2:
+                reading["pods"] = dict.fromkeys(reading["pods"], 0)
+    return made | {"min": 0, "steps": made["steps"][:80]}
+
+
 FAMILIES: tuple[tuple[str, int, Callable[[random.Random], Json]], ...] = (
     ("pods", 24, pods_metric),
     ("external average", 14, external_metric("AverageValue")),
@@ -261,4 +291,7 @@ FAMILIES: tuple[tuple[str, int, Callable[[random.Random], Json]], ...] = (
     ("behavior", 70, behavior),
     ("legacy", 16, legacy),
     ("several", 20, several),
+    ("from zero", 24, from_zero("AverageValue")),
+    ("from zero by value", 12, from_zero("Value")),
+    ("pods to zero", 6, pods_to_zero),
 )
