@@ -17,12 +17,20 @@ INTRODUCTION = """\
 $ pip install 'longshore[k8s]'
 $ longshore doctor RELEASE -n NAMESPACE              # of what is installed
 $ longshore doctor RELEASE -n NAMESPACE -f values.yaml --chart chart   # before an install
+$ longshore doctor RELEASE -n NAMESPACE --capacity capacity.yaml   # beside a measurement
 ```
 
 The links are asked in this order, and the first that is broken is named with its cause, its fix
 and what proves it; `--all` goes on behind it. A code stays with its link. The command asks with the
 rights of whoever runs it, lists each kind of object once, and changes nothing. What it may not look
 at is unknown, never guessed at.
+
+Of a sound release it says what each metric of the autoscaler is at every place on its way: what the
+pods export, what Prometheus has, what the metrics API answers, what the autoscaler saw, and the
+count that follows by the controller's arithmetic, with what keeps the count from it: a bound, a
+policy, or a stabilization window and the moment when it ends. Prometheus is asked through the API
+server; it is the one that KEDA's triggers name, or that the operator runs, or `--prometheus
+NAMESPACE/SERVICE:PORT`.
 
 | exit code | meaning |
 |---|---|

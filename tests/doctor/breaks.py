@@ -10,10 +10,12 @@ from tests.doctor.cluster import (
     LABELS,
     METRIC,
     NAMESPACE,
+    OF_A_TARGET,
     FakeCluster,
     api_service,
     node,
     pod,
+    target,
 )
 
 GPU = "nvidia.com/gpu"
@@ -179,6 +181,72 @@ def of_another_namespace(cluster: FakeCluster) -> None:
     monitor(cluster, podMonitorSelector={})
 
 
+BUILD_INFO = 'longshore_build_info{job="pods",instance="10.1.0.1:8002"'
+"""Begins the query for the series of the pod's target."""
+RIGHT = 'namespace="prod",pod="sentiment-1"'
+
+
+def not_scraped(cluster: FakeCluster) -> None:
+    no_series(cluster)
+    cluster.scrape(target(port=8000))
+
+
+def target_down(cluster: FakeCluster) -> None:
+    no_series(cluster)
+    cluster.scrape(target(health="down", lastError="connection refused"))
+
+
+def network_policy(cluster: FakeCluster, **rule: Any) -> None:
+    """Of the chart, with a rule for the management port; Prometheus cannot connect."""
+    target_down(cluster)
+    ports = [{"port": "management", "protocol": "TCP"}]
+    peers = [{"podSelector": {"matchLabels": {"a": "b"}}}]
+    spec = {"podSelector": {"matchLabels": LABELS}, "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"ports": ports, "from": peers, **rule}]}  # fmt: skip
+    meta = {"name": "sentiment", "namespace": NAMESPACE, "labels": LABELS}
+    cluster.lists["networkpolicies"] = [{"metadata": meta, "spec": spec}]
+    selector = {"app": "prometheus"}
+    path = "/api/v1/namespaces/monitoring/services/prometheus"
+    cluster.answers[path] = (200, {"spec": {"selector": selector}})
+    found = pod("prometheus-0", namespace="monitoring")
+    found["metadata"]["labels"] = selector
+    found["status"]["podIP"] = "10.1.2.3"
+    cluster.lists["pods of all namespaces"] = [*cluster.lists["pods"], found]
+
+
+def no_labels(cluster: FakeCluster) -> None:
+    no_series(cluster)
+    cluster.scrape(target(labels={**OF_A_TARGET, "namespace": NAMESPACE}))
+
+
+def changed_labels(cluster: FakeCluster) -> None:
+    """The target has them, and its series do not."""
+    no_series(cluster)
+    cluster.scrape(target())
+    cluster.store(f"{BUILD_INFO},{RIGHT}}}")
+    cluster.store(
+        f"{BUILD_INFO}}}", {"metric": {"namespace": NAMESPACE, "exported_pod": "sentiment-1"}}
+    )
+
+
+def labelled(cluster: FakeCluster) -> None:
+    """Prometheus has the pod's series as they should be."""
+    labels = {"namespace": NAMESPACE, "pod": "sentiment-1"}
+    cluster.store(f"{BUILD_INFO},{RIGHT}}}", {"metric": labels})
+
+
+def short_window(cluster: FakeCluster) -> None:
+    no_series(cluster)
+    cluster.scrape(target(scrapeInterval="1m"))
+    labelled(cluster)
+
+
+def dropped_series(cluster: FakeCluster) -> None:
+    no_series(cluster)
+    cluster.scrape(target())
+    labelled(cluster)
+
+
 def one_pod_missing(cluster: FakeCluster) -> None:
     cluster.autoscale()
     cluster.lists["pods"].append(pod("sentiment-2"))
@@ -252,6 +320,18 @@ BREAKS: list[tuple[str, Callable[[FakeCluster], None], str]] = [
     ("LS27", no_series, f"{METRIC} has no value for any pod of this release"),
     ("LS28", not_selected, "no Prometheus selects the podmonitor sentiment (monitoring/main)"),
     ("LS28", of_another_namespace, "no Prometheus selects the podmonitor sentiment"),
+    ("LS27", dropped_series, "Prometheus scrapes them with the right labels, so it lacks this"),
+    ("LS29", not_scraped, "Prometheus (monitoring/prometheus:9090) has no target for port 8002 of "
+                          "pod sentiment-1; it scrapes http://10.1.0.1:8000/metrics"),
+    ("LS29", target_down, "cannot scrape pod sentiment-1 at http://10.1.0.1:8002/metrics: "
+                          "connection refused"),
+    ("LS30", network_policy, "the NetworkPolicies of the pods (sentiment) do not let Prometheus "
+                             "(monitoring/prometheus-0) in to port 8002"),
+    ("LS31", no_labels, "the series of pod sentiment-1 should have pod=sentiment-1 in Prometheus, "
+                        "and have no such label"),
+    ("LS31", changed_labels, "and have no such label (exported_pod instead)"),
+    ("LS32", short_window, "pod sentiment-1 is scraped every 60 s, and the shipped rules have a "
+                           "window of 60 s, which needs 4 scrapes"),
     ("LS33", keda, "KEDA cannot scale by the ScaledObject sentiment (ScaledObjectCheckFailed)"),
     ("LS33", keda_trigger, "KEDA gets no value of s0-prometheus from Prometheus"),
     ("LS34", one_pod_missing, "sentiment-2 has no value of longshore_requests_per_second"),

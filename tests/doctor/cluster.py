@@ -6,17 +6,21 @@ import json
 from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
+from urllib.parse import urlencode
 
 from longshore_k8s.api import Json, Reply
 from longshore_k8s.doctor.examination import Examination, examine
 from longshore_k8s.doctor.links import LINKS
-from longshore_k8s.doctor.objects import KINDS, Objects
+from longshore_k8s.doctor.objects import KINDS, Objects, Service
 from longshore_k8s.doctor.release import Release
 
 NAMESPACE = "prod"
 LABELS = {"app.kubernetes.io/instance": "sentiment", "app.kubernetes.io/component": "server"}
 OF_A_NODE = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
 METRIC = "longshore_requests_per_second"
+PROMETHEUS = Service("monitoring", "prometheus", "9090")
+PROMETHEUS_API = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1"
+OF_A_TARGET = {"job": "pods", "instance": "10.1.0.1:8002"}
 CUSTOM = "/apis/custom.metrics.k8s.io/v1beta1"
 
 
@@ -31,6 +35,8 @@ class FakeCluster:
         self.forbidden: set[str] = set()
         """Kinds and paths that may not be read."""
         self.asked: list[str] = []
+        self.prometheus: Service | None = None
+        """The one that the user names."""
         self.deployment = deployment()
         self.pod = pod("sentiment-1")
         self.node = node("n1")
@@ -50,7 +56,8 @@ class FakeCluster:
         return found
 
     def get(self, path: str, **query: str) -> Reply:
-        self.asked.append(path)
+        assert path.startswith("/"), path
+        self.asked.append(f"{path}?{urlencode(query)}")
         kinds = {KINDS[kind].format(namespace=NAMESPACE): kind for kind in KINDS}
         if path in self.forbidden or kinds.get(path) in self.forbidden:
             return Reply(403, b"{}")
@@ -58,11 +65,12 @@ class FakeCluster:
             return Reply(200, json.dumps({"items": self.lists[kinds[path]]}).encode())
         if path in self.texts:
             return Reply(200, self.texts[path].encode())
-        status, body = self.answers.get(path, (404, {}))
+        asked = f"{path}?{query['query']}" if "query" in query else path
+        status, body = self.answers.get(asked, (404, {}))
         return Reply(status, json.dumps(body).encode())
 
     def examine(self, rules: Iterable[Any] = LINKS, *, asks_all: bool = False) -> Examination:
-        objects = Objects(self, NAMESPACE)
+        objects = Objects(self, NAMESPACE, self.prometheus)
         return examine(Release.find("sentiment", objects), objects, rules, asks_all=asks_all)
 
     def codes(self) -> list[str]:
@@ -151,6 +159,15 @@ class FakeCluster:
         self.answer_values({"sentiment-1": "15"})
         return autoscaler
 
+    def scrape(self, *targets: Json) -> None:
+        """There is a Prometheus, which the user names, with these targets."""
+        self.prometheus = PROMETHEUS
+        self.answers[f"{PROMETHEUS_API}/targets"] = (200, {"data": {"activeTargets": targets}})
+
+    def store(self, query: str, *series: Json) -> None:
+        """What Prometheus answers an instant query."""
+        self.answers[f"{PROMETHEUS_API}/query?{query}"] = (200, {"data": {"result": series}})
+
     def answer_values(self, values: dict[str, str], status: int = 200, **body: Any) -> None:
         """What the metrics API says for the pods of the namespace."""
         items = [{"describedObject": {"name": n}, "value": v} for n, v in values.items()]
@@ -235,6 +252,19 @@ def claim(name: str, **spec: Any) -> Json:
         "spec": {"accessModes": ["ReadWriteMany"], "volumeName": "pv-1", **spec},
         "status": {"phase": "Bound"},
     }
+
+
+def target(pod: str = "sentiment-1", *, health: str = "up", port: int = 8002, **more: Any) -> Json:
+    """As Prometheus tells of it."""
+    return {
+        "discoveredLabels": {
+            "__meta_kubernetes_namespace": NAMESPACE, "__meta_kubernetes_pod_name": pod,
+        },
+        "scrapeUrl": f"http://10.1.0.1:{port}/metrics", "health": health, "lastError": "",
+        "scrapeInterval": "15s",
+        "labels": {**OF_A_TARGET, "namespace": NAMESPACE, "pod": pod},
+        **more,
+    }  # fmt: skip
 
 
 def api_service(group: str, *, available: str = "True", reason: str = "Passed") -> Json:

@@ -17,6 +17,7 @@ ANSWERS = {"/api/v1/nodes?limit=5": (200, {"items": [{"a": 1}]}), "/api/v1/secre
 
 class Handler(BaseHTTPRequestHandler):
     seen: list[tuple[str, str | None]]
+    kept: list[tuple[str, str, str, dict]]
 
     def do_GET(self) -> None:
         self.seen.append((self.path, self.headers["Authorization"]))
@@ -27,13 +28,28 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _keep(self) -> None:
+        length = int(self.headers["Content-Length"])
+        body = json.loads(self.rfile.read(length))
+        self.kept.append((self.command, self.path, self.headers["Content-Type"], body))
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self._keep()
+
+    def do_PATCH(self) -> None:
+        self._keep()
+
+    def do_DELETE(self) -> None:
+        self._keep()
+
     def log_message(self, *arguments: object) -> None:
         pass
 
 
 @pytest.fixture
 def server() -> Iterator[HTTPServer]:
-    Handler.seen = []
+    Handler.seen, Handler.kept = [], []
     with HTTPServer(("127.0.0.1", 0), Handler) as found:
         thread = threading.Thread(target=found.serve_forever)
         thread.start()
@@ -71,6 +87,23 @@ def test_every_status_is_a_reply_with_its_body_and_is_asked_for_once(kubeconfig,
     assert reply.status == status
     assert isinstance(reply.json(), dict)
     assert len(Handler.seen) == 1
+
+
+def test_what_is_changed_is_sent_as_json_and_merged_where_it_is_a_patch(kubeconfig):
+    client, path, body = ClusterClient(kubeconfig), "/api/v1/secrets", {"spec": {"replicas": 0}}
+
+    assert client.post(path, body).status == 403
+    client.patch(path, body)
+    client.delete(path)
+    client.delete(path, grace_seconds=0)
+
+    plain, background = "application/json", {"propagationPolicy": "Background"}
+    assert Handler.kept == [
+        ("POST", path, plain, body),
+        ("PATCH", path, "application/merge-patch+json", body),
+        ("DELETE", path, plain, background),
+        ("DELETE", path, plain, {**background, "gracePeriodSeconds": 0}),
+    ]
 
 
 def test_a_cluster_that_is_not_there_is_told_with_its_address(tmp_path):

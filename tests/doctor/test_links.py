@@ -9,7 +9,12 @@ import pytest
 
 from longshore_k8s.doctor.examination import Verdict
 from longshore_k8s.doctor.links import LINKS
-from tests.doctor.breaks import BREAKS, monitor, not_ready, quota, taint
+from tests.doctor.breaks import (
+    BREAKS,
+    not_ready,
+    quota,
+    taint,
+)
 from tests.doctor.cluster import NAMESPACE, FakeCluster, node, pod
 
 NAMES = [f"{code} {breaks.__name__}" for code, breaks, _ in BREAKS]
@@ -32,7 +37,8 @@ def test_a_link_that_is_broken_alone_is_named_first_with_its_cause(code, breaks,
 
 
 def test_every_link_has_a_case_here():
-    assert {code for code, _, _ in BREAKS} == set(ORDER)
+    """But the two before there is a release to look at: `test_report.py`."""
+    assert {"LS01", "LS02", *(code for code, _, _ in BREAKS)} == set(ORDER)
 
 
 @pytest.mark.parametrize("with_autoscaler", [False, True])
@@ -53,6 +59,8 @@ PAIRS = random.Random(1).sample(
 OF_A_POD = ("LS05", "LS06", "LS07", "LS08", "LS09", "LS10", "LS11", "LS12", "LS13", "LS14", "LS15",
             "LS16", "LS17", "LS18", "LS19", "LS20", "LS21", "LS22", "LS35")  # fmt: skip
 """Each changes the one pod that there is, so that two of them are not two faults."""
+OF_THE_CHAIN = {f"LS{number}" for number in range(23, 35)} - {"LS33"}
+"""Each changes the one autoscaler and what is answered to it."""
 
 
 @pytest.mark.parametrize(
@@ -62,7 +70,7 @@ OF_A_POD = ("LS05", "LS06", "LS07", "LS08", "LS09", "LS10", "LS11", "LS12", "LS1
         for pair in PAIRS
         if not (pair[0][0] in OF_A_POD and pair[1][0] in OF_A_POD)
         and not {"LS03", "LS04"} & {pair[0][0], pair[1][0]}
-        and not ({"LS23", "LS24", "LS25", "LS26", "LS27", "LS34"} >= {pair[0][0], pair[1][0]})
+        and not {pair[0][0], pair[1][0]} <= OF_THE_CHAIN
     ],
     ids=lambda case: case[1].__name__,
 )
@@ -114,35 +122,6 @@ def test_what_is_found_does_not_hang_on_the_words_of_a_release_of_kubernetes(cod
     cluster.lists = changed
 
     assert cluster.examine().broken[0][0].code == code
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {"podMonitorSelector": {}, "podMonitorNamespaceSelector": {}},
-        {
-            "podMonitorSelector": {"matchLabels": {"app.kubernetes.io/component": "server"}},
-            "podMonitorNamespaceSelector": {
-                "matchExpressions": [
-                    {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["prod"]}
-                ]
-            },
-        },
-    ],
-)
-def test_a_monitor_that_a_prometheus_selects_is_sound(spec):
-    cluster = FakeCluster()
-    monitor(cluster, **spec)
-
-    assert cluster.codes() == []
-
-
-def test_pods_that_have_values_are_scraped_whatever_selects_their_monitor():
-    cluster = FakeCluster()
-    cluster.autoscale()
-    monitor(cluster)
-
-    assert cluster.codes() == []
 
 
 def start(cluster: FakeCluster) -> None:
@@ -203,5 +182,6 @@ def test_behind_a_broken_link_nothing_is_asked_unless_all_is_wanted():
     quota(cluster)
 
     found = cluster.examine()
-    assert (len(found.broken), found.not_asked) == (1, len(LINKS) - 1)
+    sound_before = ORDER.index("LS03")
+    assert (len(found.broken), found.not_asked) == (1, len(LINKS) - 1 - sound_before)
     assert cluster.examine(asks_all=True).not_asked == 0

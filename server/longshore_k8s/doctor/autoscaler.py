@@ -1,17 +1,18 @@
-"""The autoscaler of a release: which one, what it measures, what the metrics API answers it."""
+"""The autoscaler of a release: which one, what it measures, what it says of itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from longshore_k8s.api import Json, Reply
+from longshore_k8s.api import Json
 from longshore_k8s.doctor.objects import Objects
 from longshore_k8s.doctor.quantities import parse_quantity
 from longshore_k8s.doctor.release import Release, condition, name_of
 
 GROUPS = {"Pods": "custom.metrics.k8s.io", "External": "external.metrics.k8s.io"}
 """The API that answers each type of metric."""
+RULES_FILE = "chart/files/prometheus-adapter-values.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,12 @@ class Metric:
     """`Pods` or `External`."""
     name: str
     target: float
-    """Of its mean over the pods; 0 where the HPA has another form of target."""
+    is_average: bool
+    """The target is of each pod, as the mean over the pods is; else of the whole."""
     seen: float | None
-    """The mean that the HPA saw last; `None` before."""
+    """What the HPA saw last, as the target is; `None` before."""
+    selector: str = ""
+    """Labels by which an external metric is asked for: `a=b,c=d`."""
 
 
 def autoscalers(release: Release, objects: Objects) -> list[Json]:
@@ -45,25 +49,31 @@ def autoscalers(release: Release, objects: Objects) -> list[Json]:
 
 
 def metrics(autoscaler: Json) -> Iterator[Metric]:
-    current = (autoscaler.get("status") or {}).get("currentMetrics") or []
     for one in autoscaler["spec"].get("metrics") or []:
         kind = one.get("type")
         if kind not in GROUPS:
             continue
         asked = one[kind.lower()]
-        name = asked["metric"]["name"]
-        seen = [
-            m[kind.lower()].get("current") or {}
-            for m in current
-            if m and m.get("type") == kind and m[kind.lower()]["metric"]["name"] == name
-        ]
-        mean = seen[0].get("averageValue") if seen else None
+        name, target = asked["metric"]["name"], asked["target"]
+        field = "value" if target.get("type") == "Value" else "averageValue"
+        seen = _current(autoscaler, kind, name).get(field)
+        wanted = (asked["metric"].get("selector") or {}).get("matchLabels") or {}
         yield Metric(
             kind,
             name,
-            parse_quantity(asked["target"].get("averageValue", "0")),
-            None if mean is None else parse_quantity(mean),
+            parse_quantity(target.get(field, "0")),
+            field == "averageValue",
+            None if seen is None else parse_quantity(seen),
+            ",".join(f"{key}={value}" for key, value in sorted(wanted.items())),
         )
+
+
+def metrics_of(release: Release, objects: Objects, kind: str) -> Iterator[tuple[Json, Metric]]:
+    """Those of one kind, each with its autoscaler."""
+    for autoscaler in autoscalers(release, objects):
+        for metric in metrics(autoscaler):
+            if metric.kind == kind:
+                yield autoscaler, metric
 
 
 def reasons(autoscaler: Json) -> dict[str, tuple[str, str]]:
@@ -73,37 +83,10 @@ def reasons(autoscaler: Json) -> dict[str, tuple[str, str]]:
     return {k: (c.get("status", ""), c.get("reason", "")) for k, c in conditions.items()}
 
 
-def api_services(objects: Objects, group: str) -> list[Json]:
-    return [one for one in objects.listed("apiservices") if one["spec"].get("group") == group]
-
-
-def api_path(objects: Objects, group: str) -> str | None:
-    """Where the API of `group` is, of the version that counts most; `None` without one."""
-    found = max(
-        api_services(objects, group),
-        key=lambda one: (one["spec"].get("versionPriority", 0), one["spec"]["version"]),
-        default=None,
-    )
-    return None if found is None else f"/apis/{group}/{found['spec']['version']}"
-
-
-def pods_values(release: Release, objects: Objects, metric: str) -> tuple[Reply, dict[str, float]]:
-    """What the metrics API answers for the pods of the namespace, and the values of the release's
-    own pods by their names.
-
-    Raises:
-        MissingRight: custom metrics may not be read.
-    """
-    base = api_path(objects, GROUPS["Pods"])
-    path = f"{base}/namespaces/{release.namespace}/pods/*/{metric}"
-    right = f"get pods.custom.metrics.k8s.io/{metric} in {release.namespace}"
-    reply = objects.ask(path, right=right)
-    own = {name_of(pod) for pod in release.pods}
-    values = {
-        item["describedObject"]["name"]: parse_quantity(item.get("value", "0"))
-        for item in reply.json().get("items") or []
-    }
-    return reply, {name: value for name, value in values.items() if name in own}
+def shown_autoscaler(autoscaler: Json, kind: str) -> str:
+    """`horizontalpodautoscaler a: ScalingActive=False FailedGetPodsMetric`."""
+    status, reason = reasons(autoscaler)[kind]
+    return f"horizontalpodautoscaler {name_of(autoscaler)}: {kind}={status} {reason}"
 
 
 def scaled_objects(release: Release, objects: Objects) -> list[Json]:
@@ -114,3 +97,23 @@ def scaled_objects(release: Release, objects: Objects) -> list[Json]:
         for one in objects.listed("scaledobjects")
         if one["spec"]["scaleTargetRef"].get("name") == name
     ]
+
+
+def triggers(release: Release, objects: Objects) -> list[Json]:
+    """Those of KEDA that ask Prometheus: `serverAddress` and `query`, by the names of their
+    metrics, `s0-prometheus` of the first trigger.
+    """
+    return [
+        {**(trigger.get("metadata") or {}), "metric": f"s{number}-prometheus"}
+        for one in scaled_objects(release, objects)
+        for number, trigger in enumerate(one["spec"].get("triggers") or [])
+        if trigger.get("type") == "prometheus"
+    ]
+
+
+def _current(autoscaler: Json, kind: str, name: str) -> Json:
+    for one in (autoscaler.get("status") or {}).get("currentMetrics") or []:
+        if one and one.get("type") == kind and one[kind.lower()]["metric"]["name"] == name:
+            found: Json = one[kind.lower()].get("current") or {}
+            return found
+    return {}

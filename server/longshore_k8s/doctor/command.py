@@ -6,12 +6,17 @@ import argparse
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from longshore.commands.command import Command, Purpose
 from longshore_k8s.api import ClusterUnreachable
 from longshore_k8s.doctor.examination import Examination, Verdict, examine
 from longshore_k8s.doctor.objects import Asks, MissingRight, Objects
 from longshore_k8s.doctor.release import NoRelease, Release
+
+if TYPE_CHECKING:
+    from longshore_k8s.doctor.capacity_file import Capacity
 
 _POLL_SECONDS = 2.0
 
@@ -31,6 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait", type=float, default=0.0, metavar="SECONDS",
         help="look again until no link is broken, for as long as this",
     )  # fmt: skip
+    parser.add_argument(
+        "--prometheus", metavar="NAMESPACE/SERVICE:PORT",
+        help="the Prometheus that scrapes the pods, where no object of KEDA or the operator says",
+    )  # fmt: skip
+    parser.add_argument(
+        "--capacity",
+        metavar="FILE",
+        help="compare with what `longshore capacity` measured and wrote to this values file",
+    )
     parser.add_argument("--kubeconfig", metavar="FILE")
     parser.add_argument("--context", metavar="NAME", help="of the kubeconfig")
 
@@ -44,8 +58,6 @@ def run(options: argparse.Namespace) -> int:
         found = _examine_until_sound(client, options)
     except NoRelease as error:
         return _fail(str(error), Verdict.USAGE)
-    except MissingRight as error:
-        return _fail(f"could not be told without the right to {error}", Verdict.UNKNOWN)
     except ClusterUnreachable as error:
         return _fail(f"no answer from {error}", Verdict.UNKNOWN)
     sys.stdout.write(to_json(found) if options.output == "json" else to_text(found))
@@ -63,27 +75,47 @@ def _examine_until_sound(asks: Asks, options: argparse.Namespace) -> Examination
 
 
 def _examine_once(asks: Asks, options: argparse.Namespace) -> Examination:
-    from longshore_k8s.doctor.advice import advise
-    from longshore_k8s.doctor.count_reason import explain
+    from longshore_k8s.doctor.capacity_file import read_capacity
     from longshore_k8s.doctor.links import LINKS, PLANNED
-    from longshore_k8s.doctor.planned import render
+    from longshore_k8s.doctor.planned import of_documents
+    from longshore_k8s.doctor.prometheus import parse_service
+    from longshore_k8s.doctor.rules import rights_missing
+    from longshore_k8s.helm import Helm
 
-    objects = Objects(asks, options.namespace)
+    capacity = None if options.capacity is None else read_capacity(Path(options.capacity))
+    named = None if options.prometheus is None else parse_service(options.prometheus)
+    objects = Objects(asks, options.namespace, named)
     if options.values:
-        release = render(
-            options.release, options.namespace,
-            chart=options.chart, values=options.values, helm=options.helm,
-        )  # fmt: skip
-        return examine(release, objects, PLANNED, asks_all=options.all)
-    release = Release.find(options.release, objects)
-    found = examine(release, objects, LINKS, asks_all=options.all)
+        helm = Helm(options.helm, options.namespace)
+        made = helm.template(options.release, options.chart, files=options.values)
+        release = of_documents(options.release, options.namespace, made)
+    else:
+        try:
+            release = Release.find(options.release, objects)
+        except MissingRight as error:
+            return Examination((), ((rights_missing.RULE, str(error)),), 0, len(LINKS) - 1)
+    links = PLANNED if release.is_planned else LINKS
+    found = examine(release, objects, links, asks_all=options.all)
     if found.broken and not options.all:
         return found
+    return _with_notes(found, release, objects, capacity)
+
+
+def _with_notes(
+    found: Examination, release: Release, objects: Objects, capacity: Capacity | None
+) -> Examination:
+    """What is no link: the autoscaler's values of this moment, and advice."""
+    from longshore_k8s.doctor.advice import advise
+    from longshore_k8s.doctor.chain import readings
+    from longshore_k8s.doctor.count_held import explain
+
     try:
-        notes = (*explain(release, objects), *advise(release, objects))
-        return replace(found, notes=notes)
-    except MissingRight:
+        chain = [] if release.is_planned else readings(release, objects)
+        held = [] if release.is_planned else explain(release, objects, chain, time.time())
+        notes = (*held, *advise(release, objects, capacity))
+    except MissingRight:  # to list autoscalers, which their links tell of
         return found
+    return replace(found, notes=notes, chain=tuple(chain))
 
 
 def _fail(sentence: str, verdict: Verdict) -> int:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from longshore_k8s.doctor.objects import MissingRight, Objects
 from longshore_k8s.doctor.release import Release
 from longshore_k8s.doctor.rule import Finding, Rule
+
+if TYPE_CHECKING:
+    from longshore_k8s.doctor.chain import Reading
 
 
 class Verdict(IntEnum):
@@ -32,7 +36,9 @@ class Examination:
     sound: int
     not_asked: int
     notes: tuple[str, ...] = ()
-    """Of the autoscaler: why its count is what it is."""
+    """Why the autoscaler's count is what it is, and advice."""
+    chain: tuple[Reading, ...] = ()
+    """Of each metric of the autoscaler."""
 
     @property
     def verdict(self) -> Verdict:

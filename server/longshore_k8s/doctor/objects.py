@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
+from urllib.parse import urlencode
 
 from longshore_k8s.api import Json, Reply
 
@@ -17,6 +18,7 @@ KINDS = {
     "horizontalpodautoscalers": (
         "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
     ),
+    "networkpolicies": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
     "scaledobjects": "/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects",
     "podmonitors": "/apis/monitoring.coreos.com/v1/namespaces/{namespace}/podmonitors",
     "servicemonitors": "/apis/monitoring.coreos.com/v1/namespaces/{namespace}/servicemonitors",
@@ -35,6 +37,19 @@ KINDS = {
 _Found = TypeVar("_Found")
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where something answers HTTP behind the API server."""
+
+    namespace: str
+    name: str
+    port: str
+    """Number or name."""
+    prefix: str = ""
+    """Before the path."""
+    scheme: str = "http"
+
+
 class MissingRight(Exception):
     """The one who asks may not look; the message is the right that is missing."""
 
@@ -51,7 +66,8 @@ class Objects:
 
     asks: Asks
     namespace: str
-    requests: int = 0
+    prometheus: Service | None = None
+    """The Prometheus that the user named."""
     _lists: dict[str, list[Json] | MissingRight] = field(default_factory=dict)
     _replies: dict[str, Reply | MissingRight] = field(default_factory=dict)
 
@@ -63,27 +79,27 @@ class Objects:
         """
         return _remembered(self._lists, kind, lambda: self._read_list(kind))
 
-    def ask(self, path: str, *, right: str) -> Reply:
+    def ask(self, path: str, *, right: str, **query: str) -> Reply:
         """A path that is no list; `right` is what it takes, in words.
 
         Raises:
             MissingRight: see there.
         """
-        return _remembered(self._replies, path, lambda: self._ask(path, right))
+        key = f"{path}?{urlencode(query)}"
+        return _remembered(self._replies, key, lambda: self._ask(path, right, query))
 
     def _read_list(self, kind: str) -> list[Json]:
         path = KINDS[kind].format(namespace=self.namespace)
         scope = f" in {self.namespace}" if "{namespace}" in KINDS[kind] else ""
-        reply = self._ask(path, f"list {kind}{scope}")
+        reply = self._ask(path, f"list {kind}{scope}", {})
         if reply.status == 404:
             return []
         if reply.status != 200:
             raise MissingRight(f"list {kind}{scope} (the answer was {reply.status})")
         return [item for item in reply.json().get("items") or [] if isinstance(item, dict)]
 
-    def _ask(self, path: str, right: str) -> Reply:
-        self.requests += 1
-        reply = self.asks.get(path)
+    def _ask(self, path: str, right: str, query: dict[str, str]) -> Reply:
+        reply = self.asks.get(path, **query)
         if reply.status in (401, 403):
             raise MissingRight(right)
         return reply

@@ -13,6 +13,7 @@ from longshore_k8s.api import Json
 from longshore_k8s.doctor.objects import Objects
 from longshore_k8s.doctor.quantities import parse_quantity, pod_requests
 from longshore_k8s.doctor.release import condition, labels, name_of
+from longshore_k8s.doctor.selectors import holds
 
 _OF_THE_CONTROLLER = "node.kubernetes.io/"
 """Taints that follow from the node's state, which are told as that."""
@@ -112,20 +113,3 @@ def _tolerates(toleration: Json, taint: Json) -> bool:
     if toleration.get("operator", "Equal") == "Exists":
         return key in ("", wanted)
     return key == wanted and str(toleration.get("value") or "") == str(taint.get("value") or "")
-
-
-def holds(found: dict[str, str], expression: Json) -> bool:
-    """An expression of a selector, over labels or fields."""
-    key, operator = str(expression["key"]), str(expression["operator"])
-    values: list[str] = expression.get("values") or []
-    if operator in ("Exists", "DoesNotExist"):
-        return (key in found) == (operator == "Exists")
-    if operator == "In":
-        return found.get(key) in values
-    if operator == "NotIn":
-        return found.get(key) not in values
-    try:
-        number, bound = int(found[key]), int(values[0])
-    except (KeyError, ValueError, IndexError):
-        return False
-    return number > bound if operator == "Gt" else number < bound

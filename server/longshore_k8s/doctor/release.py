@@ -60,6 +60,12 @@ class Release:
         spec: Json = self.deployment["spec"]["template"]["spec"]
         return spec
 
+    @property
+    def server(self) -> Json:
+        """The container of the server; others may stand beside it."""
+        found: list[Json] = self.pod_spec["containers"]
+        return next((one for one in found if one["name"] == SERVER), found[0])
+
     def unscheduled(self) -> Iterator[tuple[Json, Json]]:
         """The pods that no node was found for, with the condition that says so."""
         for pod in self.pods:
@@ -71,6 +77,11 @@ class Release:
     def wants_a_node(self) -> bool:
         """Whether it is worth to ask where its pods could go."""
         return self.is_planned or any(self.unscheduled())
+
+    @property
+    def ready(self) -> list[str]:
+        """The names of its pods that are ready."""
+        return [name_of(p) for p in self.pods if condition(p, "Ready").get("status") == "True"]
 
     def claims(self) -> tuple[str, ...]:
         """The names of the claims that its pods mount."""
@@ -118,5 +129,5 @@ def shown_condition(item: Json, found: Json) -> str:
 
 def management_port(release: Release) -> int:
     """Of metrics and health."""
-    ports = release.pod_spec["containers"][0].get("ports") or []
+    ports = release.server.get("ports") or []
     return next((p["containerPort"] for p in ports if p.get("name") == "management"), 8002)

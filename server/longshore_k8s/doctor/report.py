@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from longshore_k8s.api import Json
+from longshore_k8s.doctor.chain import Reading
+from longshore_k8s.doctor.chain_text import shown
 from longshore_k8s.doctor.examination import Examination
 
 PAGES = "docs/doctor"
@@ -34,9 +37,28 @@ def to_json(found: Examination) -> str:
         ],
         "sound": found.sound,
         "not_asked": found.not_asked,
+        "autoscaler": [_reading(one) for one in found.chain],
         "notes": list(found.notes),
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def _reading(reading: Reading) -> Json:
+    places = {
+        "exported": reading.exported,
+        "prometheus": reading.stored,
+        "metrics_api": reading.answered,
+    }
+    return {
+        "metric": reading.metric.name,
+        "target": reading.metric.target,
+        "series": reading.series,
+        **{name: {"values": one.values, "unknown": one.unknown} for name, one in places.items()},
+        "seen": reading.metric.seen,
+        "count": reading.count,
+        "asks": reading.asks,
+        "would_ask": reading.would_ask,
+    }
 
 
 def _lines(found: Examination) -> Iterator[str]:
@@ -48,6 +70,7 @@ def _lines(found: Examination) -> Iterator[str]:
     for right in dict.fromkeys(right for _, right in found.unknown):
         codes = ", ".join(rule.code for rule, missing in found.unknown if missing == right)
         yield f"? {codes}: could not be told without the right to {right}"
+    yield from (f"  {line}" for reading in found.chain for line in shown(reading))
     yield from (f"  {note}" for note in found.notes)
     yield _summary(found)
 

@@ -42,6 +42,8 @@ class Rule:
     Raises:
         MissingRight: it cannot be judged without.
     """
+    before_install: bool = False
+    """Whether an install that is still to be made can be judged by it, too."""
     is_rest: bool = False
     """Whether it tells what no link before it explains: it is not asked where one of those could
     not be told.
