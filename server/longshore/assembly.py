@@ -45,6 +45,8 @@ from longshore.settings.groups import CudaSettings, HttpSettings, ModelSettings,
 if TYPE_CHECKING:
     from longshore.lifecycle.device_sampler import DeviceSampler
     from longshore.rest.certificate import Certificate
+    from longshore.rest.console_routes import ConsoleRoutes
+    from longshore.rest.observation.observer import Observer
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class Parts:
     management_port: ManagementPort
     device_sampler: DeviceSampler | None
     """With a GPU alone."""
+    observer: Observer | None
+    """Where requests are logged or traced."""
 
 
 def assemble(settings: Settings) -> Parts:
@@ -81,12 +85,13 @@ def assemble(settings: Settings) -> Parts:
     metrics.cpus.set(cpus)
     export_cgroups(metrics)
     options = load_options(settings, cpus)
+    observer = _observer(settings, metrics)
     trials = _trials(settings, options)
     manager = ModelManager(
         repository(settings),
         metrics,
         load_options=options,
-        serving_options=_serving_options(settings),
+        serving_options=_serving_options(settings, observer),
         trials=trials,
         marks=CrashMarks(options.calibration_cache),
         spread=CandidateSpread(settings.lifecycle.candidate_spread_seconds),
@@ -106,7 +111,7 @@ def assemble(settings: Settings) -> Parts:
     heartbeat = Heartbeat()
     health = Health(manager.served, drain, heartbeat)
     tokens = _tokens(settings.http)
-    app = _inference_app(settings, manager, signal, drain, health, tokens)
+    app = _inference_app(settings, manager, metrics, signal, drain, health, tokens, observer)
     certificate = _certificate(settings.http)
     return Parts(
         metrics,
@@ -117,48 +122,84 @@ def assemble(settings: Settings) -> Parts:
         heartbeat,
         tuple(secret for secret in (tokens, certificate) if secret is not None),
         InferencePort(
-            _http_server(settings.http, app, certificate), settings.http.host, settings.http.port
+            _http_server(settings.http, app, certificate, observer),
+            settings.http.host,
+            settings.http.port,
         ),
         ManagementPort(
-            management_app(health, MetricsEndpoint(metrics.registry)),
+            management_app(
+                health,
+                MetricsEndpoint(metrics.registry, has_exemplars=settings.log.tracing != "none"),
+            ),
             settings.metrics.management_host,
             settings.metrics.management_port,
         ),
         _device_sampler(settings, manager, metrics),
+        observer,
     )
+
+
+def _observer(settings: Settings, metrics: ServerMetrics) -> Observer | None:
+    log = settings.log
+    if not log.access_log and log.tracing == "none":
+        return None
+    from longshore.rest.observation.start import start_observer
+
+    return start_observer(metrics, access_log=log.access_log, tracing=log.tracing)
 
 
 def _inference_app(
     settings: Settings,
     manager: ModelManager,
+    metrics: ServerMetrics,
     signal: ScalingSignal,
     drain: DrainController,
     health: Health,
     tokens: TokenFile | None,
+    observer: Observer | None,
 ) -> ASGIApp:
     http, has_repository = settings.http, settings.lifecycle.repository_api
-    loop = asyncio.get_running_loop()
+    served, loop = manager.served, asyncio.get_running_loop()
+    bodies = BodyReader(max_bytes=http.max_body_bytes, timeout_seconds=http.body_timeout_seconds)
 
     def must_close(closes_at: float) -> bool:
         return drain.is_draining or loop.time() >= closes_at
 
-    return inference_app(
+    def console() -> ConsoleRoutes:
+        from longshore.rest.console_routes import ConsoleRoutes  # not for a request's sake
+
+        return ConsoleRoutes(served, metrics, signal, bodies, needs_token=tokens is not None)
+
+    app = inference_app(
         InferenceEndpoint(
-            manager.served,
+            served,
             signal,
-            BodyReader(max_bytes=http.max_body_bytes, timeout_seconds=http.body_timeout_seconds),
+            bodies,
             default_timeout_seconds=settings.batching.request_timeout_seconds,
+            is_observed=observer is not None,
         ),
-        Endpoints(manager.served, shows_version=http.show_version, has_repository=has_repository),
+        Endpoints(served, shows_version=http.show_version, has_repository=has_repository),
         health,
         must_close=must_close,
         repository=RepositoryExtension(manager) if has_repository else None,
+        console=None if http.console == "off" else console,
         tokens=tokens,
     )
+    if observer is None:
+        return app
+    from longshore.rest.observation.observed_app import ObservedApp
+
+    return ObservedApp(app, observer)
 
 
 def _tokens(http: HttpSettings) -> TokenFile | None:
-    return TokenFile(Path(http.auth_token_file)) if http.auth_token_file else None
+    if not http.auth_token_file:
+        return None
+    if http.console != "on":
+        return TokenFile(Path(http.auth_token_file))
+    from longshore.rest.console_routes import STATIC_PATHS
+
+    return TokenFile(Path(http.auth_token_file), open_paths=STATIC_PATHS)
 
 
 def _certificate(http: HttpSettings) -> Certificate | None:
@@ -172,7 +213,12 @@ def _certificate(http: HttpSettings) -> Certificate | None:
     return Certificate(certificate, Path(http.tls_key_file) if http.tls_key_file else certificate)
 
 
-def _http_server(http: HttpSettings, app: ASGIApp, certificate: Certificate | None) -> HttpServer:
+def _http_server(
+    http: HttpSettings,
+    app: ASGIApp,
+    certificate: Certificate | None,
+    observer: Observer | None,
+) -> HttpServer:
     limits = ConnectionLimits(
         max_connections=affordable_connections(http.max_connections),
         max_header_bytes=http.max_header_bytes,
@@ -180,9 +226,8 @@ def _http_server(http: HttpSettings, app: ASGIApp, certificate: Certificate | No
         write_timeout_seconds=http.write_timeout_seconds,
         max_age_seconds=http.connection_max_age_seconds,
     )
-    config = uvicorn_config(
-        app, http=limited_protocol(limits), timeout_keep_alive=http.keep_alive_seconds
-    )
+    protocol = limited_protocol(limits, None if observer is None else observer.note_refusal)
+    config = uvicorn_config(app, http=protocol, timeout_keep_alive=http.keep_alive_seconds)
     if certificate is None:
         return HttpServer(config)
     from longshore.rest.tls import TlsServer
@@ -281,11 +326,12 @@ def _cuda_options(settings: CudaSettings) -> CudaOptions:
     )
 
 
-def _serving_options(settings: Settings) -> ServingOptions:
+def _serving_options(settings: Settings, observer: Observer | None) -> ServingOptions:
     delay = settings.batching.max_queue_delay_microseconds
     return ServingOptions(
         max_queue_seconds=settings.batching.max_queue_seconds,
         max_queue_delay_seconds=None if delay is None else delay / 1e6,
         unload_timeout_seconds=settings.lifecycle.drain_timeout_seconds,
         may_replace=settings.lifecycle.swap == "replace",
+        on_execution=None if observer is None else observer.note_execution,
     )

@@ -6,6 +6,7 @@ is the only writer of what a request moves, so these take none, and cost a fifth
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -18,6 +19,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 
@@ -39,17 +41,24 @@ class Count:
 class Distribution:
     """The observations of one label set, by bucket."""
 
-    __slots__ = ("_bounds", "counts", "total")
+    __slots__ = ("_bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         """By bucket, not cumulated; the last one is for what exceeds every bound."""
         self.total = 0.0
+        self.exemplars: dict[int, Exemplar] = {}
+        """The newest of each bucket that has one."""
 
     def observe(self, amount: float) -> None:
         self.counts[bisect_left(self._bounds, amount)] += 1
         self.total += amount
+
+    def exemplify(self, amount: float, labels: dict[str, str]) -> None:
+        """Say what an amount that was observed belongs to; only OpenMetrics shows it."""
+        exemplar = Exemplar(labels, amount, time.time())
+        self.exemplars[bisect_left(self._bounds, amount)] = exemplar
 
 
 class _Sampled(Collector):
@@ -132,7 +141,7 @@ class DistributionTally(Collector):
         self._name = name
         self._help = help
         self._labels = labels
-        self._buckets = buckets
+        self.buckets = buckets
         self._names = [
             floatToGoString(bound)  # type: ignore[no-untyped-call]
             for bound in (*buckets, float("inf"))
@@ -141,7 +150,7 @@ class DistributionTally(Collector):
         registry.register(self)
 
     def labels(self, *values: str) -> Distribution:
-        return self._distributions.setdefault(values, Distribution(self._buckets))
+        return self._distributions.setdefault(values, Distribution(self.buckets))
 
     def describe(self) -> Iterable[Metric]:
         return [HistogramMetricFamily(self._name, self._help, labels=self._labels)]
@@ -150,6 +159,14 @@ class DistributionTally(Collector):
         family = HistogramMetricFamily(self._name, self._help, labels=self._labels)
         for values, found in list(self._distributions.items()):
             cumulated = accumulate(found.counts[:])
-            buckets = list(zip(self._names, cumulated, strict=True))
+            buckets = [
+                (name, count, exemplar) if exemplar else (name, count)
+                for name, count, exemplar in zip(
+                    self._names,
+                    cumulated,
+                    map(found.exemplars.get, range(len(self._names))),
+                    strict=True,
+                )
+            ]
             family.add_metric(values, buckets, found.total)
         yield family

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from longshore.autoscaling.clocks import Elapsed
@@ -59,35 +61,6 @@ def test_a_first_request_in_a_second_of_starting_up_is_soon_outweighed(price):
     assert price.seconds == pytest.approx(80e-6, rel=0.25)
 
 
-def test_what_a_busy_event_loop_does_without_requests_is_no_price_of_wakeups(price):
-    serve(price, 0, second(0.7, wakeups=20))
-    serve(price, 0, second(0.004, wakeups=20))
-    serve(price, 1000, second(0.3, wakeups=1000))
-
-    assert price.seconds == pytest.approx((0.3 - 1000 * 0.0002) / 1000)
-
-
-def test_the_wakeups_of_a_busy_event_loop_are_not_counted_because_a_full_pod_does_not_sleep(price):
-    serve(price, 0, second(0.004, wakeups=20))
-    serve(price, 1000, second(0.3, wakeups=1000))
-
-    assert price.seconds == pytest.approx((0.3 - 1000 * 0.0002) / 1000)
-
-
-def test_the_wakeups_of_an_event_loop_that_does_little_stay_when_the_pod_is_full(price):
-    serve(price, 0, second(0.004, wakeups=20))
-    serve(price, 100, second(0.05, process=0.5, wakeups=100))
-
-    assert price.seconds == pytest.approx((0.05 - 0.1 * 100 * 0.0002) / 100)
-
-
-def test_the_wakeups_never_take_most_of_the_price(price):
-    serve(price, 0, second(0.010, wakeups=10))
-    serve(price, 1000, second(0.3, wakeups=1000))
-
-    assert price.seconds == pytest.approx(LEAST_SHARE * 0.3 / 1000)
-
-
 def test_a_second_full_of_refusals_teaches_nothing_where_a_price_is_known(price):
     serve(price, 100, second(0.1))
     serve(price, 100, second(0.02), refusals=6)
@@ -113,8 +86,29 @@ def test_beside_a_neighbour_a_request_takes_more_of_the_core_and_no_more_cpu_tim
 FIXED, EACH = 300e-6, 60e-6
 
 
-def serve_in_turns(price: EventLoopPrice, cpu: FakeClock, companies: list[int], **learn) -> None:
-    """A second in which so many requests were answered in each turn of the loop."""
+def served_alone(
+    *idle: Elapsed, wakeups: int = 1000, process: float | None = None
+) -> EventLoopPrice:
+    """After idle seconds, one of 1,000 turns that hold a request each."""
+    cpu = FakeClock(0.0)
+    price = EventLoopPrice(Turns(cpu))
+    for elapsed in idle:
+        price.learn(elapsed)
+    serve_in_turns(price, cpu, [1] * 1000, wakeups=wakeups, process=process)
+    return price
+
+
+def serve_in_turns(
+    price: EventLoopPrice,
+    cpu: FakeClock,
+    companies: list[int],
+    *,
+    company: float = 1.0,
+    **passed: Any,
+) -> None:
+    """A second in which so many requests were answered in each turn of the loop. The last turn
+    ends with the next arrival.
+    """
     began = cpu.now
     for requests in companies:
         for _ in range(requests):
@@ -122,7 +116,60 @@ def serve_in_turns(price: EventLoopPrice, cpu: FakeClock, companies: list[int], 
         cpu.advance(FIXED + EACH * requests)
         for _ in range(requests):
             price.count_answer()
-    price.learn(second(cpu.now - began), **learn)
+    price.learn(second(cpu.now - began, **passed), company)
+
+
+IDLE = second(0.004, wakeups=20)
+WAKEUP = 0.0002
+
+
+def test_the_wakeups_of_a_busy_event_loop_are_not_counted_because_a_full_pod_does_not_sleep():
+    price = served_alone(IDLE, IDLE, IDLE)
+
+    assert price.seconds == pytest.approx(FIXED + EACH - WAKEUP, rel=0.01)
+
+
+@pytest.mark.parametrize("more", [second(0.7, wakeups=20), second(0.04, wakeups=10), second(0.0)])
+def test_what_an_idle_event_loop_does_beside_waking_up_is_no_price_of_a_wakeup(more):
+    """It starts up, or is asked for metrics."""
+    price = served_alone(more, IDLE, IDLE, more, IDLE)
+
+    assert price.seconds == pytest.approx(FIXED + EACH - WAKEUP, rel=0.01)
+
+
+def test_one_idle_second_does_not_tell_what_a_wakeup_costs():
+    price = served_alone(IDLE, IDLE)
+
+    assert price.seconds == pytest.approx(FIXED + EACH, rel=0.01)
+
+
+def test_a_turn_begins_with_one_wakeup_at_most():
+    price = served_alone(IDLE, IDLE, IDLE, wakeups=5000)
+
+    assert price.seconds == pytest.approx(FIXED + EACH - WAKEUP, rel=0.01)
+
+
+def test_the_wakeups_of_an_event_loop_that_does_little_stay_when_the_pod_is_full():
+    price = served_alone(IDLE, IDLE, IDLE, process=3.6)
+
+    assert price.seconds == pytest.approx(FIXED + EACH - 0.1 * WAKEUP, rel=0.01)
+
+
+def test_the_wakeups_never_take_most_of_the_price():
+    price = served_alone(*[second(0.04, wakeups=10)] * 3)
+
+    assert price.seconds == pytest.approx(LEAST_SHARE * (FIXED + EACH))
+
+
+@pytest.mark.parametrize(("waited", "share"), [(0.0, 0.5), (0.4, 0.5), (0.55, 0.75), (0.6, 1.0)])
+def test_less_is_taken_off_the_nearer_the_event_loop_is_to_never_sleeping(
+    price, monkeypatch, waited, share
+):
+    """A throttled loop waits for its quota where it does not compute: both is no sleep."""
+    monkeypatch.setattr(price, "_share_when_full", lambda *seen: 0.5)
+    serve(price, 1000, second(0.4, waited=waited))
+
+    assert price.seconds == pytest.approx(share * 0.4 / 1000)
 
 
 @pytest.mark.parametrize("companies", [[1] * 600 + [2] * 200, [8] * 100 + [30] * 10, [64] * 20])

@@ -111,3 +111,13 @@ def test_a_model_that_was_measured_to_cost_nothing_is_no_error(clock):
     execute(cost, 1, 0.010)
 
     assert cost.seconds_per_row == 0.0
+
+
+def test_a_wide_execution_is_expected_to_take_what_wide_ones_do(clock):
+    cost = CostModel(LINE, max_rows=4, clock=clock, wide_line=CostLine(((1, 0.006),)))
+
+    for _ in range(2000):
+        cost.observe(cost.predict(1, is_wide=True), 0.012)
+
+    assert cost.predict(1) == LINE.seconds(1)
+    assert cost.factor == pytest.approx(2.0, rel=0.01)

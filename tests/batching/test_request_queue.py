@@ -264,3 +264,26 @@ def test_sweeping_answers_what_expired_and_has_no_timer(clock, make_request):
 
     assert queue.drop_unwanted() == 1
     assert isinstance(expired.future.exception(), RequestTimeout)
+
+
+@pytest.mark.parametrize(("others", "is_alone"), [(1, True), (0, False)])
+def test_a_batch_is_alone_while_every_other_instance_waits_for_work(
+    clock, make_request, others, is_alone
+):
+    queue = RequestQueue(BatchingPolicy(max_rows=1), instance_count=2, clock=clock)
+    taken, threads = take_on_threads(queue, 1 + others)
+    queue.put(make_request(1))
+    while not taken:
+        time.sleep(0)
+    queue.close()
+    join(threads)
+
+    assert taken[0].is_alone is is_alone
+
+
+def test_a_batch_that_another_waits_behind_is_not_alone(clock, make_request):
+    queue = RequestQueue(BatchingPolicy(max_rows=1), clock=clock)
+    queue.put(make_request(1))
+    queue.put(make_request(1))
+
+    assert [queue.take().is_alone for _ in range(2)] == [False, True]

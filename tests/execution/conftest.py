@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.loading.conftest import Load
+from tests.loading.conftest import Load, _calm_machine
 from tests.loading.conftest import load_identity as measure_identity
 
-__all__ = ["measure_identity"]
+__all__ = ["_calm_machine", "measure_identity"]
 
 
 @pytest.fixture(scope="session")

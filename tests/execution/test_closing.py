@@ -10,7 +10,7 @@ import pytest
 from longshore.execution.instance_group import InstanceGroup
 from longshore.execution.model import Model
 from longshore.execution.model_instance import ModelInstance
-from longshore.loading.model_loader import LoadedModel
+from longshore.loading.loaded_model import LoadedModel
 from tests.batching.queues import batched_queue
 
 SLOW = "delay_seconds: 0.003"

@@ -99,7 +99,7 @@ def backend(request, tmp_path_factory) -> Backend:
     (root / "config.yaml").write_text(request.param.config)
     repository = ModelRepository(root, settle_seconds=0)
     (artifact,) = repository.scan().artifacts
-    options = LoadOptions(cpus=1, calibration_budget_seconds=0.2)
+    options = LoadOptions(cpus=1, calibration_budget_seconds=30, max_batch_size=4)
     loaded = load_model(artifact, repository.config(), options)
     assert loaded.has_run
     return loaded.backends[0]

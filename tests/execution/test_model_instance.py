@@ -8,9 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from longshore.batching.cost import CostLine
+from longshore.batching.request_groups import BatchingPolicy
 from longshore.batching.request_queue import RequestQueue
 from longshore.errors import InferenceFailed
 from longshore.execution import model_instance
+from longshore.execution.batch_execution import Execution
+from longshore.execution.lone_executions import LoneExecutions
 from longshore.execution.model import Model
 from longshore.execution.model_instance import ModelInstance
 from tests.batching.queues import batched_queue
@@ -112,3 +116,32 @@ async def test_a_model_whose_thread_is_gone_says_so(model, monkeypatch):
         await asyncio.sleep(0.3)
 
     assert model.fault == "an instance has ended"
+
+
+@pytest.mark.parametrize(("instance_count", "runs_on"), [(1, "wide"), (2, "narrow")])
+async def test_a_batch_that_is_alone_runs_on_the_wide_backend(
+    load_identity, clock, monkeypatch, instance_count, runs_on
+):
+    ran: list[str] = []
+    narrow, wide = load_identity("").backends[0], load_identity("").backends[0]
+    for name, backend in (("narrow", narrow), ("wide", wide)):
+        execute = backend.execute
+        monkeypatch.setattr(
+            backend, "execute",
+            lambda *given, name=name, execute=execute: ran.append(name) or execute(*given),
+        )  # fmt: skip
+    lone = LoneExecutions(wide, CostLine(((1, 1.0),)), CostLine(((1, 2.0),)))
+    done: list[Execution] = []
+    queue = RequestQueue(BatchingPolicy(max_rows=1), instance_count=instance_count, clock=clock)
+    future = put(queue, clock)
+    queue.close()
+    loop = asyncio.get_running_loop()
+
+    instance = ModelInstance("any", narrow, queue, loop=loop, observe=done.append, lone=lone)
+    instance.start()
+
+    await future
+    await asyncio.sleep(0)
+    assert instance.join(5.0)
+    assert ran == [runs_on]
+    assert [execution.is_wide for execution in done] == [runs_on == "wide"]

@@ -35,7 +35,7 @@ def request_of_two_rows():
 
 def executed(request: PendingRequest, result) -> Execution:
     done = PartResult(BatchPart(request, 0, 2), result)
-    return Execution([done], 2, 2.5, 4.375, 0.25, 4.0, 0.125, ())
+    return Execution([done], 2, 2.5, 6.875, 4.375, 0.25, 4.0, 0.125, ())
 
 
 def test_nothing_is_counted_before_the_first_request(statistics):

@@ -158,11 +158,11 @@ async def test_an_error_that_nobody_foresaw_does_not_end_the_watching(manage, mo
     repository = manager._repository
     scan, calls = repository.scan, []
 
-    def scan_that_fails_at_first(leaves):
+    def scan_that_fails_at_first(leaves, **options):
         calls.append(leaves)
         if len(calls) == 1:
             raise ZeroDivisionError
-        return scan(leaves)
+        return scan(leaves, **options)
 
     monkeypatch.setattr(repository, "scan", scan_that_fails_at_first)
     await manager.refresh()

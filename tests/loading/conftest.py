@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from longshore.loading.load_options import LoadOptions
+from longshore.loading.loaded_model import Beside, LoadedModel
 from longshore.loading.measurement import disturbance
-from longshore.loading.model_loader import Beside, LoadedModel, load_model
+from longshore.loading.model_loader import load_model
 from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 

@@ -163,6 +163,17 @@ def test_a_mask_that_no_client_sends_is_filled_while_the_model_is_measured_and_w
     assert why == "input 'mask' is not served: it is a mask, which the server fills"
 
 
+@pytest.mark.parametrize(("cpus", "times"), [(4.0, 4.0), (0.5, 9.0)])
+def test_warm_up_beside_work_leaves_others_most_of_the_cpu_or_of_the_quota(
+    load_identity, cpus, times
+):
+    loaded, slept = load_identity("delay_seconds: 0.02"), []
+
+    seconds = warm_up(loaded, is_beside_work=True, cpus=cpus, sleep=slept.append)
+
+    assert sum(slept) == pytest.approx(times * seconds, rel=0.2)
+
+
 def test_a_gpu_that_is_not_there_is_a_load_failure(load_identity):
     with pytest.raises(ModelLoadError, match="cuda"):
         load_identity(device="cuda")

@@ -9,10 +9,13 @@ import pytest
 
 from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.loading.load_options import LoadOptions
-from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.loaded_model import LoadedModel
+from longshore.loading.model_loader import load_model
 from longshore.loading.proof import trial_run
 from longshore.repository.layout import ModelRepository
 from tests.loading.startup_models import FAILS_ALWAYS, MAGIC, WORKS_ON_MAGIC, Version
+
+OUTPUT = "y"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -122,6 +125,26 @@ def test_a_recorded_sample_that_fails_keeps_the_version_from_being_served(load, 
 def test_what_is_no_request_is_refused_by_its_number(load, document, message):
     with pytest.raises(ModelLoadError, match=rf"samples\.json: {message}"):
         load(WORKS_ON_MAGIC["identity"], files=samples(document))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([MAGIC, 1], ""),
+        ([[MAGIC, 1]], ""),
+        ([MAGIC, 2], f"output '{OUTPUT}': element 1 is 1, 2 was recorded"),
+        ([MAGIC], f"output '{OUTPUT}': 2 elements, 1 were recorded"),
+        (["a", 1], f"'{OUTPUT}'"),
+    ],
+)
+def test_a_version_has_to_give_the_outputs_that_were_recorded(load, data, message):
+    recorded = {**request([MAGIC, 1]), "outputs": [{"name": OUTPUT, "data": data}]}
+    files = samples([recorded])
+    if not message:
+        assert load(WORKS_ON_MAGIC["identity"], files=files)
+        return
+    with pytest.raises(ModelLoadError, match=rf"samples\.json: request 1: .*{message}"):
+        load(WORKS_ON_MAGIC["identity"], files=files)
 
 
 def test_samples_that_are_not_json_are_refused(load):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from longshore.repository.layout import ModelRepository
+
 NOW = 1_800_000_000.0
 LONG_AGO = NOW - 86_400
 
@@ -45,3 +47,8 @@ def write() -> Callable[..., Path]:
         return path
 
     return write_file
+
+
+@pytest.fixture
+def repository(model: Path, clock: Clock) -> ModelRepository:
+    return ModelRepository(model, clock=clock)

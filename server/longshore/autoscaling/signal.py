@@ -67,6 +67,12 @@ class ScalingSignal:
         """Requests between arrival and answer."""
         return self._inflight.level
 
+    def resource_seconds(self) -> dict[str, float]:
+        """What was asked of each resource since the start. Reading it changes nothing of what an
+        autoscaler reads.
+        """
+        return {resource: self._work.seconds_of(resource) for resource in RESOURCES}
+
     def arrive(self, version: str, protocol: str) -> None:
         """A request came in; whatever becomes of it, it asked for capacity."""
         self._inflight.change(1)

@@ -75,6 +75,15 @@ class Backend(ABC):
     device: Device
 
     @classmethod
+    def examine(cls, verified: VerifiedArtifact) -> None:
+        """What costs little, and refuses most files that are no model: before a file is read whole.
+
+        Raises:
+            ModelLoadError: as `load`.
+        """
+        return
+
+    @classmethod
     @abstractmethod
     def load(
         cls, verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int

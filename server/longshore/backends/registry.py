@@ -51,6 +51,15 @@ def create_backend(
     return backend_class.load(verified, config=config, device=device, threads=threads)
 
 
+def examine(verified: VerifiedArtifact) -> None:
+    """As `Backend.examine`, of the backend that loads it.
+
+    Raises:
+        ModelLoadError: the backend's package is not installed, or the file is refused.
+    """
+    find_backend_class(verified.artifact.format).examine(verified)
+
+
 def find_backend_class(format: ArtifactFormat) -> type[Backend]:
     """Import the backend that loads `format`.
 

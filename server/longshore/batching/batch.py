@@ -41,6 +41,8 @@ class Batch:
 
     parts: Sequence[BatchPart]
     padding: PaddingPlan | None = None
+    is_alone: bool = False
+    """Whether no other was being executed or waited when an instance took it."""
 
     @property
     def rows(self) -> int:

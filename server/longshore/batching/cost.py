@@ -38,6 +38,10 @@ class CostLine:
         share = (rows - left_rows) / (right_rows - left_rows)
         return left_seconds + share * (right_seconds - left_seconds)
 
+    def times(self, ratio: float) -> CostLine:
+        """Of a model that takes `ratio` times as long."""
+        return CostLine(tuple((rows, seconds * ratio) for rows, seconds in self.points))
+
     def seconds_per_row(self, max_rows: int) -> float:
         """Of a row in a batch of `max_rows` rows."""
         return self.seconds(max_rows) / max_rows
@@ -57,8 +61,17 @@ class CostModel:
     `None`) it is the cost of a row itself, learned from nothing.
     """
 
-    def __init__(self, line: CostLine | None, *, max_rows: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        line: CostLine | None,
+        *,
+        max_rows: int,
+        clock: Callable[[], float],
+        wide_line: CostLine | None = None,
+    ) -> None:
+        """`wide_line` is that of executions which have all CPUs to themselves."""
         self._line = line or _UNIT
+        self._wide_line = wide_line or self._line
         self._is_calibrated = line is not None
         self._row_seconds = self._line.seconds_per_row(max_rows)
         self._clock = clock
@@ -88,9 +101,9 @@ class CostModel:
         """Batches have at most `rows` rows from now on, which raises the cost of a row."""
         self._row_seconds = self._line.seconds_per_row(rows)
 
-    def predict(self, rows: int) -> float:
-        """Seconds of an execution by the line alone."""
-        return self._line.seconds(rows)
+    def predict(self, rows: int, *, is_wide: bool = False) -> float:
+        """Seconds of an execution by its line alone."""
+        return (self._wide_line if is_wide else self._line).seconds(rows)
 
     def observe(self, predicted_seconds: float, seconds: float) -> None:
         """Learn from one execution that took `seconds`."""

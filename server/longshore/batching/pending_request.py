@@ -46,6 +46,8 @@ class PendingRequest:
     rows_computed: int = 0
     parts: list[tuple[int, Tensors]] | None = None
     """Outputs of the rows from the index given, for a request that was split."""
+    record: object = None
+    """What is kept of the request by who tells of it later; nothing here looks into it."""
 
     @property
     def rows_left(self) -> int:

@@ -20,9 +20,15 @@ class RequestQueue:
     """Thread-safe; what is taken next is decided by `batching.request_groups`."""
 
     def __init__(
-        self, policy: BatchingPolicy, *, clock: Callable[[], float] = time.monotonic
+        self,
+        policy: BatchingPolicy,
+        *,
+        instance_count: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`instance_count` threads take from it."""
         self._clock = clock
+        self._instance_count = instance_count
         self._groups = RequestGroups(policy)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -49,6 +55,8 @@ class RequestQueue:
             while True:
                 batch, wait_seconds = self._next_batch()
                 if batch is not None:
+                    others_wait = self._waiting_instances == self._instance_count - 1
+                    batch.is_alone = others_wait and not self._groups.length
                     return batch
                 if self._is_closed and not self._groups.length:
                     return None

@@ -39,8 +39,10 @@ class Execution:
     results: list[PartResult]
     rows: int
     started: float
+    ended: float
     seconds: float
-    """Duration of the whole execution, from its inputs to its outputs."""
+    """Duration of the whole execution, from its inputs to its outputs; from the end of the one
+    before it where that was later than `started`."""
     input_seconds: float
     """Of it, joining and padding the inputs of the requests."""
     infer_seconds: float
@@ -50,6 +52,8 @@ class Execution:
     """Of it, splitting the outputs by request."""
     out_of_memory_rows: tuple[int, ...]
     """Rows of each batch tried for which the device had no memory."""
+    is_wide: bool = False
+    """Whether it ran as the plan's `wide` says."""
 
 
 Observer = Callable[[Execution], None]
@@ -65,10 +69,16 @@ class BegunBatch:
     """
 
     def __init__(
-        self, backend: Backend, batch: Batch, *, clock: Callable[[], float] = time.monotonic
+        self,
+        backend: Backend,
+        batch: Batch,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        is_wide: bool = False,
     ) -> None:
         self.batch = batch
         self._backend = backend
+        self._is_wide = is_wide
         self._clock = clock
         self._begun: Begun | LongshoreError
         self.started = self._inputs_ready = clock()
@@ -99,11 +109,13 @@ class BegunBatch:
             results,
             self.batch.rows,
             self.started,
+            ended,
             ended - max(self.started, idle_since),
             self._inputs_ready - self.started,
             computed - max(self._inputs_ready, idle_since),
             ended - computed,
             tuple(oom_rows),
+            self._is_wide,
         )
 
     def _lower_limit(self, rows: int) -> None:

@@ -27,6 +27,7 @@ class ModelDescription:
             "max_batch_size": max_rows if plan.is_batched else 0,
             "instances": plan.instances,
             "threads": plan.threads,
+            "wide_threads": 0 if plan.wide is None else plan.wide.threads,
             "inline": plan.is_inline,
             "calibration": plan.source,
             "notes": [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from longshore.batching.request_queue import RequestQueue
 from longshore.execution.batch_execution import Observer
+from longshore.execution.lone_executions import LoneExecutions
 from longshore.execution.model_instance import Executor, InlineInstance, ModelInstance
-from longshore.loading.model_loader import LoadedModel
+from longshore.loading.loaded_model import LoadedModel
 
 MIN_JOIN_SECONDS = 0.1
 """Even where no time is left: an instance that is idle ends sooner."""
@@ -27,7 +29,9 @@ class InstanceGroup:
     ) -> None:
         self._clock = clock
         is_inline = loaded.plan.is_inline
-        kind: type[Executor] = InlineInstance if is_inline else ModelInstance
+        kind: Callable[..., Executor] = InlineInstance
+        if not is_inline:
+            kind = partial(ModelInstance, lone=_lone_executions(loaded))
         loop = asyncio.get_running_loop()
         prefix = f"{loaded.artifact.model_name}-{loaded.artifact.version}"
         self._instances = [
@@ -52,3 +56,10 @@ class InstanceGroup:
             for instance in self._instances
         ]
         return all(ended)
+
+
+def _lone_executions(loaded: LoadedModel) -> LoneExecutions | None:
+    plan = loaded.plan
+    if loaded.wide is None or plan.wide is None or plan.cost is None:
+        return None
+    return LoneExecutions(loaded.wide, plan.wide.cost, plan.cost)

@@ -15,13 +15,14 @@ from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_groups import BatchingPolicy
 from longshore.batching.request_queue import RequestQueue
 from longshore.errors import InvalidRequest, ModelNotReady
+from longshore.execution.batch_execution import Execution, Observer
 from longshore.execution.description import ModelDescription
 from longshore.execution.housekeeping import Housekeeping
 from longshore.execution.instance_group import InstanceGroup
 from longshore.execution.recorder import ExecutionRecorder
 from longshore.execution.statistics import ModelStatistics
 from longshore.execution.version_metrics import VersionMetrics
-from longshore.loading.model_loader import LoadedModel
+from longshore.loading.loaded_model import LoadedModel
 from longshore.metrics import ServerMetrics
 from longshore.tensors import Signature, Tensors
 
@@ -39,8 +40,10 @@ class Model:
         *,
         max_queue_seconds: float,
         max_queue_delay_seconds: float | None = None,
+        on_execution: Callable[[Model, Execution], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`on_execution` is told of each one, once it is recorded."""
         self.name = loaded.artifact.model_name
         self.version = loaded.artifact.version
         self.signature: Signature = loaded.signature
@@ -50,7 +53,12 @@ class Model:
         self.default_timeout_seconds = queue_policy.default_timeout_seconds or None
         """The deadline that the model's own queue policy sets, if it does."""
         self.statistics = ModelStatistics()
-        self.cost = CostModel(self.plan.cost, max_rows=self.plan.max_batch_size, clock=clock)
+        self.cost = CostModel(
+            self.plan.cost,
+            max_rows=self.plan.max_batch_size,
+            clock=clock,
+            wide_line=None if self.plan.wide is None else self.plan.wide.cost,
+        )
         self.inflight_requests = 0
         """Requests that chose this version and are not answered, those still being read included:
         it is not closed under them."""
@@ -60,9 +68,14 @@ class Model:
         self._is_closed = False
         self._has_static_shape = all(-1 not in s.shape[1:] for s in self.signature.inputs)
         self._description = ModelDescription(self.plan, self.backend)
-        self._queue = RequestQueue(_policy(loaded, max_queue_delay_seconds), clock=clock)
+        self._queue = RequestQueue(
+            _policy(loaded, max_queue_delay_seconds),
+            instance_count=self.plan.instances,
+            clock=clock,
+        )
         self._recorder = self._build_recorder(metrics)
-        self._instances = InstanceGroup(loaded, self._queue, self._recorder.record, clock=clock)
+        observe = self._recorder.record if on_execution is None else self._telling(on_execution)
+        self._instances = InstanceGroup(loaded, self._queue, observe, clock=clock)
         self._batcher = DynamicBatcher(
             self._queue,
             self.cost,
@@ -207,7 +220,15 @@ class Model:
             self.statistics,
             max_rows=self.plan.max_batch_size,
             limit_rows=self._queue.limit_rows,
+            wide_weight=self.plan.wide.threads / self.plan.threads if self.plan.wide else 1.0,
         )
+
+    def _telling(self, on_execution: Callable[[Model, Execution], None]) -> Observer:
+        def observe(execution: Execution) -> None:
+            self._recorder.record(execution)
+            on_execution(self, execution)
+
+        return observe
 
     def _group(self, inputs: Tensors) -> Hashable:
         padding = self._queue.policy.padding

@@ -19,6 +19,7 @@ from longshore.batching.request_queue import RequestQueue
 from longshore.errors import InferenceFailed
 from longshore.execution.batch_execution import BegunBatch, Execution, Observer, execute_batch
 from longshore.execution.delivery import deliver
+from longshore.execution.lone_executions import LoneExecutions
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,9 @@ class Executor(ABC):
 @dataclass(eq=False)
 class ModelInstance(Executor):
     """Executes on a thread of its own and picks its next batch itself."""
+
+    lone: LoneExecutions | None = None
+    """Shared by all instances; `None` where every batch runs on `backend`."""
 
     def __post_init__(self) -> None:
         self._idle_since = -math.inf
@@ -102,7 +106,7 @@ class ModelInstance(Executor):
         while True:
             batch = self.queue.take_full() if in_flight else self.queue.take()
             if batch is not None:
-                in_flight.append(BegunBatch(self.backend, batch, clock=self.clock))
+                in_flight.append(self._begin(batch))
                 if len(in_flight) < self.backend.pipeline_depth:
                     continue
             elif not in_flight:
@@ -111,8 +115,15 @@ class ModelInstance(Executor):
             self._finish(in_flight[0])
             in_flight.popleft()
 
+    def _begin(self, batch: Batch) -> BegunBatch:
+        wide = self.lone.backend(batch.rows) if self.lone is not None and batch.is_alone else None
+        backend = self.backend if wide is None else wide
+        return BegunBatch(backend, batch, clock=self.clock, is_wide=wide is not None)
+
     def _finish(self, begun: BegunBatch) -> None:
         execution = begun.finish(idle_since=self._idle_since)
+        if self.lone is not None and begun.batch.is_alone:
+            self.lone.learn(execution)
         self._idle_since = self.clock()
         self.loop.call_soon_threadsafe(deliver, execution, self.observe)
 

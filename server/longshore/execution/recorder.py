@@ -26,22 +26,27 @@ class ExecutionRecorder:
         *,
         max_rows: int,
         limit_rows: Callable[[int], None],
+        wide_weight: float,
     ) -> None:
-        """`label` names the model in the log; `limit_rows` is told of a lower limit."""
+        """`label` names the model in the log; `limit_rows` is told of a lower limit. A wide
+        execution keeps `wide_weight` times as many threads busy as another.
+        """
         self._label = label
         self._cost = cost
         self._metrics = metrics
         self._statistics = statistics
         self._limit_rows = limit_rows
+        self._wide_weight = wide_weight
         self.max_rows = max_rows
         """Of a batch; lower than planned once the device had no memory for more."""
         self.memory_notes: tuple[str, ...] = ()
 
     def record(self, execution: Execution) -> None:
         waits = [execution.started - done.part.request.admitted for done in execution.results]
-        predicted = self._cost.predict(execution.rows)
+        predicted = self._cost.predict(execution.rows, is_wide=execution.is_wide)
         self._cost.observe(predicted, execution.seconds)
-        self._metrics.observe(execution, waits, predicted)
+        weight = self._wide_weight if execution.is_wide else 1.0
+        self._metrics.observe(execution, waits, weight * predicted)
         if execution.out_of_memory_rows:
             self._lower_limit(execution.out_of_memory_rows)
         self._statistics.record_execution(execution, int(time.time() * 1000))

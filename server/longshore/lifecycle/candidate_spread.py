@@ -1,6 +1,7 @@
 """When a pod begins to try a new version: not all pods of a release at once.
 
-Each waits for a time of its own, drawn at random within the spread, from when it saw the version.
+Each waits for a time of its own, drawn at random within the spread, from when it saw the version;
+and again before a version whose trial got no CPU is tried once more.
 """
 
 from __future__ import annotations
@@ -8,8 +9,22 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from longshore.repository.artifact import Artifact
+
+PEERS = "after other pods of its release"
+STARVED_PAUSE_SECONDS = 60.0
+"""After a trial that got no CPU: what kept it from one may have passed by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Of a version with these files."""
+
+    state: str
+    begins_at: float
+    why: str
 
 
 class CandidateSpread:
@@ -25,13 +40,19 @@ class CandidateSpread:
         self._spread_seconds = spread_seconds
         self._draw = draw
         self._clock = clock
-        self._begins: dict[str, tuple[str, float]] = {}
-        """By version, for these files."""
+        self._turns: dict[str, _Turn] = {}
+        """By version."""
 
-    def wait_seconds(self, artifact: Artifact) -> float:
-        """That are left until it is the turn of `artifact`; 0 from then on."""
-        state, begins_at = self._begins.get(artifact.version, ("", 0.0))
-        if state != artifact.state:
+    def postpone(self, artifact: Artifact, why: str) -> None:
+        """It was its turn, and its trial got no CPU."""
+        begins_at = self._clock() + STARVED_PAUSE_SECONDS
+        self._turns[artifact.version] = _Turn(artifact.state, begins_at, why)
+
+    def waiting(self, artifact: Artifact) -> str:
+        """For how long it waits, and why; empty when it is its turn, and from then on."""
+        turn = self._turns.get(artifact.version)
+        if turn is None or turn.state != artifact.state:
             begins_at = self._clock() + self._spread_seconds * self._draw()
-            self._begins[artifact.version] = (artifact.state, begins_at)
-        return max(0.0, begins_at - self._clock())
+            turn = self._turns[artifact.version] = _Turn(artifact.state, begins_at, PEERS)
+        left = turn.begins_at - self._clock()
+        return f"is tried in {left:.0f} s, {turn.why}" if left > 0 else ""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
 from longshore.lifecycle.candidate_spread import CandidateSpread
 from longshore.lifecycle.crash_marks import CrashMarks
+from longshore.lifecycle.due_versions import DueVersions
 from longshore.lifecycle.progress_log import ProgressLog
 from longshore.lifecycle.refusals import WHOLE_MODEL, Refusal
 from longshore.lifecycle.repeated_measurement import RepeatedMeasurement
@@ -72,11 +73,7 @@ class ModelManager:
         """By `unload`, until `load`."""
         self._spread = spread or CandidateSpread(0.0)
         self._repeated_measurement = RepeatedMeasurement(clock)
-        self._suspects: set[str] | None = set()
-        """Versions that an earlier process ended with: at the start, what is older is served first.
-        `None` once it is."""
-        self._reserve: dict[str, Candidate] = {}
-        """Versions that were not seen to run, while nothing serves and others are tried."""
+        self._due = DueVersions(self.served, self._loader.marks, self._spread)
 
     async def refresh(self) -> None:
         """Look at the volume and bring what is served in line with it. What is wrong there is
@@ -119,16 +116,15 @@ class ModelManager:
 
     async def _follow_volume(self) -> None:
         await self._serve_newest()
-        suspects, self._suspects = self._suspects, None
-        if suspects:
+        if self._due.end_suspicion():
             await self._serve_newest()
 
     async def _serve_newest(self) -> None:
         scan = await self._scan()
-        while new := self._new(scan):
-            reserved = len(self._reserve)
+        while new := self._newly_due(scan):
+            reserved = len(self._due.reserve)
             loaded = [await self._load(artifact, scan.config) for artifact in new]
-            if all(loaded) or 0 < reserved < len(self._reserve):
+            if all(loaded) or 0 < reserved < len(self._due.reserve):
                 break
             scan = await self._scan()  # the next in place of one that cannot be served
         wanted = {artifact.version for artifact in scan.artifacts}
@@ -151,8 +147,10 @@ class ModelManager:
         """Serve what was not seen to run, the newest `limit`, when nothing else serves: people
         expect their only version to be tried. Returns what is served so.
         """
-        reserve = sorted(self._reserve.values(), key=lambda c: int(c.served.version), reverse=True)
-        self._reserve.clear()
+        reserve = sorted(
+            self._due.reserve.values(), key=lambda c: int(c.served.version), reverse=True
+        )
+        self._due.reserve.clear()
         if self.served.ready:
             for candidate in reserve:
                 await self._hold(candidate)
@@ -167,7 +165,9 @@ class ModelManager:
 
     async def _scan(self) -> Scan:
         self.served.progress.start("looking at the volume")
-        scan = await self.workers.run(self._repository.scan, self._is_passed_over)
+        scan = await self.workers.run(
+            self._repository.scan, self._due.is_passed_over, is_beside_work=bool(self.served.ready)
+        )
         self.served.settling = tuple(
             f"version {p.version}: {p.message}" for p in scan.problems if p.is_temporary
         )
@@ -177,53 +177,14 @@ class ModelManager:
         )
         return scan
 
+    def _newly_due(self, scan: Scan) -> list[Artifact]:
+        due, waiting = self._due.of(scan)
+        self.served.settling += tuple(waiting)
+        return due
+
     def _refuse_all(self, reason: str) -> None:
         self.served.settling = ()
         self.served.refusals.refuse(Refusal(WHOLE_MODEL, reason))
-
-    def _was_refused(self, artifact: Artifact, config: ModelConfig) -> bool:
-        refusal = self.served.refusals.get(artifact.version)
-        return refusal is not None and refusal.is_of(artifact, config)
-
-    def _is_passed_over(self, artifact: Artifact, config: ModelConfig) -> bool:
-        """In favour of the next that the policy could serve; not while its earlier files serve."""
-        if artifact.version in self._reserve or self._is_suspect(artifact, config):
-            return True
-        served = self.served.by_number.get(artifact.version)
-        is_ready = served is not None and served.is_ready
-        return not is_ready and self._was_refused(artifact, config)
-
-    def _new(self, scan: Scan) -> list[Artifact]:
-        """What is to be loaded now; beside a version that serves each pod waits for its turn."""
-        new = [a for a in scan.artifacts if self._is_new(a, scan.config)]
-        if not self.served.ready:
-            return new
-        waits = {artifact.version: self._spread.wait_seconds(artifact) for artifact in new}
-        self.served.settling += tuple(
-            f"version {version}: is tried in {seconds:.0f} s, after other pods of its release"
-            for version, seconds in waits.items()
-            if seconds
-        )
-        return [artifact for artifact in new if not waits[artifact.version]]
-
-    def _is_suspect(self, artifact: Artifact, config: ModelConfig) -> bool:
-        """Called on the thread that scans."""
-        if self._suspects is None:
-            return False
-        mark = self._loader.marks.find(artifact, config)
-        if mark is None or mark.refusal:
-            return False
-        self._suspects.add(artifact.version)
-        return True
-
-    def _is_new(self, artifact: Artifact, config: ModelConfig) -> bool:
-        """Never tried as it is, or unloaded since."""
-        if artifact.version in self._reserve or self._was_refused(artifact, config):
-            return False
-        served = self.served.by_number.get(artifact.version)
-        if served is None or served.state in (ModelState.UNLOADED, ModelState.DRAINING):
-            return True
-        return served.artifact != artifact
 
     async def _load(
         self, artifact: Artifact, config: ModelConfig, *, is_tried: bool = False
@@ -246,6 +207,10 @@ class ModelManager:
             self._look_again(served, str(error))
             return True
         except (ModelLoadError, ModelConfigError) as error:
+            if isinstance(error, TrialFailed) and error.kind is FailureKind.STARVED:
+                self._spread.postpone(artifact, f"because {error}")
+                self._look_again(served, str(error))
+                return True
             if self._may_make_room(error):
                 await self._make_room(served, str(error))
                 return await self._load(artifact, config, is_tried=True)
@@ -281,7 +246,7 @@ class ModelManager:
         if self.served.ready:
             await self._hold(candidate)
         else:
-            self._reserve[candidate.served.version] = candidate
+            self._due.reserve[candidate.served.version] = candidate
         return False
 
     def _serve(self, candidate: Candidate) -> None:

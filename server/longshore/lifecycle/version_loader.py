@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.execution.batch_execution import Execution
 from longshore.execution.model import Model
 from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.memory import give_back_memory
@@ -20,7 +21,8 @@ from longshore.lifecycle.trial.verdict import TrialFailed, TrialStopped
 from longshore.lifecycle.warmup import warm_up
 from longshore.lifecycle.worker_threads import WorkerThreads
 from longshore.loading.load_options import LoadOptions
-from longshore.loading.model_loader import Beside, LoadedModel, load_model
+from longshore.loading.loaded_model import Beside, LoadedModel
+from longshore.loading.model_loader import load_model
 from longshore.metrics import ServerMetrics
 from longshore.progress import Progress
 from longshore.repository.artifact import Artifact
@@ -44,6 +46,8 @@ class ServingOptions:
     unload_timeout_seconds: float
     may_replace: bool = False
     """A version may be let go to make room for the next."""
+    on_execution: Callable[[Model, Execution], None] | None = None
+    """Told of each execution of every version that serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,11 @@ class VersionLoader:
         served.move(ModelState.WARMING)
         try:
             warmup_seconds = await self._workers.run(
-                warm_up, loaded, progress, is_beside_work=tried is not None and beside is not None
+                warm_up,
+                loaded,
+                progress,
+                is_beside_work=tried is not None and beside is not None,
+                cpus=self._load_options.cpus,
             )
         except Exception:
             await self._workers.run(loaded.close)
@@ -217,6 +225,7 @@ class VersionLoader:
             self._metrics,
             max_queue_seconds=options.max_queue_seconds,
             max_queue_delay_seconds=options.max_queue_delay_seconds,
+            on_execution=options.on_execution,
             clock=self._clock,
         )
         served.model.start()

@@ -21,8 +21,9 @@ IN_ATTRIB, IN_CLOSE_WRITE = 0x4, 0x8
 IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x40, 0x80, 0x100, 0x200
 CHANGES = IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
 READ_BYTES = 65536
-MAX_WATCHES = 1000
-"""More directories than this are left to polling: the kernel's limit is shared by all of a user."""
+MAX_WATCHES, MAX_ENTRIES = 1000, 10_000
+"""More directories than this are left to polling: the kernel's limit is shared by all of a user;
+and what lies behind more entries of any kind."""
 
 
 class VolumeEvents:
@@ -46,7 +47,8 @@ class VolumeEvents:
             top = root if root.is_dir() else root.parent
             self._add(top)
             with os.scandir(top) as entries:
-                directories = (entry.path for entry in entries if entry.is_dir())
+                looked_at = islice(entries, MAX_ENTRIES)
+                directories = (entry.path for entry in looked_at if entry.is_dir())
                 for directory in islice(directories, MAX_WATCHES - 1):
                     self._add(directory)
 

@@ -9,13 +9,13 @@ from functools import partial
 
 from longshore.backends.base import Backend
 from longshore.errors import LongshoreError, ModelLoadError
-from longshore.loading.model_loader import LoadedModel
+from longshore.loading.loaded_model import LoadedModel
 from longshore.loading.plan import batch_buckets
 from longshore.progress import Progress
 from longshore.tensors import Tensors
 
 SHARE = 0.2
-"""Of one CPU, at most, beside clients' work."""
+"""Of one CPU, or of a quota of less, at most, beside clients' work."""
 
 
 def warm_up(
@@ -23,6 +23,7 @@ def warm_up(
     progress: Progress | None = None,
     *,
     is_beside_work: bool = False,
+    cpus: float = 1.0,
     sleep: Callable[[float], object] = time.sleep,
 ) -> float:
     """Run every instance at batch 1 and at its largest batch, and a GPU at those between as well;
@@ -40,9 +41,12 @@ def warm_up(
     progress = progress or Progress()
     for rows in _sizes(loaded):
         progress.begin(f"warming up with a batch of {rows}")
-        run_all = _run_in_turns if is_beside_work else _run_at_once
+        inputs = loaded.maker.make(rows, seed=0)
         try:
-            run_all(loaded, loaded.maker.make(rows, seed=0), sleep)
+            if is_beside_work:
+                _run_in_turns(loaded, inputs, SHARE * min(1.0, cpus), sleep)
+            else:
+                _run_at_once(loaded, inputs)
         except LongshoreError as error:
             raise ModelLoadError(
                 f"{loaded.artifact.path.name}: warm-up with {rows} rows failed: {error}"
@@ -56,16 +60,20 @@ def _sizes(loaded: LoadedModel) -> list[int]:
     return batch_buckets(largest) if on_gpu else sorted({1, largest})
 
 
-def _run_at_once(loaded: LoadedModel, inputs: Tensors, sleep: Callable[[float], object]) -> None:
+def _run_at_once(loaded: LoadedModel, inputs: Tensors) -> None:
     with ThreadPoolExecutor(len(loaded.backends)) as pool:
         list(pool.map(partial(_run, loaded, inputs), loaded.backends))
+    if loaded.wide is not None:
+        _run(loaded, inputs, loaded.wide)
 
 
-def _run_in_turns(loaded: LoadedModel, inputs: Tensors, sleep: Callable[[float], object]) -> None:
-    for backend in {id(backend): backend for backend in loaded.backends}.values():
+def _run_in_turns(
+    loaded: LoadedModel, inputs: Tensors, share: float, sleep: Callable[[float], object]
+) -> None:
+    for backend in loaded.different_backends():
         started = time.perf_counter()
         _run(loaded, inputs, backend)
-        sleep((time.perf_counter() - started) * (1 / SHARE - 1))
+        sleep((time.perf_counter() - started) * (1 / share - 1))
 
 
 def _run(loaded: LoadedModel, inputs: Tensors, backend: Backend) -> None:

@@ -41,9 +41,9 @@ class BackendPool:
         """One beside the others, which the caller closes."""
         return self._create(Device("cpu"), threads)
 
-    def keep_only(self, used: list[Backend]) -> None:
-        """Close and forget every backend that is not one of `used`."""
-        kept = {id(backend) for backend in used}
+    def keep_only(self, used: list[Backend], *others: Backend) -> None:
+        """Close every backend that is not one of `used` or `others`, and forget all but `used`."""
+        kept = {id(backend) for backend in (*used, *others)}
         for split, backends in list(self._opened.items()):
             for backend in {id(b): b for b in backends if id(b) not in kept}.values():
                 backend.close()

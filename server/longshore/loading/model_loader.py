@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices.selection import resolve_device
-from longshore.batching.padding import PaddingPlan
+from longshore.backends.registry import examine
 from longshore.cpu.quantity import whole_cpus
 from longshore.errors import ModelLoadError
+from longshore.loading import widening
 from longshore.loading.backend_pool import BackendPool
 from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
+from longshore.loading.loaded_model import Beside, LoadedModel
 from longshore.loading.plan import ExecutionPlan, Split
 from longshore.loading.proof.declared_padding import client_signature
 from longshore.loading.proof.declared_signature import check_device, declared_signature
@@ -32,7 +33,7 @@ from longshore.repository.artifact import SAMPLES_FILE, Artifact
 from longshore.repository.integrity import VerifiedArtifact, open_verified
 from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
-from longshore.tensors import LeftOut, Signature
+from longshore.tensors import LeftOut
 
 logger = logging.getLogger(__name__)
 
@@ -40,52 +41,6 @@ if TYPE_CHECKING:  # most starts remember what was found out
     from longshore.loading.measurement.inheritance import KnownVersion
     from longshore.loading.proof.discovery import Discovery
     from longshore.loading.records.trial_findings import TrialFindings
-
-
-@dataclass(slots=True)
-class LoadedModel:
-    """A model that can execute, not yet serving."""
-
-    artifact: Artifact
-    config: ModelConfig
-    signature: Signature
-    """What clients see; masks that the server fills are left out."""
-    backends: list[Backend]
-    """One for each instance; the same object several times when it may be shared."""
-    plan: ExecutionPlan
-    padding: PaddingPlan | None
-    maker: Maker | None
-    """Of inputs as the backends take them, masks included."""
-    load_seconds: float = 0.0
-    calibration_seconds: float = 0.0
-    run_problem: str = ""
-    """Why the model has not been seen to run, in a sentence; empty when it has."""
-    is_provisional: bool = False
-    """Whether others disturbed the measurement, or the plan is that of a version which served
-    meanwhile: it is worth measuring again."""
-
-    @property
-    def has_run(self) -> bool:
-        """Whether the model has answered an input, in this start or in the one it remembers."""
-        return not self.run_problem
-
-    @property
-    def is_vouched(self) -> bool:
-        """Whether its owner says that it runs, whatever sample inputs show."""
-        return self.config.startup == "vouched"
-
-    def close(self) -> None:
-        for backend in {id(backend): backend for backend in self.backends}.values():
-            backend.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """A version that is ready while another one is loaded."""
-
-    loaded: LoadedModel
-    has_worked: Callable[[], bool]
-    """Whether it has executed anything; called on the thread that loads."""
 
 
 def load_model(
@@ -196,11 +151,14 @@ class VersionLoad:
         """Of `run`."""
 
     def run(self) -> LoadedModel:
+        if self.tried is None:
+            examine(self.verified)  # a record is found by the digest of all bytes
         findings, plan = self._take_over() or self._remember() or self._learn()
         backends = self.pool.open(plan.split)
-        self.pool.keep_only(backends)
+        wide, plan = self._open_wide(plan)
+        self.pool.keep_only(backends, *([] if wide is None else [wide]))
         self.findings = findings
-        for backend in backends:
+        for backend in backends if wide is None else [*backends, wide]:
             backend.limit_rows(plan.max_batch_size)
             if findings.maker is not None:
                 backend.sample = partial(findings.maker.make, 1, 0)
@@ -215,8 +173,18 @@ class VersionLoad:
             load_seconds=self.load_seconds,
             calibration_seconds=time.perf_counter() - self.started - self.load_seconds,
             run_problem=findings.run_problem,
+            wide=wide,
             is_provisional=self._is_provisional(findings, plan),
         )
+
+    def _open_wide(self, plan: ExecutionPlan) -> tuple[Backend | None, ExecutionPlan]:
+        """What lone executions run on, and the plan, without it where there is no room."""
+        if plan.wide is None:
+            return None, plan
+        objection = widening.objection(self.artifact)
+        if objection:
+            return None, replace(plan, wide=None, notes=(*plan.notes, objection))
+        return self.pool.open(Split(1, plan.wide.threads))[0], plan
 
     def _is_provisional(self, findings: Findings, plan: ExecutionPlan) -> bool:
         is_found_out_now = plan.source in ("measured", "inherited") and plan.cost is not None

@@ -19,6 +19,16 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class WidePlan:
+    """How an execution runs that has all CPUs to itself: by a backend of its own, whose threads
+    no other execution needs meanwhile.
+    """
+
+    threads: int
+    cost: CostLine
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionPlan:
     """The outcome of proof and calibration; shown in metadata, log and metrics."""
 
@@ -31,6 +41,8 @@ class ExecutionPlan:
     """Executed on the event loop, because a hand-over to a thread would cost more."""
     cost: CostLine | None
     """`None` when nothing could be measured; the price is then learned from what is executed."""
+    wide: WidePlan | None = None
+    """For executions that nothing else runs or waits beside; `None` where it gains too little."""
     notes: tuple[str, ...] = ()
     """Why it is so, in sentences, for the log and the metadata."""
     source: str = "measured"

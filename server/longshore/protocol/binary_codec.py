@@ -70,7 +70,7 @@ def encode_binary_response(
         if not output.binary_data:
             entries.append(json_output(output.name, array))
             continue
-        entry, parts = _binary_output(output.name, array)
+        entry, parts = binary_tensor(output.name, array)
         entries.append(entry)
         blobs += parts
     header = dump_response(response, entries)
@@ -94,6 +94,22 @@ def array_from_bytes(data: memoryview, shape: tuple[int, ...], spec: TensorSpec)
     if not array.flags.aligned:  # the header's length decides; runtimes may fault on such memory
         array = array.copy()
     return array.reshape(shape)
+
+
+def binary_tensor(name: str, array: Array) -> tuple[dict[str, Any], list[Body | memoryview]]:
+    """The entry of a tensor in the JSON, and the parts of its data behind that."""
+    datatype = output_datatype(name, array)
+    parts: list[Body | memoryview]
+    if datatype is Datatype.BYTES:
+        parts = [*encode_bytes_tensor(output_bytes(name, array))]
+        size = sum(map(len, parts))
+    else:
+        data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data
+        parts = [data]
+        size = data.nbytes
+    parameters = {"binary_data_size": size}
+    shape = array.shape
+    return {"name": name, "datatype": datatype, "shape": shape, "parameters": parameters}, parts
 
 
 class _BinaryTensors:
@@ -149,18 +165,3 @@ class _BinaryTensors:
                 "bytes of the body are left"
             )
         return size
-
-
-def _binary_output(name: str, array: Array) -> tuple[dict[str, Any], list[Body | memoryview]]:
-    datatype = output_datatype(name, array)
-    parts: list[Body | memoryview]
-    if datatype is Datatype.BYTES:
-        parts = [*encode_bytes_tensor(output_bytes(name, array))]
-        size = sum(map(len, parts))
-    else:
-        data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data
-        parts = [data]
-        size = data.nbytes
-    parameters = {"binary_data_size": size}
-    shape = array.shape
-    return {"name": name, "datatype": datatype, "shape": shape, "parameters": parameters}, parts

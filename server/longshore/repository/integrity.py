@@ -93,6 +93,8 @@ class VerifiedArtifact:
     """Where whoever loads it says what is being done."""
     _manifest: Manifest | None
     _identities: dict[Path, _Identity]
+    external_data: tuple[str, ...] | None = None
+    """Other files that the artifact names; `None` before it was examined."""
 
     def open(self) -> BinaryIO:
         """The same bytes from their beginning, for loaders that judge a path by its suffix."""
@@ -196,7 +198,7 @@ def write_manifest(directory: Path) -> Path:
             raise ModelLoadError(f"{directory}: holds none of {', '.join(FORMATS)}")
         only = None if is_version(directory.name) else _files_right_in(root)
         names = list_version_files(root, root=root, recursive=True, only=only).sizes
-        manifest = Manifest({name: _hash_own(root, name) for name in names})
+        manifest = Manifest({name: hash_file(root, name, Progress()) for name in names})
         write_atomically(root / FILE_NAME, manifest.to_json())
     except IrregularFile as error:
         raise ModelLoadError(f"{directory}: {error}") from error
@@ -216,12 +218,18 @@ def _files_right_in(directory: Path) -> set[str]:
     }
 
 
-def _hash_own(directory: Path, name: str) -> ListedFile:
-    """A link is refused even when it stays inside: copied elsewhere, it would not."""
+def hash_file(directory: Path, name: str, progress: Progress) -> ListedFile:
+    """What a manifest says of a file. A link is refused even when it stays inside: copied
+    elsewhere, it would not.
+
+    Raises:
+        IrregularFile: not a regular file, or a link.
+        OSError: it cannot be read.
+    """
     if (directory / name) != (directory / name).resolve():
         raise IrregularFile(f"{name} is a symbolic link, not a regular file")
     with open_regular(directory / name, inside=directory) as descriptor:
-        return _hash_open(descriptor, Progress())
+        return _hash_open(descriptor, progress)
 
 
 def _manifest_of(artifact: Artifact) -> Manifest | None:

@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from longshore.errors import ModelConfigError, ModelLoadError
@@ -26,7 +27,8 @@ from longshore.repository.config_file import ConfigFile
 from longshore.repository.manifest import ManifestPolicy
 from longshore.repository.model_config import ModelConfig, VersionPolicy
 from longshore.repository.regular_file import IrregularFile, describe_mode
-from longshore.repository.version_files import Stillness
+from longshore.repository.turns import Turns
+from longshore.repository.version_files import MAX_ENTRIES, Stillness
 from longshore.repository.version_reader import (
     StillChanging,
     VersionReader,
@@ -93,8 +95,12 @@ class ModelRepository:
         self._pinned = None if version is None else VersionPolicy("specific", versions=(version,))
         self._fixed_name: str | None = None
         self._stillness = Stillness(settle_seconds, clock=clock)
+        self._turns = Turns()
         self._reader = VersionReader(
-            manifest=manifest, max_artifact_bytes=max_artifact_bytes, stillness=self._stillness
+            manifest=manifest,
+            max_artifact_bytes=max_artifact_bytes,
+            stillness=self._stillness,
+            turns=self._turns,
         )
         self._listed: dict[str, Artifact] = {}
         self._config_file = ConfigFile(root / CONFIG_FILE, clock=clock)
@@ -137,8 +143,14 @@ class ModelRepository:
         ordered = tuple(self.root / version for version in sorted(versions, key=int))
         return ordered or (self.root,)
 
-    def scan(self, passes_over: PassesOver = lambda artifact, config: False) -> Scan:
+    def scan(
+        self,
+        passes_over: PassesOver = lambda artifact, config: False,
+        *,
+        is_beside_work: bool = False,
+    ) -> Scan:
         """Look at the volume; in place of a version that `passes_over` names the next is served.
+        With pauses where it `is_beside_work`.
 
         A version that was in the last answer and is being changed now stays in this one as it was,
         beside the problem: its bytes are loaded already.
@@ -147,6 +159,7 @@ class ModelRepository:
             ModelLoadError: the root is not there or not readable, or has nothing to serve.
             ModelConfigError: a mistake in `config.yaml`, or a name that is not allowed.
         """
+        self._turns.begin(is_beside_work=is_beside_work)
         try:
             scan = self._scan_file() if self.root.is_file() else self._scan_root(passes_over)
         except IrregularFile as error:
@@ -179,7 +192,14 @@ class ModelRepository:
         return self._scan_lone(config, problems)
 
     def _entries(self) -> list[str]:
-        return sorted(name for name in os.listdir(self.root) if not name.startswith("."))
+        names = []
+        with os.scandir(self.root) as entries:
+            for entry in islice(entries, MAX_ENTRIES + 1):
+                names.append(entry.name)
+                self._turns.step()
+        if len(names) > MAX_ENTRIES:
+            raise ModelLoadError(f"{self.root}: holds more than {MAX_ENTRIES} files")
+        return sorted(name for name in names if not name.startswith("."))
 
     def _scan_versions(
         self,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -83,13 +84,25 @@ def read_manifest(directory: Path, *, inside: Path) -> Manifest | None:
         path.lstat()
     except FileNotFoundError:
         return None
+    return parse_manifest(_content(path, inside=inside), file=str(path))
+
+
+def manifest_digest(directory: Path, *, inside: Path) -> str:
+    """SHA-256 of the manifest as it lies there, in hexadecimal, as `sha256sum` prints it.
+
+    Raises:
+        ModelLoadError: there is none, or it is not a regular file in `inside`.
+    """
+    return hashlib.sha256(_content(directory / FILE_NAME, inside=inside)).hexdigest()
+
+
+def _content(path: Path, *, inside: Path) -> bytes:
     try:
-        content = read_bounded(path, inside=inside, max_bytes=MAX_BYTES)
+        return read_bounded(path, inside=inside, max_bytes=MAX_BYTES)
     except IrregularFile as error:
         raise ModelLoadError(f"{path}: {error}") from error
     except OSError as error:
         raise ModelLoadError(f"{path}: {error.strerror}") from error
-    return parse_manifest(content, file=str(path))
 
 
 def parse_manifest(content: bytes, *, file: str) -> Manifest:

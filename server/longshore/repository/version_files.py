@@ -12,11 +12,12 @@ from pathlib import Path
 
 from longshore.repository.manifest import FILE_NAME, MAX_FILES, is_manifest_file
 from longshore.repository.regular_file import IrregularFile, regular_status, resolve_inside
+from longshore.repository.turns import Turns
 
 _NOT_OURS = "lost+found"
 """What fsck leaves at the root of a volume."""
 _MAX_DEPTH = 32
-_MAX_ENTRIES = MAX_FILES + 1000
+MAX_ENTRIES = MAX_FILES + 1000
 """Of one directory, those that are no part of the version included."""
 _MAX_DIRECTORIES = 1000
 
@@ -34,26 +35,33 @@ class VersionFiles:
 
 
 def list_version_files(
-    directory: Path, *, root: Path, recursive: bool, only: Collection[str] | None = None
+    directory: Path,
+    *,
+    root: Path,
+    recursive: bool,
+    only: Collection[str] | None = None,
+    turns: Turns | None = None,
 ) -> VersionFiles:
     """Look at every file below `directory`, or only right in it when not `recursive`; `only` names
-    those to look at.
+    those to look at. Pauses by `turns`.
 
     Raises:
         IrregularFile: `recursive` and something below is neither a directory nor a regular file
             inside `root`, or there are too many files. Without `recursive` such things are left
             out: a model directory may hold more than its lone file.
     """
+    turns = turns or Turns()
     fingerprint = hashlib.sha256()
     sizes: dict[str, int] = {}
     directories = 0
     if only is None:
         changed_at = directory.stat().st_mtime
-        found = _walk(directory, root=root, recursive=recursive)
+        found = _walk(directory, turns, root=root, recursive=recursive)
     else:
         changed_at = 0.0
         found = _named(directory, only, root=root)
     for name, status in found:
+        turns.step()
         changed_at = max(changed_at, status.st_mtime)
         if stat.S_ISDIR(status.st_mode):
             directories += 1
@@ -82,11 +90,11 @@ def _facts(name: str, status: os.stat_result) -> str:
 
 
 def _walk(
-    directory: Path, *, root: Path, recursive: bool, prefix: str = ""
+    directory: Path, turns: Turns, *, root: Path, recursive: bool, prefix: str = ""
 ) -> Iterator[tuple[str, os.stat_result]]:
     if prefix.count("/") > _MAX_DEPTH:
         raise IrregularFile(f"{prefix} is nested deeper than {_MAX_DEPTH} directories")
-    for entry in _entries(directory):
+    for entry in _entries(directory, turns):
         name = prefix + entry.name
         if is_manifest_file(entry.name) or entry.name == _NOT_OURS:
             continue
@@ -96,16 +104,19 @@ def _walk(
             yield from _regular(Path(entry.path), name, root=root, strict=recursive)
         elif recursive:
             yield name, entry.stat(follow_symlinks=False)
-            yield from _walk(Path(entry.path), root=root, recursive=True, prefix=f"{name}/")
+            yield from _walk(Path(entry.path), turns, root=root, recursive=True, prefix=f"{name}/")
 
 
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
+def _entries(directory: Path, turns: Turns) -> list[os.DirEntry[str]]:
     """By name; no more of them are looked at than a version may have."""
+    found = []
     with os.scandir(directory) as entries:
-        found = list(islice(entries, _MAX_ENTRIES + 1))
-    if len(found) > _MAX_ENTRIES:
+        for entry in islice(entries, MAX_ENTRIES + 1):
+            found.append(entry)
+            turns.step()
+    if len(found) > MAX_ENTRIES:
         raise IrregularFile(
-            f"{directory.name} holds more than {_MAX_ENTRIES} files, allowed: {MAX_FILES}"
+            f"{directory.name} holds more than {MAX_ENTRIES} files, allowed: {MAX_FILES}"
         )
     return sorted(found, key=lambda entry: entry.name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from longshore.errors import ModelLoadError
 from longshore.repository.artifact import FORMATS, Artifact, ArtifactFormat
 from longshore.repository.manifest import FILE_NAME, Manifest, ManifestPolicy, read_manifest
 from longshore.repository.regular_file import IrregularFile, regular_status, resolve_inside
+from longshore.repository.turns import Turns
 from longshore.repository.version_files import (
     Stillness,
     VersionFiles,
@@ -26,11 +28,17 @@ class StillChanging(Exception):
 
 class VersionReader:
     def __init__(
-        self, *, manifest: ManifestPolicy, max_artifact_bytes: int, stillness: Stillness
+        self,
+        *,
+        manifest: ManifestPolicy,
+        max_artifact_bytes: int,
+        stillness: Stillness,
+        turns: Turns,
     ) -> None:
         self._manifest: ManifestPolicy = manifest
         self._max_artifact_bytes = max_artifact_bytes
         self._stillness = stillness
+        self._turns = turns
 
     def read_directory(
         self, path: Path, *, version: str, model_name: str, root: Path, backend: str | None
@@ -44,7 +52,7 @@ class VersionReader:
         directory = content_directory(path, root)
         is_lone = path.resolve() == root
         manifest = self._read_manifest(directory, root)
-        files = list_version_files(directory, root=root, recursive=not is_lone)
+        files = list_version_files(directory, root=root, recursive=not is_lone, turns=self._turns)
         is_still = self._stillness.is_still(version, files)
         try:
             name = only_candidate(directory, backend)
@@ -81,7 +89,11 @@ class VersionReader:
         manifest = self._read_manifest(directory, directory)
         listed = () if manifest is None else tuple(manifest.files)
         files = list_version_files(
-            directory, root=directory, recursive=True, only={resolved.name, *listed}
+            directory,
+            root=directory,
+            recursive=True,
+            only={resolved.name, *listed},
+            turns=self._turns,
         )
         self._check(files, manifest, is_still=self._stillness.is_still("1", files))
         return self._artifact(
@@ -178,6 +190,5 @@ def only_candidate(directory: Path, backend: str | None) -> str:
 
 
 def present(directory: Path, names: Collection[str]) -> list[str]:
-    """Those of `names` that are in `directory`, whatever they are."""
-    entries = {entry.name for entry in directory.iterdir()}
-    return [name for name in names if name in entries]
+    """Those of `names` that are in `directory`, whatever they are, and however much else is."""
+    return [name for name in names if os.path.lexists(directory / name)]

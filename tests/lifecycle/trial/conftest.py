@@ -41,7 +41,8 @@ def version(tmp_path: Path) -> Callable[..., Artifact]:
 
 
 def make_trials(seconds: float = 30.0, room: Room | None = None, **options) -> Trials:
-    settings = LoadOptions(cpus=1, calibration_budget_seconds=1.0, **options)
+    # Of the wall clock, which runs on while a child at the lowest priority waits for a CPU.
+    settings = LoadOptions(cpus=1, calibration_budget_seconds=60.0, **options)
     return Trials(settings, seconds=seconds, quota=lambda: None, room=lambda: room)
 
 

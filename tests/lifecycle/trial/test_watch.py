@@ -12,7 +12,7 @@ import pytest
 from longshore.lifecycle.trial.activity import Activity, activity_of
 from longshore.lifecycle.trial.room import Room
 from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
-from longshore.lifecycle.trial.watch import Watch
+from longshore.lifecycle.trial.watch import STARVED_SECONDS, Watch
 from tests.clock import FakeClock
 
 ASLEEP = Activity(can_run=False, is_stopped=False, cpu_seconds=0.0)
@@ -26,9 +26,12 @@ class Child:
         self.activity = ASLEEP
         self.bytes = 0
 
-    def watch(self, room: Room | None = None, artifact_bytes: int = 0) -> Watch:
+    def watch(
+        self, room: Room | None = None, artifact_bytes: int = 0, is_patient: bool = True
+    ) -> Watch:
         return Watch(
-            7, room, seconds=100.0, artifact_bytes=artifact_bytes, clock=self.clock,
+            7, room, seconds=100.0, artifact_bytes=artifact_bytes, is_patient=is_patient,
+            clock=self.clock,
             memory=lambda pid: self.bytes, activity=lambda pid: self.activity,
         )  # fmt: skip
 
@@ -96,6 +99,30 @@ def test_a_child_that_is_kept_from_running_is_not_judged_by_it(activity):
         child.live(watch, 20.0)
     assert caught.value.kind is FailureKind.STARVED
     assert not caught.value.is_dangerous
+
+
+def test_a_child_that_gets_no_cpu_is_told_early_where_it_may_get_another():
+    child = Child()
+    child.activity = Activity(True, False, 0.0)
+    watch = child.watch(is_patient=False)
+    child.live(watch, STARVED_SECONDS - 1.0)
+
+    with pytest.raises(TrialFailed, match="waited 10 s for a CPU") as caught:
+        child.live(watch, 2.0)
+    assert caught.value.kind is FailureKind.STARVED
+
+
+@pytest.mark.parametrize("kind", ["computes", "stopped"])
+def test_a_child_that_gets_a_part_of_a_cpu_or_is_kept_stopped_is_not_told_early(kind):
+    child = Child()
+    watch = child.watch(is_patient=False)
+    if kind == "stopped":
+        child.activity = STOPPED
+        child.live(watch, 20 * STARVED_SECONDS)
+        return
+    for _ in range(8):
+        child.compute(watch, 10.0)
+        watch.hear()
 
 
 def test_what_a_child_takes_of_the_memory_is_bounded_and_kept():

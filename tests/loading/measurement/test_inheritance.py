@@ -10,7 +10,7 @@ from longshore.batching.cost import CostLine
 from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.measurement.inheritance import SHARE, KnownVersion, inherit
-from longshore.loading.plan import ExecutionPlan, Split
+from longshore.loading.plan import ExecutionPlan, Split, WidePlan
 from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.repository.model_config import InstanceGroup, ModelConfig
 from tests.loading.measurement.machine import SIGNATURE, Machine, MachineBackend
@@ -38,10 +38,10 @@ def machine() -> Machine:
     return Machine()
 
 
-def inherited(machine, work, *, plan=PLAN, known=None, budget_seconds=100.0, **options):
+def inherited(machine, work, *, plan=PLAN, known=None, budget_seconds=100.0, cpus=8, **options):
     """For a version that does `work` beside one that computes for 10 ms a row."""
     known = known or SharedBackend(lambda rows: machine.compute(0.010 * rows))
-    settings = LoadOptions(cpus=8, **options)
+    settings = LoadOptions(cpus=cpus, **options)
     version = KnownVersion("1", SIGNATURE, plan, known, MAKER, settings, lambda: True)
     return inherit(
         version,
@@ -92,7 +92,8 @@ def test_what_is_no_comparison_is_clipped_and_said(machine, factor, counted):
     assert any(f"counted as {counted:g}" in note for note in plan.notes)
 
 
-def test_others_have_the_cpu_most_of_the_time(machine):
+@pytest.mark.parametrize(("cpus", "share"), [(8, SHARE), (0.5, 0.5 * SHARE)])
+def test_others_have_the_cpu_or_the_quota_most_of_the_time(machine, cpus, share):
     computing = []
 
     def work(rows):
@@ -100,9 +101,9 @@ def test_others_have_the_cpu_most_of_the_time(machine):
         computing.append(0.010 * rows)
 
     begun = machine.now
-    inherited(machine, work, known=SharedBackend(work))
+    inherited(machine, work, known=SharedBackend(work), cpus=cpus)
 
-    assert sum(computing) <= 1.4 * SHARE * (machine.now - begun), "the last turn needs no pause"
+    assert sum(computing) <= 1.4 * share * (machine.now - begun), "the last turn needs no pause"
 
 
 def test_a_version_that_cannot_run_beside_its_own_work_is_compared_with_what_it_was_measured_at(
@@ -209,3 +210,12 @@ def test_beside_a_version_that_has_done_nothing_yet_is_measured_and_kept(load_id
 
     assert load_identity(SLOW, **options).plan.source == "measured"
     assert load_identity(SLOW, **options).plan.source == "cached"
+
+
+def test_what_costs_twice_as_much_costs_twice_as_much_on_all_cpus_too(machine):
+    wide = dataclasses.replace(PLAN, wide=WidePlan(8, CostLine(((1, 0.004),))))
+
+    plan = inherited(machine, lambda rows: machine.compute(0.020 * rows), plan=wide)
+
+    assert plan.wide.threads == 8
+    assert plan.wide.cost.seconds(1) == pytest.approx(0.008)

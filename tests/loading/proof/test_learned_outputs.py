@@ -9,7 +9,8 @@ import torch
 
 from longshore.errors import ModelLoadError
 from longshore.loading.load_options import LoadOptions
-from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.loaded_model import LoadedModel
+from longshore.loading.model_loader import load_model
 from longshore.repository.config.document import parse_model_config
 from longshore.repository.layout import Artifact, ArtifactFormat
 from longshore.repository.strict_yaml import load_strict_yaml

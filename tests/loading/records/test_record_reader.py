@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from longshore.backends.base import CudaOptions
 from longshore.batching.cost import CostLine
-from longshore.loading.plan import ExecutionPlan
+from longshore.loading.plan import ExecutionPlan, WidePlan
 from longshore.loading.records.calibration_record import CalibrationRecord
 
 RECORD = CalibrationRecord(
@@ -23,6 +23,7 @@ RECORD = CalibrationRecord(
         threads=1,
         is_inline=False,
         cost=CostLine(((1, 0.5), (8, 1.0))),
+        wide=WidePlan(2, CostLine(((1, 0.3),))),
         notes=("measured",),
         source="cached",
     ),
@@ -66,9 +67,16 @@ def read_or_refuse(content: Any) -> None:
     assert type(record.dimension) is type(record.integer_bound) is int
     written = json.loads(record.to_json())
     given_plan = {**content["plan"], "source": "cached"}
-    points = [[rows, float(seconds)] for rows, seconds in given_plan["cost"]["points"]]
-    given_plan["cost"] = {"points": points}
+    given_plan["cost"] = with_float_seconds(given_plan["cost"])
+    if given_plan["wide"] is not None:
+        wide = given_plan["wide"]
+        given_plan["wide"] = {**wide, "cost": with_float_seconds(wide["cost"])}
     assert repr(sorted_keys(written)) == repr(sorted_keys({**content, "plan": given_plan}))
+
+
+def with_float_seconds(cost: dict[str, Any]) -> dict[str, Any]:
+    """JSON has one kind of number."""
+    return {"points": [[rows, float(seconds)] for rows, seconds in cost["points"]]}
 
 
 def sorted_keys(value: Any) -> Any:

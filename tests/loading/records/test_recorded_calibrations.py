@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,16 @@ from longshore.backends.identity_backend import IdentityBackend
 from longshore.errors import ModelLoadError
 from longshore.loading.calibrate import calibrate
 from longshore.loading.load_options import LoadOptions
+from longshore.loading.loaded_model import LoadedModel
 from longshore.loading.measurement import disturbance
-from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.model_loader import load_model
 from longshore.loading.records import conditions, recorded_calibrations
 from longshore.repository.integrity import write_manifest
 from longshore.repository.layout import ModelRepository
 
 SLOW = "delay_seconds: 0.002"
-OPTIONS = LoadOptions(cpus=2, calibration_budget_seconds=1.5)
+UNMEASURED = {"calibration_budget_seconds": 0}
+"""A load that finds no record that fits is not to spend its time on a measurement of its own."""
 
 
 class Volume:
@@ -29,12 +33,12 @@ class Volume:
     def __init__(self, root: Path, *, is_lone: bool = False) -> None:
         self.root = root
         self.version = root if is_lone else root / "1"
-        self.version.mkdir(parents=True)
+        self.version.mkdir(parents=True, exist_ok=True)
         (self.version / "model.identity").write_text(SLOW)
 
     def options(self, **options) -> LoadOptions:
         return LoadOptions(
-            **{"cpus": 2, "calibration_budget_seconds": 1.5, "model_root": self.root, **options}
+            **{"cpus": 2, "calibration_budget_seconds": 10, "model_root": self.root, **options}
         )
 
     def calibrate(self, **options):
@@ -61,6 +65,22 @@ def volume(tmp_path) -> Volume:
     return Volume(tmp_path / "model")
 
 
+@pytest.fixture(scope="module")
+def measured_root(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("measured") / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disturbance, "MOST_TAKEN", math.inf)
+        Volume(root).calibrate()
+    return root
+
+
+@pytest.fixture
+def calibrated(measured_root, tmp_path) -> Volume:
+    """Of the test's own, with a record that was measured once for all tests."""
+    shutil.copytree(measured_root, tmp_path / "calibrated")
+    return Volume(tmp_path / "calibrated")
+
+
 def test_a_server_that_finds_a_record_that_fits_executes_nothing(volume, monkeypatch):
     found = volume.calibrate()
     monkeypatch.setattr(IdentityBackend, "execute", lambda *args: pytest.fail("it measures"))
@@ -81,39 +101,36 @@ def test_a_server_that_finds_a_record_that_fits_executes_nothing(volume, monkeyp
         ({"waits_for_batches": True}, "waits_for_batches: 'False', here 'True'"),
     ],
 )
-def test_a_server_under_other_conditions_measures_and_says_why(volume, caplog, options, reason):
-    volume.calibrate()
+def test_a_server_under_other_conditions_measures_and_says_why(calibrated, caplog, options, reason):
     caplog.set_level(logging.INFO)
 
-    assert volume.load(**options).plan.source == "measured"
-    assert f"recorded calibration does not fit: file={volume.record()}" in caplog.text
+    assert calibrated.load(**options, **UNMEASURED).plan.source == "measured"
+    assert f"recorded calibration does not fit: file={calibrated.record()}" in caplog.text
     assert reason in caplog.text
 
 
-def test_a_record_of_another_cpu_or_framework_is_none_here(volume, monkeypatch, caplog):
-    volume.calibrate()
+def test_a_record_of_another_cpu_or_framework_is_none_here(calibrated, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
 
     with monkeypatch.context() as patch:
         patch.setattr(conditions, "cpu_model", lambda: "another CPU")
-        assert volume.load().plan.source == "measured"
+        assert calibrated.load(**UNMEASURED).plan.source == "measured"
     monkeypatch.setattr(IdentityBackend, "framework_version", classmethod(lambda cls: "9.9"))
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
     assert "here 'another CPU'" in caplog.text
     assert "framework: 'identity " in caplog.text
 
 
-def test_a_record_of_another_version_is_passed_over_without_a_word(volume, caplog):
-    volume.calibrate()
-    (volume.version / "model.identity").write_text("delay_seconds: 0.003")
+def test_a_record_of_another_version_is_passed_over_without_a_word(calibrated, caplog):
+    (calibrated.version / "model.identity").write_text("delay_seconds: 0.003")
     caplog.set_level(logging.INFO)
 
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
     assert "recorded calibration" not in caplog.text
 
 
 def test_a_larger_budget_makes_no_other_record(volume):
-    volume.calibrate(calibration_budget_seconds=3.0)
+    volume.calibrate(calibration_budget_seconds=20)
 
     assert volume.load().plan.source == "recorded"
 
@@ -126,7 +143,7 @@ def test_records_of_several_limits_lie_side_by_side_and_the_same_is_replaced(vol
     assert len(list((volume.root / "calibration").iterdir())) == 2
     assert volume.load(cpus=2).plan.source == "recorded"
     assert volume.load(cpus=0.5).plan.source == "recorded"
-    assert volume.load(cpus=1).plan.source == "measured"
+    assert volume.load(cpus=1, **UNMEASURED).plan.source == "measured"
 
 
 def test_the_cache_comes_before_the_record(volume, tmp_path):
@@ -189,7 +206,6 @@ def test_a_record_is_readable_by_everyone_and_nothing_else_is_left(volume):
 
 def written(volume: Volume, change) -> Path:
     """The record of the volume, changed."""
-    volume.calibrate()
     record = volume.record()
     document = json.loads(record.read_text())
     record.write_text(json.dumps(change(document)))
@@ -212,7 +228,7 @@ def set_at(*path, value):
     [
         lambda document: [document],
         lambda document: {**document, "more": 1},
-        set_at("format", value=2),
+        set_at("format", value=1),
         set_at("format", value=True),
         set_at("conditions", value=[]),
         set_at("record", value=None),
@@ -221,68 +237,62 @@ def set_at(*path, value):
         set_at("record", "dimension", value=10**6),
     ],
 )
-def test_a_record_that_no_calibration_writes_is_ignored_and_said(volume, caplog, change):
-    record = written(volume, change)
+def test_a_record_that_no_calibration_writes_is_ignored_and_said(calibrated, caplog, change):
+    record = written(calibrated, change)
 
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
     assert f"recorded calibration ignored: file={record} error=" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000, b"\xff", b" " * (256 * 1024 + 1)])
-def test_bytes_that_are_no_record_are_ignored_and_said(volume, caplog, content):
-    volume.calibrate()
-    volume.record().write_bytes(content)
+def test_bytes_that_are_no_record_are_ignored_and_said(calibrated, caplog, content):
+    calibrated.record().write_bytes(content)
 
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
     assert "recorded calibration ignored: " in caplog.text
 
 
-def test_one_bad_record_hides_no_good_one(volume):
-    volume.calibrate()
-    (volume.root / "calibration" / "0.json").write_text("{")
+def test_one_bad_record_hides_no_good_one(calibrated):
+    (calibrated.root / "calibration" / "0.json").write_text("{")
 
-    assert volume.load().plan.source == "recorded"
+    assert calibrated.load().plan.source == "recorded"
 
 
-def test_a_link_out_of_the_model_is_not_followed(volume, tmp_path, caplog):
-    volume.calibrate()
+def test_a_link_out_of_the_model_is_not_followed(calibrated, tmp_path, caplog):
     outside = tmp_path / "outside.json"
-    volume.record().rename(outside)
-    (volume.root / "calibration" / "1.json").symlink_to(outside)
+    calibrated.record().rename(outside)
+    (calibrated.root / "calibration" / "1.json").symlink_to(outside)
 
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
     assert "leads out of" in caplog.text
 
 
-def test_a_directory_out_of_the_model_is_not_followed(volume, tmp_path, caplog):
-    volume.calibrate()
-    (volume.root / "calibration").rename(tmp_path / "elsewhere")
-    (volume.root / "calibration").symlink_to(tmp_path / "elsewhere")
+def test_a_directory_out_of_the_model_is_not_followed(calibrated, tmp_path, caplog):
+    (calibrated.root / "calibration").rename(tmp_path / "elsewhere")
+    (calibrated.root / "calibration").symlink_to(tmp_path / "elsewhere")
 
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
     assert "recorded calibrations ignored: calibration leads out of" in caplog.text
 
 
 def test_what_is_no_directory_is_no_calibration(volume):
     (volume.root / "calibration").write_text("not a directory")
 
-    assert volume.load().plan.source == "measured"
+    assert volume.load(**UNMEASURED).plan.source == "measured"
 
 
-def test_only_so_many_files_are_looked_at(volume, monkeypatch):
+def test_only_so_many_files_are_looked_at(calibrated, monkeypatch):
     monkeypatch.setattr(recorded_calibrations, "MOST_FILES", 2)
-    volume.calibrate()
     for name in ("00", "01"):
-        (volume.root / "calibration" / f"{name}.json").write_text("{}")
+        (calibrated.root / "calibration" / f"{name}.json").write_text("{}")
 
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
 
 
-def test_a_pipe_in_place_of_a_record_blocks_nothing(volume):
-    volume.calibrate()
-    os.mkfifo(volume.root / "calibration" / "0.json")
+def test_a_pipe_in_place_of_a_record_blocks_nothing(calibrated):
+    os.mkfifo(calibrated.root / "calibration" / "0.json")
 
-    assert volume.load().plan.source == "recorded"
+    assert calibrated.load().plan.source == "recorded"
 
 
 def test_a_version_that_is_refused_is_not_calibrated(volume):
@@ -292,18 +302,20 @@ def test_a_version_that_is_refused_is_not_calibrated(volume):
         volume.calibrate()
 
 
-def test_what_a_record_says_is_one_line_of_the_log(volume, caplog):
-    record = written(volume, set_at("record", "plan", "notes", value=["fine\nERROR all is lost"]))
+def test_what_a_record_says_is_one_line_of_the_log(calibrated, caplog):
+    record = written(
+        calibrated, set_at("record", "plan", "notes", value=["fine\nERROR all is lost"])
+    )
     (record.parent / "a\nb.json").write_text("{")
 
-    assert volume.load().plan.notes == ("fine ERROR all is lost",)
+    assert calibrated.load().plan.notes == ("fine ERROR all is lost",)
     assert "a\nb" not in caplog.text
 
 
-def test_a_condition_that_is_endless_is_cut_in_the_log(volume, caplog):
-    written(volume, set_at("conditions", "cpus", value="9" * 100_000))
+def test_a_condition_that_is_endless_is_cut_in_the_log(calibrated, caplog):
+    written(calibrated, set_at("conditions", "cpus", value="9" * 100_000))
     caplog.set_level(logging.INFO)
 
-    assert volume.load().plan.source == "measured"
+    assert calibrated.load(**UNMEASURED).plan.source == "measured"
     assert "cpus: '999" in caplog.text
     assert len(caplog.text) < 2_000

@@ -59,9 +59,9 @@ class OnnxRuntimeBackend(FrameworkBackend):
             self.use(cuda.open_runner(session, self.signature))
 
     @classmethod
-    def load(
-        cls, verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int
-    ) -> Self:
+    def examine(cls, verified: VerifiedArtifact) -> None:
+        if verified.external_data is not None:
+            return
         artifact = verified.artifact
         with verified.open() as file:
             external = check_external_data(file, path=artifact.path, progress=verified.progress)
@@ -69,6 +69,14 @@ class OnnxRuntimeBackend(FrameworkBackend):
             raise ModelLoadError(
                 f"{artifact.path}: its external data {external[0]!r} is not a file of this version"
             )
+        verified.external_data = external
+
+    @classmethod
+    def load(
+        cls, verified: VerifiedArtifact, *, config: ModelConfig, device: Device, threads: int
+    ) -> Self:
+        artifact = verified.artifact
+        cls.examine(verified)
         cuda = None if device.kind == "cpu" else _open_cuda(artifact.path, device)
         opening = _Opening(artifact.path, verified.path, device, threads)
         session = opening.on_cpu() if cuda is None else opening.on_cuda(cuda)
@@ -178,8 +186,8 @@ def _options(threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_SEVERITY
-    # Spinning threads eat the CPU quota of the container while they wait.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that spin between executions eat the CPU quota of the container.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 

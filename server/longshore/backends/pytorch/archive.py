@@ -62,6 +62,16 @@ class _Refused(ValueError):
     pass
 
 
+def check_archive(file: BinaryIO, *, path: Path) -> None:
+    """See that `file` is an archive with a list of entries that is not too long.
+
+    Raises:
+        ModelLoadError: names `path` and what is refused.
+    """
+    with _open_archive(file, path) as archive:
+        _entries(archive)
+
+
 def check_torchscript(file: BinaryIO, *, path: Path) -> None:
     """See that `file` is a TorchScript archive and holds nothing else.
 

@@ -12,6 +12,7 @@ import torch
 
 from longshore.backends.base import Device
 from longshore.backends.framework_backend import FrameworkBackend, plain
+from longshore.backends.pytorch.archive import check_archive
 from longshore.backends.pytorch.exported import open_exported
 from longshore.backends.pytorch.program import Program, refused
 from longshore.backends.pytorch.tensors import DATATYPES, servable, to_array, to_tensor
@@ -39,6 +40,9 @@ _WRONG_TYPE = re.compile(
 """The types of the inputs are declared: no value and no size of an input changes them."""
 _AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
+_POOL = threading.local()
+"""`threads`: the size of the calling thread's pool."""
+
 
 class TorchBackend(FrameworkBackend):
     """A module run in inference mode."""
@@ -51,13 +55,17 @@ class TorchBackend(FrameworkBackend):
         self.device = device
         self._call = program.call
         self._threads = threads
-        self._of_thread = threading.local()
         self._output_dtypes = {
             spec.name: dtype for spec in self.signature.outputs
             for dtype, datatype in DATATYPES.items() if datatype is spec.datatype
         }  # fmt: skip
         if device.kind != "cpu":
             self.use(_torch_cuda().open_runner(self._forward, device))
+
+    @classmethod
+    def examine(cls, verified: VerifiedArtifact) -> None:
+        with verified.open() as file:
+            check_archive(file, path=verified.artifact.path)
 
     @classmethod
     def load(
@@ -136,10 +144,10 @@ class TorchBackend(FrameworkBackend):
         return {name: outputs[name].to(dtype) for name, dtype in self._output_dtypes.items()}
 
     def _set_threads(self) -> None:
-        """The size of the OpenMP pool belongs to the thread that calls."""
-        if not getattr(self._of_thread, "is_set", False):
+        """The size of the OpenMP pool belongs to the thread that calls, which may serve others."""
+        if getattr(_POOL, "threads", None) != self._threads:
             torch.set_num_threads(self._threads)
-            self._of_thread.is_set = True
+            _POOL.threads = self._threads
 
 
 def _torch_cuda() -> Any:

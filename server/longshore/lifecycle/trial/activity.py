@@ -25,8 +25,12 @@ class Activity:
 
 def activity_of(pid: int) -> Activity:
     """Of a child that has not been waited for."""
-    states = {_state(Path(f"/proc/{pid}/task/{thread}/stat")) for thread in _threads(pid)}
-    return Activity("R" in states, "T" in states, cpu_seconds_of(pid))
+    state = ""
+    for thread in _threads(pid):
+        state = _state(Path(f"/proc/{pid}/task/{thread}/stat"))
+        if state in ("R", "T"):  # one says it of all
+            break
+    return Activity(state == "R", state == "T", cpu_seconds_of(pid))
 
 
 def cpu_seconds_of(pid: int) -> float:

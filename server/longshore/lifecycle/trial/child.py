@@ -1,4 +1,6 @@
-"""The child that tries a version: `python -m longshore.lifecycle.trial.child PARENT MEMORY`.
+"""The child that tries a version.
+
+`python -m longshore.lifecycle.trial.child PARENT MEMORY IS_LAST`, as `restrain` takes them.
 
 It reads a request from its standard input, does what a load does by the same functions, and tells
 what it does and what came of it through its standard output.
@@ -35,8 +37,8 @@ _NO_MEMORY = (
 
 def main() -> None:
     """Ends the process by 0 once it has told what came of it."""
-    parent, memory = sys.argv[1:]
-    restrain(int(parent), int(memory) or None)
+    parent, memory, is_last = map(int, sys.argv[1:])
+    restrain(parent, memory or None, is_last=bool(is_last))
     faulthandler.enable()
     pipe = os.dup(1)
     os.dup2(2, 1)  # what a framework prints is no message

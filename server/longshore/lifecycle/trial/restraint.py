@@ -3,7 +3,8 @@
 Called by the child before it imports or reads anything.
 
 Sources: sched(7) (`SCHED_IDLE` yields to every other thread of its cgroup at once, where nice 19
-may finish its slice), proc_pid_oom_score_adj(5), prctl(2), getrlimit(2).
+may finish its slice; without `CAP_SYS_NICE` there is no way back from either),
+proc_pid_oom_score_adj(5), prctl(2), getrlimit(2).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ LOWEST_PRIORITY = 19
 FIRST_TO_BE_KILLED = 1000
 
 
-def restrain(parent: int, memory_bytes: int | None) -> None:
-    """Give way to everybody, be the first that a lack of memory ends, and end with `parent`.
+def restrain(parent: int, memory_bytes: int | None, *, is_last: bool = True) -> None:
+    """Be the first that a lack of memory ends, and end with `parent`; give way to everybody, unless
+    not `is_last`: the parent then says when to run.
 
     Nothing of it may fail the trial: a kernel or a seccomp profile that refuses leaves less.
     """
@@ -29,10 +31,11 @@ def restrain(parent: int, memory_bytes: int | None) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before it could be noticed
         os._exit(1)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
-    with suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if is_last:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
+        with suppress(OSError, AttributeError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_BE_KILLED), "ascii")
     with suppress(OSError, ValueError):

@@ -15,7 +15,7 @@ from typing import Any
 from longshore.errors import ArtifactChanged, ModelLoadError
 from longshore.lifecycle.trial import messages
 from longshore.lifecycle.trial.activity import cpu_seconds_of
-from longshore.lifecycle.trial.pace import Pace
+from longshore.lifecycle.trial.pace import Pace, SharedCpus
 from longshore.lifecycle.trial.request import TrialRequest
 from longshore.lifecycle.trial.room import Room
 from longshore.lifecycle.trial.verdict import (
@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 CHILD = "longshore.lifecycle.trial.child"
 TICK_SECONDS = 0.05
-PACED_TICK_SECONDS = 0.01
 READ_BYTES = 65536
 STDERR_KEPT = 2000
 """Of what the child's libraries print; the last of it says most of a crash."""
@@ -55,9 +54,11 @@ class Bounds:
 
     seconds: float
     room: Room | None
-    paced_cpus: float | None
-    """The quota that the child shares with clients' work; `None` where there is none of either."""
+    shared: SharedCpus | None
+    """With clients' work; `None` where there is none."""
     artifact_bytes: int = 0
+    is_starved: bool = False
+    """It was tried at the lowest priority, and got no CPU."""
 
 
 class Supervisor:
@@ -74,6 +75,7 @@ class Supervisor:
         self._stopped = stopped
         self._pid: int | None = None
         self._lines = messages.Lines()
+        self._pace: Pace | None = None
         self._result: tuple[str, Any] | None = None
         self._printed = b""
         self._cpu_seconds = 0.0
@@ -96,9 +98,14 @@ class Supervisor:
         self._pid = child.pid
         bounds = self._bounds
         self._watch = Watch(
-            child.pid, bounds.room, seconds=bounds.seconds, artifact_bytes=bounds.artifact_bytes
+            child.pid,
+            bounds.room,
+            seconds=bounds.seconds,
+            artifact_bytes=bounds.artifact_bytes,
+            is_patient=bounds.is_starved or bounds.shared is None,
         )
-        self._pace = None if bounds.paced_cpus is None else Pace(child.pid, bounds.paced_cpus)
+        if bounds.shared is not None:
+            self._pace = bounds.shared.pace(child.pid, is_starved=bounds.is_starved)
         try:
             self._send(child)
             self._follow(child)
@@ -114,8 +121,9 @@ class Supervisor:
     def _start(self) -> subprocess.Popen[bytes]:
         room = self._bounds.room
         memory = 0 if room is None else max(room.free_bytes, 1)
+        is_last = not self._bounds.is_starved
         return subprocess.Popen(
-            [sys.executable, "-m", CHILD, str(os.getpid()), str(memory)],
+            [sys.executable, "-m", CHILD, str(os.getpid()), str(memory), str(int(is_last))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -133,7 +141,7 @@ class Supervisor:
 
     def _follow(self, child: subprocess.Popen[bytes]) -> None:
         """Until the child closes its pipe."""
-        tick = TICK_SECONDS if self._pace is None else PACED_TICK_SECONDS
+        tick = TICK_SECONDS
         with selectors.DefaultSelector() as selector:
             for stream in (child.stdout, child.stderr):
                 assert stream is not None
@@ -150,15 +158,15 @@ class Supervisor:
                         self._hear(data)
                     else:
                         self._printed = (self._printed + data)[-STDERR_KEPT:]
-                self._check()
+                tick = self._check()
 
-    def _check(self) -> None:
+    def _check(self) -> float:
+        """Seconds after which to do so again."""
         if self._stopped.is_set():
             raise TrialStopped
-        if self._pace is not None:
-            self._pace.tick()
         if self._result is None:
-            self._watch.check()
+            self._watch.check()  # before the pace changes: what passed was all of one kind
+        return TICK_SECONDS if self._pace is None else self._pace.tick()
 
     def _wait(self, child: subprocess.Popen[bytes]) -> None:
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from longshore.cpu.quota import Quota
 from longshore.execution.model import Model
 from longshore.lifecycle.trial.room import Room, gibibytes
 from longshore.loading.load_options import LoadOptions
@@ -15,16 +18,20 @@ from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
 
 if TYPE_CHECKING:  # most processes try nothing
-    from longshore.lifecycle.trial.request import ServingPlan
-    from longshore.lifecycle.trial.supervisor import Passed, Supervisor
+    from longshore.lifecycle.trial.pace import SharedCpus
+    from longshore.lifecycle.trial.request import ServingPlan, TrialRequest
+    from longshore.lifecycle.trial.supervisor import Bounds, Passed, Supervisor
 
 PACED_BUDGET = 8.0
 """Times the budget of a load that a trial may have at most where it is kept from running."""
+EVENT_LOOP_CPUS = 1
+
+logger = logging.getLogger(__name__)
 
 
 class Trials:
-    """`quota` returns the CPUs that a quota grants, `None` where none binds; `room` the memory that
-    is left, `None` without a limit.
+    """`quota` returns the CPU quota that binds, `None` where none does; `room` the memory that is
+    left, `None` without a limit.
     """
 
     def __init__(
@@ -32,7 +39,7 @@ class Trials:
         load_options: LoadOptions,
         *,
         seconds: float,
-        quota: Callable[[], float | None],
+        quota: Callable[[], Quota | None],
         room: Callable[[], Room | None],
     ) -> None:
         self._load_options = load_options
@@ -61,29 +68,51 @@ class Trials:
             TrialFailed, ArtifactChanged, TrialStopped: as `Supervisor.run`.
         """
         from longshore.lifecycle.trial.request import TrialRequest
-        from longshore.lifecycle.trial.supervisor import Bounds, Supervisor
+        from longshore.lifecycle.trial.supervisor import Bounds
 
         self._stopped.clear()
         size = self.demand_room_for(artifact)
         if beside is not None:
             self._demand_device_room(beside, size)
-        works = beside is not None and beside.has_worked()
-        paced_cpus = self._quota() if works else None
-        request = TrialRequest(
-            artifact,
-            config,
-            self._options(paced_cpus),
-            _serving_plan(beside, self._load_options) if beside is not None and works else None,
-        )
-        bounds = Bounds(self._seconds, self._room(), paced_cpus, size)
+        working = beside if beside is not None and beside.has_worked() else None
+        shared = None if working is None else self._shared(working)
+        options = self._options(None if shared is None else shared.quota)
+        serving = None if working is None else _serving_plan(working, options)
+        request = TrialRequest(artifact, config, options, serving)
+        bounds = Bounds(self._seconds, self._room(), shared, size)
+        passed = self._run(request, bounds, progress)
+        self.demand_room(passed.needed_bytes)
+        return passed
+
+    def _run(self, request: TrialRequest, bounds: Bounds, progress: Progress) -> Passed:
+        """At the lowest priority; where that gets no CPU beside clients' work, with a share."""
+        from longshore.lifecycle.trial.verdict import FailureKind, TrialFailed
+
+        try:
+            return self._run_once(request, bounds, progress)
+        except TrialFailed as error:
+            if error.kind is not FailureKind.STARVED or bounds.shared is None:
+                raise
+            logger.info("trying again with a share of the CPUs: reason=%s", error)
+        return self._run_once(request, replace(bounds, is_starved=True), progress)
+
+    def _run_once(self, request: TrialRequest, bounds: Bounds, progress: Progress) -> Passed:
+        from longshore.lifecycle.trial.supervisor import Supervisor
+
         supervisor = Supervisor(request, bounds, progress, self._stopped)
         self._trials = (self._trials[0], supervisor)
         try:
-            passed = supervisor.run()
+            return supervisor.run()
         finally:
             self._trials = (self.cpu_seconds(), None)
-        self.demand_room(passed.needed_bytes)
-        return passed
+
+    def _shared(self, working: Model) -> SharedCpus:
+        from longshore.lifecycle.trial.pace import SharedCpus
+
+        plan = working.loaded.plan
+        threads = plan.instances * plan.threads + EVENT_LOOP_CPUS
+        most_cpus = min(threads, len(os.sched_getaffinity(0)))
+        return SharedCpus(self._load_options.cpus, self._quota(), most_cpus)
 
     def _demand_device_room(self, beside: Model, needed_bytes: int) -> None:
         """Nor unless the GPU on which `beside` runs has that much."""
@@ -116,10 +145,10 @@ class Trials:
                 fits_alone=limit is None or needed_bytes < limit,
             )
 
-    def _options(self, paced_cpus: float | None) -> LoadOptions:
-        if paced_cpus is None:
+    def _options(self, quota: Quota | None) -> LoadOptions:
+        if quota is None:
             return self._load_options
-        longer = min(PACED_BUDGET, max(1.0, 6.0 / paced_cpus))
+        longer = min(PACED_BUDGET, max(1.0, 6.0 / quota.cpus))
         budget = longer * self._load_options.calibration_budget_seconds
         return replace(self._load_options, calibration_budget_seconds=budget)
 

@@ -14,15 +14,15 @@ SILENT_SHARE = 0.1
 """Of the time in all that may pass without progress."""
 SLOWEST_BYTES_PER_SECOND = 10 * 2**20
 """A volume that is slower than that is no reason to wait longer."""
-
-
 MOST_STARVED = 5.0
 """Times the time in all that a child may wait for a CPU besides."""
+STARVED_SECONDS, STARVED_SHARE = 10.0, 0.05
+"""A child at the lowest priority that waits longer, and has less of a CPU, has to get another."""
 
 
 class Watch:
     """Over one child; `seconds` in all, and more for `artifact_bytes` to be read. What it waits for
-    a CPU, or is kept stopped, is not its time.
+    a CPU, or is kept stopped, is not its time; unless `is_patient`, it is told early that it waits.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Watch:
         *,
         seconds: float,
         artifact_bytes: int = 0,
+        is_patient: bool = True,
         clock: Callable[[], float] = time.monotonic,
         memory: Callable[[int], int] = anonymous_bytes,
         activity: Callable[[int], Activity] = activity_of,
@@ -47,7 +48,9 @@ class Watch:
         self._last = (clock(), 0.0)
         self._own_seconds = self._heard_at = 0.0
         """That the child had to itself: in all, and when it was last heard."""
-        self._kept_seconds = 0.0
+        self._is_patient = is_patient
+        self._kept_seconds = self._waited_seconds = 0.0
+        """That it did not have: in all, and for want of a CPU."""
         self.doing = "starting"
         self.base_bytes = 0
         """Of the child before it opened the version."""
@@ -70,7 +73,7 @@ class Watch:
                 f"its trial did not end within {self._seconds:.0f} s, and was {self.doing}",
                 FailureKind.HUNG,
             )
-        if self._kept_seconds > MOST_STARVED * self._seconds:
+        if self._is_starved:
             raise TrialFailed(
                 f"its trial waited {self._kept_seconds:.0f} s for a CPU, and was {self.doing}",
                 FailureKind.STARVED,
@@ -91,6 +94,14 @@ class Watch:
         self._last = (now, activity.cpu_seconds)
         self._own_seconds += own
         self._kept_seconds += passed - own
+        self._waited_seconds += 0.0 if activity.is_stopped else passed - own
+
+    @property
+    def _is_starved(self) -> bool:
+        if self._kept_seconds > MOST_STARVED * self._seconds:
+            return True
+        bearable = STARVED_SECONDS + self._own_seconds / STARVED_SHARE
+        return not self._is_patient and self._waited_seconds > bearable
 
     @property
     def needed_bytes(self) -> int:

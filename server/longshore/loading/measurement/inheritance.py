@@ -23,7 +23,7 @@ from longshore.loading.proof.sample_inputs import Maker
 from longshore.tensors import Signature
 
 SHARE = 0.2
-"""Of one CPU, at most, while the two are compared."""
+"""Of one CPU, or of a quota of less, at most, while the two are compared."""
 TURNS = 7
 TURN_SECONDS = 0.002
 """Executions that are shorter are run several times in a turn."""
@@ -80,7 +80,7 @@ def inherit(
     assert plan.cost is not None
     comparison = _Comparison(known, backend, maker, budget, clocks or Clocks(), sleep)
     ratio, how = comparison.ratio()
-    cost = CostLine(tuple((rows, seconds * ratio) for rows, seconds in plan.cost.points))
+    cost = plan.cost.times(ratio)
     is_inline = plan.is_inline and calibration.runs_inline(cost, options.cpus)
     split = first_split if plan.is_inline and not is_inline else plan.split
     rows = plan.max_batch_size
@@ -94,6 +94,7 @@ def inherit(
         threads=split.threads,
         is_inline=is_inline,
         cost=cost,
+        wide=None if plan.wide is None else replace(plan.wide, cost=plan.wide.cost.times(ratio)),
         notes=(
             f"taken over from version {known.number}, which served meanwhile: {split}, batches of "
             f"at most {rows}",
@@ -147,7 +148,7 @@ class _Comparison:
             self._sleep(pause)
             ratio, seconds = self._turn()
             ratios.append(ratio)
-            pause = seconds * (1 / SHARE - 1)
+            pause = seconds * (1 / (SHARE * min(1.0, self._cpus)) - 1)
         found = median(ratios)
         ratio = min(max(found, RATIO_BOUNDS[0]), RATIO_BOUNDS[1])
         counted = f", counted as {ratio:g}" if ratio != found else ""

@@ -9,6 +9,7 @@ from longshore.backends.base import Device
 from longshore.batching.cost import CostLine
 from longshore.cpu.quantity import whole_cpus
 from longshore.errors import OutOfDeviceMemory
+from longshore.loading import widening
 from longshore.loading.backend_pool import BackendPool
 from longshore.loading.budget import Budget
 from longshore.loading.load_options import LoadOptions
@@ -120,7 +121,8 @@ class Learner:
     def _plan(self, findings: Findings, signature: Signature) -> ExecutionPlan:
         if findings.maker is None:
             first, notes = self._splits[0], tuple(findings.notes)
-            return ExecutionPlan(False, 1, first.instances, first.threads, False, None, notes)
+            split = first.instances, first.threads
+            return ExecutionPlan(False, 1, *split, is_inline=False, cost=None, notes=notes)
         return self._inherit(findings, signature) or self._measure(findings, findings.maker)
 
     def _inherit(self, findings: Findings, signature: Signature) -> ExecutionPlan | None:
@@ -163,6 +165,7 @@ class Learner:
                 is_beside_work=is_beside_work,
             )
 
+        measurements: list[Measurement] = []
         if budget.allows(least_seconds(min(findings.seconds.values()))):
             measurements = measure(self._splits[:1] if is_beside_work else self._splits)
             best = calibration.choose(measurements)
@@ -179,7 +182,8 @@ class Learner:
             notes.append(best.limit)
         if self.disturbance:
             notes.append(f"the measurement was disturbed, and is not kept: {self.disturbance}")
-        return self._decide(best, findings, notes)
+        plan = self._decide(best, findings, notes)
+        return plan if plan.is_inline else self._widen(plan, measurements)
 
     def _bounds(self, findings: Findings) -> Bounds:
         rows = self._options.max_batch_size or calibration.LARGEST_BATCH
@@ -217,8 +221,19 @@ class Learner:
             split.threads,
             is_inline,
             best.cost,
-            tuple(notes),
+            notes=tuple(notes),
         )
+
+    def _widen(self, plan: ExecutionPlan, measurements: list[Measurement]) -> ExecutionPlan:
+        """With what becomes of an execution that has all CPUs to itself, where that was measured
+        and the plan leaves CPUs idle then.
+        """
+        split = Split(1, whole_cpus(self._options.cpus))
+        wide = next((m.cost for m in measurements if m.split == split), None)
+        if wide is None or plan.cost is None or plan.instances == 1:
+            return plan
+        found, note = widening.widen(plan.cost, wide, split.threads)
+        return replace(plan, wide=found, notes=(*plan.notes, note))
 
     def _may_run_inline(self) -> bool:
         return (

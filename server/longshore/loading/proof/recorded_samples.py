@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from longshore.errors import LongshoreError, ModelLoadError
 from longshore.loading.budget import BudgetSpent
 from longshore.loading.proof.trial_run import TrialRun
 from longshore.tensors import Array, Signature, Tensors
+
+TOLERANCE = 1e-3
+"""Of a floating-point output, relative and absolute: another device or library rounds otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class RecordedSample:
     origin: str
     inputs: Tensors
     count: int = 1
+    expected: Tensors = field(default_factory=dict)
+    """Outputs that the model has to give, each flat; those that were recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +46,34 @@ def run_recorded(samples: list[RecordedSample], run: TrialRun) -> list[Tensors]:
     """Those that were run: all of them, as long as the budget lasts, and the first in any case.
 
     Raises:
-        ModelLoadError: the model fails on one of them.
+        ModelLoadError: the model fails on one of them, or gives other outputs than were recorded.
     """
     ran = []
     for sample in samples:
         try:
             for _ in range(max(1, sample.count)):
-                run(sample.inputs)
+                _compare(sample, run(sample.inputs))
         except BudgetSpent:
             break
         except LongshoreError as error:
             raise ModelLoadError(f"{sample.origin}: the model fails on it: {error}") from error
         ran.append(sample.inputs)
     return ran
+
+
+def _compare(sample: RecordedSample, outputs: Tensors) -> None:
+    for name, wanted in sample.expected.items():
+        found, what = outputs[name].ravel(), f"{sample.origin}: output '{name}'"
+        if len(found) != len(wanted):
+            raise ModelLoadError(f"{what}: {len(found)} elements, {len(wanted)} were recorded")
+        differs = found != wanted
+        if found.dtype.kind == "f":
+            differs = ~np.isclose(found, wanted, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        if differs.any():
+            index = int(differs.argmax())
+            raise ModelLoadError(
+                f"{what}: element {index} is {found[index]}, {wanted[index]} was recorded"
+            )
 
 
 def recorded_maker(ran: list[Tensors], signature: Signature) -> RecordedMaker | None:

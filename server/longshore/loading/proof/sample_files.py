@@ -16,6 +16,7 @@ from longshore.loading.proof.recorded_samples import RecordedSample
 from longshore.loading.proof.sample_inputs import SampleMaker
 from longshore.protocol.binary_codec import array_from_bytes
 from longshore.protocol.json_codec import decode_json_request
+from longshore.protocol.json_data import array_from_elements
 from longshore.protocol.validation import check_shape
 from longshore.repository.artifact import SAMPLES_FILE, Artifact
 from longshore.repository.bounded_json import load_json
@@ -57,9 +58,36 @@ def _requests(artifact: Artifact, signature: Signature) -> Iterator[RecordedSamp
         origin = f"{path}: request {index + 1}"
         try:
             decoded = decode_json_request(orjson.dumps(request), signature=signature)
+            expected = dict(_expected(request, signature))
         except (LongshoreError, orjson.JSONEncodeError) as error:
             raise ModelLoadError(f"{origin}: {error}") from error
-        yield RecordedSample(origin, decoded.inputs)
+        yield RecordedSample(origin, decoded.inputs, expected=expected)
+
+
+def _expected(request: dict[str, Any], signature: Signature) -> Iterator[tuple[str, Array]]:
+    """The outputs that have `data`: what the model answered when the request was recorded."""
+    for entry in request.get("outputs") or ():
+        if "data" not in entry:
+            continue
+        name = entry["name"]
+        datatype = signature.output_by_name[name].datatype
+        may_hold_booleans = datatype is Datatype.BOOL
+        elements = list(_elements(entry["data"]))
+        yield (
+            name,
+            array_from_elements(
+                elements, datatype=datatype, name=name, may_hold_booleans=may_hold_booleans
+            ),
+        )
+
+
+def _elements(data: Any) -> Iterator[Any]:
+    """Nested or flat, as in an answer."""
+    if isinstance(data, list):
+        for below in data:
+            yield from _elements(below)
+    else:
+        yield data
 
 
 def _warmup_sample(

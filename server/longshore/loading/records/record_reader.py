@@ -12,11 +12,12 @@ from typing import Any, get_args
 
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.batching.cost import CostLine
-from longshore.loading.plan import ExecutionPlan
+from longshore.loading.plan import ExecutionPlan, WidePlan
 
 MOST_INSTANCES = 1024
 MOST_ROWS = 2**31 - 1
 _PLAN_KEYS = tuple(field.name for field in fields(ExecutionPlan))
+_WIDE_KEYS = tuple(field.name for field in fields(WidePlan))
 _CUDA_KEYS = tuple(field.name for field in fields(CudaOptions))
 
 PaddedAxis = tuple[str, int, str, int]
@@ -77,9 +78,8 @@ def read_plan(content: object) -> ExecutionPlan:
         instances=section.integer("instances", MOST_INSTANCES),
         threads=section.integer("threads", MOST_INSTANCES),
         is_inline=section.flag("is_inline"),
-        cost=None
-        if cost is None
-        else CostLine(_read_points(Section(cost, ("points",)).items("points"))),
+        cost=None if cost is None else _read_cost(cost),
+        wide=_read_wide(section.raw("wide")),
         notes=section.texts("notes"),
         source="cached",
     )
@@ -88,6 +88,17 @@ def read_plan(content: object) -> ExecutionPlan:
     if plan.is_inline and plan.instances != 1:
         raise ValueError("instances: not 1 on the event loop")
     return plan
+
+
+def _read_cost(content: object) -> CostLine:
+    return CostLine(_read_points(Section(content, ("points",)).items("points")))
+
+
+def _read_wide(content: object) -> WidePlan | None:
+    if content is None:
+        return None
+    section = Section(content, _WIDE_KEYS)
+    return WidePlan(section.integer("threads", MOST_INSTANCES), _read_cost(section.raw("cost")))
 
 
 def read_cuda(content: object) -> CudaOptions:

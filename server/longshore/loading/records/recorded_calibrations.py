@@ -1,6 +1,6 @@
 """Calibrations that travel with a model: `<model>/calibration/*.json`, by `longshore calibrate`.
 
-{"format": 1, "conditions": {"artifact": "<digest>", "cpus": "2", ...}, "record": {...}}
+{"format": 2, "conditions": {"artifact": "<digest>", "cpus": "2", ...}, "record": {...}}
 
 Records of several CPUs, limits and frameworks lie side by side. They are no part of a version:
 neither its digest nor its manifest knows of them, so they are checked as strictly as a cache.
@@ -24,7 +24,7 @@ from longshore.repository.regular_file import IrregularFile, read_bounded, resol
 logger = logging.getLogger(__name__)
 
 DIRECTORY = "calibration"
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 256 * 1024
 """Of a file; the calibration of a model has a few thousand."""
 MOST_FILES = 256
