@@ -10,7 +10,7 @@ from contextlib import suppress
 from longshore import __version__, standard_streams
 from longshore.commands.catalogue import every_command, find_command
 from longshore.commands.command import Command, Purpose
-from longshore.errors import ModelConfigError, ModelLoadError, SettingsError
+from longshore.errors import ModelConfigError, ModelLoadError, RequestRefused, SettingsError
 from longshore.exit_code import ExitCode
 
 READER_GONE = 141
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return READER_GONE
     except SettingsError as error:
         return _fail(error, ExitCode.USAGE)
-    except (ModelConfigError, ModelLoadError, OSError) as error:
+    except (ModelConfigError, ModelLoadError, RequestRefused, OSError) as error:
         return _fail(error, ExitCode.FAILED)
 
 

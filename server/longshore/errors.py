@@ -191,6 +191,14 @@ class SettingsError(ValueError):
     """
 
 
+class RequestRefused(RuntimeError):
+    """What a server answered to a client of ours in place of a result, or why it did not answer."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class ModelConfigError(ValueError):
     """A mistake in `config.yaml`; names the file, the key, the value found and those allowed."""
 

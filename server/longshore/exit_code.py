@@ -1,4 +1,4 @@
-"""What every command ends with; the README has the table."""
+"""What every command ends with; docs/operations.md has the table."""
 
 from __future__ import annotations
 

@@ -113,7 +113,8 @@ class ServerMetrics:
         )
         self.predicted_compute_seconds = tally(
             "longshore_predicted_compute_seconds_total",
-            "What the executions should have taken by their calibration.", by_version,
+            "What the executions should have taken by their calibration; one on all CPUs counts "
+            "for all of its threads.", by_version,
         )  # fmt: skip
         self.cost_factor = gauge(
             "longshore_cost_factor",

@@ -9,10 +9,14 @@ import os
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from longshore import __version__
 from longshore.assembly import Parts
 from longshore.exit_code import ExitCode
+
+if TYPE_CHECKING:
+    from longshore.rest.observation.observer import Observer
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +98,18 @@ class Server:
             await parts.inference_port.cut_short()
         left = max(0.0, timeout - (time.monotonic() - started))
         is_clean &= await parts.manager.close(left)
+        if parts.observer is not None:
+            await self._tell_what_is_left(parts.observer, started + timeout)
         parts.management_port.close()
         logger.info("stopped")
         return is_clean
+
+    async def _tell_what_is_left(self, observer: Observer, deadline: float) -> None:
+        """Lines and spans of the last requests, within the drain's time."""
+        telling = asyncio.create_task(observer.close())
+        left = max(0.0, deadline - time.monotonic())
+        if not await self._parts.drain.wait_for(telling, left):
+            logger.warning("not waiting any longer for traces and log lines to be taken")
 
     def _say_what_is_left(self, waited_seconds: float) -> None:
         logger.error(

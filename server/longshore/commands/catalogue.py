@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "longshore.commands"
-OWN = ("serve", "inspect", "manifest", "calibrate")
+OWN = ("serve", "inspect", "predict", "example", "manifest", "calibrate")
 """Each is a module beside this one."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longshore.commands.command import Command, Purpose
-from longshore.errors import ModelConfigError, ModelLoadError
+from longshore.errors import ModelConfigError, ModelLoadError, SettingsError
 from longshore.exit_code import ExitCode
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", metavar="DIR", help="directory of the model")
     parser.add_argument("--name", help="name of the model, as for serve")
+    parser.add_argument(
+        "--version", type=int, metavar="N", help="look at this one alone, as serve does by a pin"
+    )
+    parser.add_argument(
+        "--digest", metavar="SHA256", help="of the manifest.json that --version has to have"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,10 +32,15 @@ def run(options: argparse.Namespace) -> int:
     from longshore.repository.layout import ModelRepository
     from longshore.repository.model_config import ModelConfig
 
-    found = inspect(ModelRepository(Path(options.directory), name=options.name, settle_seconds=0))
+    if options.digest:
+        _compare_digest(options)
+    repository = ModelRepository(
+        Path(options.directory), name=options.name, settle_seconds=0, version=options.version
+    )
+    found = inspect(repository)
     print(f"model: {found.model_name or '(no valid name)'}")
     config = found.config or ModelConfig()
-    is_servable = [_print_version(config, artifact) for artifact in found.artifacts]
+    is_servable = [print_version(config, artifact) for artifact in found.artifacts]
     for problem in found.problems:
         print(f"version {problem.version} is not served: {problem.message}")
     if found.fault:
@@ -39,7 +50,22 @@ def run(options: argparse.Namespace) -> int:
     return ExitCode.OK if any(is_servable) else ExitCode.FAILED
 
 
-def _print_version(config: ModelConfig, artifact: Artifact) -> bool:
+def _compare_digest(options: argparse.Namespace) -> None:
+    """The files themselves are compared with the manifest when they are loaded."""
+    from longshore.repository.manifest import manifest_digest
+
+    if options.version is None:
+        raise SettingsError("--digest needs --version")
+    root = Path(options.directory).resolve()
+    found = manifest_digest(root / str(options.version), inside=root)
+    if found != options.digest.lower():
+        raise ModelLoadError(
+            f"version {options.version}: its manifest.json has the digest {found}, "
+            f"{options.digest} is asked for"
+        )
+
+
+def print_version(config: ModelConfig, artifact: Artifact) -> bool:
     """Load and run one version as `serve` would, on the CPU, and print its tensors or what is
     wrong.
     """

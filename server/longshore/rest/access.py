@@ -21,10 +21,13 @@ OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 
 
 class TokenFile:
-    """The bearer tokens that are allowed, one a line (RFC 6750)."""
+    """The bearer tokens that are allowed, one a line (RFC 6750). `open_paths` need none, besides
+    those of the probes.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, open_paths: frozenset[str] = frozenset()) -> None:
         self._path = path
+        self._open_paths = OPEN_PATHS | open_paths
         self._tokens = _read_tokens(path)
         self._stamp = stamp(path)
 
@@ -34,7 +37,7 @@ class TokenFile:
         Raises:
             Unauthenticated: no `Authorization: Bearer` header, or none of the tokens.
         """
-        if path in OPEN_PATHS:
+        if path in self._open_paths:
             return
         for name, value in headers:
             if name == b"authorization":

@@ -31,6 +31,8 @@ from longshore.rest.write_watch import WriteWatch
 
 Admit = Callable[[int], bool]
 """Called with the size of each piece of a body; whether more may be read."""
+OnRefusal = Callable[["LimitedProtocol", int, str], None]
+"""Called with the status and the reason, when a connection has been refused."""
 AGE_JITTER = 0.2
 """Share of the age by which a connection may be closed earlier or later."""
 SEPARATE_BYTES = 256 * 1024
@@ -56,6 +58,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """One connection under `limits`, which a subclass made by `limited_protocol` carries."""
 
     limits: ConnectionLimits
+    on_refusal: OnRefusal | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -291,8 +294,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + refusal(message))
         self._watch_writes()
         self.transport.close()
+        if self.on_refusal is not None:
+            self.on_refusal(self, status, message)
 
 
-def limited_protocol(limits: ConnectionLimits) -> type[LimitedProtocol]:
+def limited_protocol(
+    limits: ConnectionLimits, on_refusal: OnRefusal | None = None
+) -> type[LimitedProtocol]:
     """The protocol class that uvicorn is to instantiate for each connection."""
-    return type("ConfiguredProtocol", (LimitedProtocol,), {"limits": limits})
+    told = None if on_refusal is None else staticmethod(on_refusal)
+    return type("ConfiguredProtocol", (LimitedProtocol,), {"limits": limits, "on_refusal": told})

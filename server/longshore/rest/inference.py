@@ -49,12 +49,15 @@ class InferenceEndpoint:
         body_reader: BodyReader,
         *,
         default_timeout_seconds: float,
+        is_observed: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`is_observed` says that every request has a `RequestRecord` as `scope["record"]`."""
         self._served = served
         self._signal = signal
         self._body_reader = body_reader
         self._default_timeout_seconds = default_timeout_seconds
+        self._is_observed = is_observed
         self._clock = clock
 
     async def answer(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,7 +99,7 @@ class InferenceEndpoint:
             answer = error_answer(ServerDraining("the server stopped before the answer was ready"))
         finally:
             model.inflight_requests -= 1
-            self._account(model, outcome, self._clock() - arrived, computed)
+            self._account(scope, model, outcome, self._clock() - arrived, computed)
         if logger.isEnabledFor(logging.DEBUG):
             seconds = self._clock() - arrived
             message = "answered: version=%s outcome=%s seconds=%.6f"
@@ -144,6 +147,8 @@ class InferenceEndpoint:
         pending = model.infer(
             request.inputs, request.output_names, rows=rows, arrived=arrived, deadline=deadline
         )
+        if self._is_observed:
+            scope["record"].admit(pending)
         try:
             if model.plan.is_inline:
                 outputs = await pending.future
@@ -193,13 +198,20 @@ class InferenceEndpoint:
         return min(head.timeout_seconds, self._default_timeout_seconds)
 
     def _account(
-        self, model: Model, outcome: str, seconds: float, computed: PendingRequest | None
+        self,
+        scope: Scope,
+        model: Model,
+        outcome: str,
+        seconds: float,
+        computed: PendingRequest | None,
     ) -> None:
         self._signal.depart(model.version, outcome, seconds)
         if computed is None:
             model.statistics.record_failure(seconds)
         else:
             model.statistics.record_success(computed, seconds)
+        if self._is_observed:
+            scope["record"].settle(model.version, outcome, seconds)
 
 
 async def _until_disconnect(receive: Receive) -> None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from longshore.examples.request import example_tensors, is_short
+from longshore.examples.sample import sample_inputs, shapes_of
 from longshore.execution.model import Model
 from longshore.rest import openapi_schemas as schemas
 from longshore.rest.openapi_schemas import Schema
+from longshore.tensors import Tensors
 
 ERROR_STATUSES = {
     "400": "The request does not fit the protocol or the model's signature.",
@@ -52,7 +55,10 @@ LENGTH_HEADER = {
 
 def openapi_document(model: Model, *, has_repository: bool) -> Schema:
     """Paths and schemas of the inference port, with a schema for each tensor of `model`."""
+    sample = sample_inputs(model.loaded)
     paths = {**_server_paths(), **_model_paths(model.name)}
+    if all(map(is_short, sample.values())):
+        _show_example(paths[f"/v2/models/{model.name}/infer"], model, sample)
     if has_repository:
         paths |= _repository_paths(model.name)
     return {
@@ -63,7 +69,7 @@ def openapi_document(model: Model, *, has_repository: bool) -> Schema:
             "description": "Open Inference Protocol v2 and V1 for one model.",
         },
         "paths": paths,
-        "components": {"schemas": schemas.components(model)},
+        "components": {"schemas": schemas.components(model, shapes_of(model.signature, sample))},
     }
 
 
@@ -120,6 +126,21 @@ def _inference() -> Schema:
     for content in (operation["requestBody"], operation["responses"]["200"]):
         content["content"]["application/octet-stream"] = {"schema": binary}
     return operation
+
+
+def _show_example(item: Schema, model: Model, sample: Tensors) -> None:
+    """A request that can be sent as it is."""
+    entries = [
+        {
+            "name": tensor.name,
+            "shape": tensor.shape,
+            "datatype": tensor.datatype,
+            "data": tensor.json_elements,
+        }
+        for tensor in example_tensors(model.signature, sample)
+    ]
+    content = item["post"]["requestBody"]["content"]
+    content["application/json"]["example"] = {"inputs": entries}
 
 
 def _prediction() -> Schema:

@@ -5,6 +5,7 @@ https://json-schema.org/draft/2020-12, the dialect of OpenAPI 3.1
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from longshore.execution.model import Model
@@ -38,13 +39,13 @@ _ELEMENTS: dict[Datatype, Schema] = {
 }
 
 
-def components(model: Model) -> Schema:
-    """Every schema that the paths refer to, by name."""
+def components(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> Schema:
+    """Every schema that the paths refer to, by name; `shapes` are of an example, by input."""
     signature = model.signature
     datatypes = sorted({spec.datatype for spec in (*signature.inputs, *signature.outputs)})
     return {
         "Error": _object({"error": {"type": "string"}}, required=["error"]),
-        "InferenceRequest": _inference_request(signature),
+        "InferenceRequest": _inference_request(signature, shapes),
         "InferenceResponse": _inference_response(model),
         "PredictionRequest": _prediction_request(signature),
         "Predictions": _object({"predictions": {}, "outputs": {}}),
@@ -52,7 +53,7 @@ def components(model: Model) -> Schema:
     }
 
 
-def _inference_request(signature: Signature) -> Schema:
+def _inference_request(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> Schema:
     requested = _object(
         {"name": {"enum": list(signature.output_names)}, "parameters": {"type": "object"}},
         required=["name"],
@@ -65,7 +66,7 @@ def _inference_request(signature: Signature) -> Schema:
                 "type": "array",
                 "minItems": len(signature.inputs),
                 "maxItems": len(signature.inputs),
-                "items": {"oneOf": [_input(spec) for spec in signature.inputs]},
+                "items": {"oneOf": [_input(spec, shapes[spec.name]) for spec in signature.inputs]},
             },
             "outputs": {"type": ["array", "null"], "items": requested},
         },
@@ -107,9 +108,11 @@ def _prediction_request(signature: Signature) -> Schema:
     }
 
 
-def _input(spec: TensorSpec) -> Schema:
+def _input(spec: TensorSpec, example: tuple[int, ...]) -> Schema:
+    tensor = _tensor(spec)
+    tensor["shape"]["examples"] = [list(example)]
     return _object(
-        {**_tensor(spec), "parameters": {"type": ["object", "null"]}, "data": _data(spec.datatype)},
+        {**tensor, "parameters": {"type": ["object", "null"]}, "data": _data(spec.datatype)},
         required=["name", "shape", "datatype", "data"],
     )
 

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -49,6 +49,11 @@ class InferencePort:
     def __init__(self, server: HttpServer, host: str, port: int) -> None:
         self._server = server
         self._address = (host, port)
+
+    @property
+    def app(self) -> ASGIApp:
+        """What answers; called directly, it needs no port."""
+        return cast(ASGIApp, self._server.config.app)
 
     def open(self) -> None:
         """Raises OSError when the address is not available."""

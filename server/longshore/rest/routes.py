@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
 """From the parameters of the path to the answer."""
+ScopeHandler = Callable[[Scope], Awaitable[Answer]]
+"""From the whole head."""
+BodyHandler = Callable[[Scope, Receive], Awaitable[Answer]]
 
 
 def answer_route(path: str, handler: Handler, method: str = "GET") -> Route:
@@ -21,6 +24,28 @@ def answer_route(path: str, handler: Handler, method: str = "GET") -> Route:
     from starlette.routing import Route
 
     return Route(path, _answering(handler), methods=[method])
+
+
+def scope_route(path: str, handler: ScopeHandler) -> Route:
+    """A route whose handler looks at more than the path."""
+    from starlette.routing import Route
+
+    class AnswerApp:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await send_answer(scope, send, await handler(scope))
+
+    return Route(path, AnswerApp(), methods=["GET"])
+
+
+def body_route(path: str, handler: BodyHandler) -> Route:
+    """A route for POST, whose handler reads the body itself."""
+    from starlette.routing import Route
+
+    class AnswerApp:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await send_answer(scope, send, await handler(scope, receive))
+
+    return Route(path, AnswerApp(), methods=["POST"])
 
 
 class RouteTable:

@@ -1,6 +1,6 @@
 """The settings of the server, by group: name, type, default, bounds and one sentence each.
 
-The command line, the environment, the config file, the README's table and the chart's schema come
+The command line, the environment, the config file, the table in docs and the chart's schema come
 from here.
 """
 
@@ -125,6 +125,13 @@ class HttpSettings:
         "A connection is closed after this long, give or take 20 %, so that new pods get load "
         "from keep-alive clients; 0 never.",
         minimum=0,
+    )
+    console: str = option(
+        "auto",
+        "A console at `/` and the API's documentation at `/docs`, or `off`. Where tokens are "
+        "required, `auto` gives the pages to those alone who send one; with `on` they are open, "
+        "and ask for the token.",
+        choices=("auto", "on", "off"),
     )
     show_version: bool = option(False, "Tell clients the server's version in `GET /v2`.")
     auth_token_file: str = option(
@@ -273,6 +280,19 @@ class LogSettings:
         "auto",
         "`text`, `json`, or `auto`: text on a terminal, JSON otherwise.",
         choices=("auto", "text", "json"),
+    )
+    access_log: bool = option(
+        False,
+        "A line for each request on the inference port, save for the probes: status, bytes, "
+        "version, rows, batch, and the time in the queue and of computing. Whatever `log_level` "
+        "is.",
+    )
+    tracing: str = option(
+        "none",
+        "`otlp` sends a span for each request and each execution to an OpenTelemetry collector, "
+        "as the variables `OTEL_*` say, and gives exemplars to scrapers of OpenMetrics; needs the "
+        "extra `otel`.",
+        choices=("none", "otlp"),
     )
 
 

@@ -61,6 +61,11 @@ class Option:
     def environment_variable(self) -> str:
         return ENV_PREFIX + self.name.upper()
 
+    @property
+    def takes_switch(self) -> bool:
+        """Whether `on` and `off` are among its words, which YAML 1.1 reads as booleans."""
+        return {"on", "off"} <= set(self.choices)
+
     def read_environment(self, environ: Mapping[str, str]) -> str | None:
         """Its variable, unless Kubernetes set it: a Service called `longshore` gives every pod of
         its namespace `LONGSHORE_PORT=tcp://...`.
@@ -74,6 +79,8 @@ class Option:
         Raises:
             SettingsError: it is neither.
         """
+        if self.takes_switch and (word := str(value).lower()) in _TRUE + _FALSE:
+            value = "on" if word in _TRUE else "off"
         try:
             if type(value) not in (str, int, float, self.type, _YAML_TYPES.get(self.type)):
                 raise ValueError(value)
