@@ -8,6 +8,7 @@ model_version: model.version
 port: ports.http
 management_port: ports.management
 calibration_cache: a volume of the pod
+tracing: tracing.endpoint
 drain_timeout_seconds: config.request_timeout_seconds and longestBatchSeconds
 {{- end }}
 
@@ -73,6 +74,7 @@ tls_key_file: tls
 }}
 {{- with .Values.model.version }}{{- $_ := set $derived "model_version" (int64 .) }}{{- end }}
 {{- if eq .Values.device "gpu" }}{{- $_ := set $derived "device" "cuda" }}{{- end }}
+{{- if .Values.tracing.endpoint }}{{- $_ := set $derived "tracing" "otlp" }}{{- end }}
 {{- if .Values.auth.existingSecret }}{{- $_ := set $derived "auth_token_file" "/etc/longshore/auth/tokens" }}{{- end }}
 {{- if .Values.tls.existingSecret }}
 {{- $_ := set $derived "tls_cert_file" "/etc/longshore/tls/tls.crt" }}

@@ -24,6 +24,7 @@ follow. Kubernetes takes each key once; paths are compared without a trailing sl
 {{- define "longshore.ownEnv" -}}
 - {name: HOME, value: /tmp}
 {{- include "longshore.cpuEnvironment" . }}
+{{- include "longshore.tracingEnvironment" . }}
 {{- end }}
 
 {{- define "longshore.env" -}}

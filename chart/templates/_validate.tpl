@@ -20,6 +20,10 @@
 {{- end }}
 
 {{- define "longshore.imageFaults" -}}
+{{- if not .Values.image.repository }}
+{{- $example := printf "registry.example/longshore:%s-%s" .Chart.AppVersion .Values.device }}
+- {{ printf "image.repository: not set, and no public registry has the image: build it and push it where the nodes can pull it (make image-%s IMAGE=%s; buildah push %s), then --set image.repository=registry.example/longshore" .Values.device $example $example | quote }}
+{{- end }}
 {{- if and (eq .Values.image.tag "latest") (not .Values.image.digest) }}
 - "image.tag: latest is another image tomorrow: set a tag that does not move, or image.digest"
 {{- end }}

@@ -41,6 +41,7 @@ def helm_4(values: rendering.Values, expression: str) -> list[rendering.Object]:
 
 def helm_3(values: rendering.Values, expression: str) -> list[rendering.Object]:
     shown = {"model": {"existingClaim": "models"}, **values, "kubeVersion": KUBE_VERSION}
+    shown = rendering.with_image(shown)
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "values.yaml"
         file.write_text(json.dumps(shown), encoding="utf-8")  # Quotes every text.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,10 @@ SELECTOR = {
 
 Values = dict[str, Any]
 Object = dict[str, Any]
+_accepted: set[str] = set()
+"""Values that the schema has accepted, as JSON."""
+_printed: dict[tuple[str, str], dict[str, str]] = {}
+"""By release and values."""
 
 
 @cache
@@ -28,15 +35,39 @@ def chart() -> helm_python.Chart:
     return helm_python.Chart.load(CHART)
 
 
+@cache
+def chart_without_schema() -> helm_python.Chart:
+    """The rest of the chart. To hold values against the schema takes longer than to render them."""
+    ignored = shutil.ignore_patterns("values.schema.json")
+    with tempfile.TemporaryDirectory() as directory:
+        copy = shutil.copytree(CHART, Path(directory) / "longshore", ignore=ignored)
+        return helm_python.Chart.load(copy)
+
+
 def render_text(values: Values, *, name: str = RELEASE) -> dict[str, str]:
-    """What each template prints, by its name below `templates/`.
+    """What each template prints, by its name below `templates/`; the same values are held against
+    the schema once, whatever the releases that they are rendered for.
 
     Raises:
         helm_python.HelmValuesError: the schema refuses the values.
         helm_python.HelmRenderError: a template does.
     """
-    printed = chart().render(values, name=name, namespace=NAMESPACE)
-    return {path.split("templates/", 1)[1]: text for path, text in sorted(printed.items())}
+    given = with_image(values)
+    key = json.dumps(given, default=str)
+    if (name, key) not in _printed:
+        source = chart_without_schema() if key in _accepted else chart()
+        printed = source.render(given, name=name, namespace=NAMESPACE)
+        _accepted.add(key)
+        _printed[name, key] = {
+            path.split("templates/", 1)[1]: text for path, text in sorted(printed.items())
+        }
+    return dict(_printed[name, key])
+
+
+def with_image(values: Values) -> Values:
+    """With the repository of an image, which has to be named, unless `values` names one."""
+    image = {"repository": "longshore", **(values.get("image") or {})}
+    return {**values, "image": image}
 
 
 def documents(text: str) -> list[Object]:

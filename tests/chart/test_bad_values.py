@@ -19,6 +19,26 @@ def refusal(values: dict[str, Any]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("image", [{}, {"tag": "1"}, None])
+def test_an_image_that_was_never_named_is_refused_with_how_to_make_it(device, image):
+    values = {
+        "model": CLAIM,
+        "device": device,
+        "image": image,
+        "global": {"imageRegistry": "m.example"},
+    }
+    with pytest.raises(helm_python.HelmRenderError) as refused:
+        rendering.chart().render(values, name="release")
+
+    for words in (
+        "image.repository: not set, and no public registry has the image",
+        f"make image-{device} IMAGE=registry.example/longshore:",
+        "--set image.repository=registry.example/longshore",
+    ):
+        assert words in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

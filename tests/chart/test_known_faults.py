@@ -109,7 +109,7 @@ def test_it_can_be_a_part_of_another_chart(tmp_path: Path):
     shutil.copytree(CHART, tmp_path / "charts/longshore")
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 0.1.0\n")
     parent = helm_python.Chart.load(tmp_path)
-    own = {"model": {"existingClaim": "models"}}
+    own = {"image": {"repository": "longshore"}, "model": {"existingClaim": "models"}}
     printed = parent.render({"global": {"team": "shop"}, "longshore": own}, name="release")
 
     assert "kind: Deployment" in printed["shop/charts/longshore/templates/deployment.yaml"]

@@ -133,7 +133,8 @@ def test_where_the_cluster_has_the_operator_a_pod_monitor_is_the_default():
     )
     if helm is None:
         pytest.skip("needs helm, which takes the cluster's API versions: make cluster-tools")
-    command = [helm, "template", "release", str(CHART), "--set=model.existingClaim=models"]
+    named = "--set=model.existingClaim=models,image.repository=longshore"
+    command = [helm, "template", "release", str(CHART), named]
     operator = "--api-versions=monitoring.coreos.com/v1/PodMonitor"
     found = []
     for options in ([operator], [operator, "--set=metrics.podMonitor.enabled=false"], []):
@@ -231,6 +232,14 @@ def test_every_alert_says_what_it_means_and_looks_at_its_own_release():
         assert rule["annotations"]["description"]
         for matchers in re.findall(r"\{(namespace.*?)\}(?:\[|\)| |$)", rule["expr"]):
             assert matchers.startswith(f'namespace="{NAMESPACE}",pod=~"{FULLNAME}-'), rule["alert"]
+
+
+def test_alerts_of_pods_and_of_the_autoscaler_say_how_the_broken_link_is_found():
+    command = f"`longshore doctor {rendering.RELEASE} -n {NAMESPACE}`"
+    found = alerts(autoscaling={"mode": "hpa"})
+    pointing = {r["alert"] for r in found if command in r["annotations"]["description"]}
+
+    assert pointing == {"LongshoreNoPodReady", "LongshorePodNotReady", "LongshoreAutoscalerStuck"}
 
 
 def test_the_objective_sets_the_burn():

@@ -23,10 +23,29 @@ def test_they_say_how_to_ask_and_where_the_metrics_are():
     assert "http://localhost:8002/v2/health/ready" in text
 
 
+def test_they_say_how_the_first_broken_link_is_found():
+    assert "longshore doctor release -n models" in notes()
+
+
 def test_tls_and_tokens_change_the_request():
     text = notes(tls={"existingSecret": "c"}, auth={"existingSecret": "t"})
 
     assert 'curl -sk -H "Authorization: Bearer $TOKEN" https://localhost:8000' in text
+
+
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [
+        ({}, True),
+        ({"config": {"console": "off"}}, False),
+        ({"config": {"console": False}}, False),
+        ({"auth": {"existingSecret": "t"}}, False),
+        ({"auth": {"existingSecret": "t"}, "config": {"console": "on"}}, True),
+        ({"auth": {"existingSecret": "t"}, "config": {"console": True}}, True),
+    ],
+)
+def test_the_console_is_told_of_where_a_browser_gets_it(values: dict[str, Any], is_told: bool):
+    assert ("in a browser" in notes(**values)) is is_told
 
 
 def test_an_hpa_without_metrics_is_followed_link_by_link():
@@ -64,8 +83,22 @@ def test_one_replica_in_production_is_pointed_out():
     assert "outage" not in notes(profile="production", resources=resources, replicas=2)
 
 
+def test_the_image_is_named_with_how_to_make_it():
+    digest = "sha256:" + "0" * 64
+    gpu = notes(device="gpu", image={"repository": "registry.example/longshore", "tag": "7"})
+
+    assert "make image-cpu IMAGE=longshore:0.1.0-cpu" in notes()
+    assert "make image-gpu IMAGE=registry.example/longshore:7" in gpu
+    assert "buildah push registry.example/longshore:7" in gpu
+    assert "make image" not in notes(image={"digest": digest})
+    assert f"longshore@{digest}" in notes(image={"digest": digest})
+
+
 def test_a_new_claim_has_to_be_filled():
-    assert "release-longshore-model is empty at first" in notes(model={"claim": {"create": True}})
+    said = notes(model={"claim": {"create": True}})
+
+    assert "release-longshore-model is empty at first" in said
+    assert "longshore push MODEL_DIR release -n models" in said
 
 
 def test_pods_that_are_scraped_by_annotations_may_be_scraped_seldom():

@@ -45,6 +45,15 @@ def test_the_server_takes_the_rendered_settings(values: Path, tmp_path: Path):
     assert settings.model.model_path.startswith("/models")
 
 
+@pytest.mark.parametrize(("given", "word"), [(False, "off"), (True, "on"), ("auto", "auto")])
+def test_a_switch_that_yaml_made_a_boolean_reaches_the_server_as_its_word(
+    given: object, word: str, tmp_path: Path
+):
+    values = {"model": {"existingClaim": "models"}, "config": {"console": given}}
+
+    assert received(values, tmp_path).http.console == word
+
+
 @EXAMPLES
 @pytest.mark.parametrize("version", ["1.29.0", "1.36.0"])
 def test_the_grace_period_holds_the_drain_that_the_server_received(

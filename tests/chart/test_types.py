@@ -287,7 +287,8 @@ def test_a_parents_own_values_can_say_none(tmp_path: Path):
     (tmp_path / "charts/longshore").symlink_to(CHART)
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 0.1.0\n")
     (tmp_path / "values.yaml").write_text(
-        "longshore: {model: {existingClaim: m}, podSecurityContext: {runAsUser: none}}\n"
+        "longshore: {image: {repository: r}, model: {existingClaim: m}, "
+        "podSecurityContext: {runAsUser: none}}\n"
     )
     printed = helm_python.Chart.load(tmp_path).render({}, name="release")
 

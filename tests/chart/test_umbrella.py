@@ -13,7 +13,11 @@ from tests.chart.rendering import Object, Values
 from tests.chart.umbrella import Umbrella
 from tests.cluster.tools import helm3
 
-ON: Values = {"enabled": True, "model": {"existingClaim": "models"}}
+ON: Values = {
+    "enabled": True,
+    "image": {"repository": "longshore"},
+    "model": {"existingClaim": "models"},
+}
 UNALIASED = """
 apiVersion: v2
 name: shop

@@ -15,7 +15,7 @@ from tests.chart.engines import Engine
 from tests.chart.rendering import Object, Values
 from tests.cluster.tools import helm3
 
-PINNED = ("--set=model.existingClaim=models", "--set=image.tag=1")
+PINNED = ("--set=model.existingClaim=models", "--set=image.repository=r,image.tag=1")
 
 
 def template_of(objects: list[Object]) -> Object:
@@ -25,7 +25,10 @@ def template_of(objects: list[Object]) -> Object:
 
 def rendered(chart: Path, major: str) -> list[Object]:
     if major == "helm 4":
-        values: Values = {"model": {"existingClaim": "models"}, "image": {"tag": "1"}}
+        values: Values = {
+            "model": {"existingClaim": "models"},
+            "image": {"repository": "r", "tag": "1"},
+        }
         printed = helm_python.Chart.load(chart).render(values, name="release").items()
         texts = [text for path, text in printed if not path.endswith("NOTES.txt")]
         return [entry for text in texts for entry in rendering.documents(text)]
