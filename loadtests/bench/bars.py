@@ -57,6 +57,10 @@ def throughput_bars(table: Table) -> Iterator[Bar]:
             ratio = table.throughput_ratio(model, ONNXRUNTIME, encoding, connections)
             what = f"{model} {encoding}, c={connections}, throughput / onnxruntime at its best"
             yield from _bar(what, ratio, bound, at_least=True)
+    for model, encoding in (("encoder", "json"), ("encoder", "binary"), ("cnn", "binary")):
+        ratio = table.latency_ratio(model, encoding, 1, over=ONNXRUNTIME)
+        what = f"{model} {encoding}, c=1, p50 / the fastest execution of onnxruntime alone"
+        yield from _bar(what, ratio, 1.15, at_least=False)
 
 
 def start_up_bars(rounds: list[StartUp]) -> Iterator[Bar]:

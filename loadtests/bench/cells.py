@@ -48,7 +48,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One measurement; the floor has no latency and no process to look at."""
+    """One measurement; the floor has no process to look at, and a latency at one connection."""
 
     model: str
     target: str
@@ -79,11 +79,15 @@ def measure_model(
     """
     sweep = floors.sweep(artifact(directory), grid.floor_seconds / 2)
     best = floors.best_splits(sweep)
-    report(f"{model.name}: onnxruntime alone is best at {', '.join(map(str, best))}")
+    lone = floors.best_lone_splits(sweep)
+    report(
+        f"{model.name}: onnxruntime alone is best at {', '.join(map(str, best))}, for one row at "
+        f"{', '.join(map(str, lone))}"
+    )
     with tempfile.TemporaryDirectory() as work, ExitStack() as stack:
         runner = _Runner(model, Path(work), grid, report)
         servers = [stack.enter_context(runner.started(target)) for target in targets]
-        cells = list(runner.cells(servers, artifact(directory), best))
+        cells = list(runner.cells(servers, artifact(directory), best, lone))
     return cells, {str(split): rate for split, rate in sweep.items()}
 
 
@@ -110,7 +114,11 @@ class _Runner:
             yield server
 
     def cells(
-        self, servers: list[RunningServer], model: Path, best: list[floors.Split]
+        self,
+        servers: list[RunningServer],
+        model: Path,
+        best: list[floors.Split],
+        lone: list[floors.Split],
     ) -> Iterator[Cell]:
         expected = self._expected(model)
         for server in (server for server in servers if server.target.answers):
@@ -118,7 +126,8 @@ class _Runner:
         for number in range(1, self._grid.rounds + 1):
             for encoding in self._grid.encodings:
                 for connections in self._grid.concurrencies:
-                    yield self._floor(model, best, encoding, connections, number)
+                    splits = lone if connections == 1 else best
+                    yield self._floor(model, splits, encoding, connections, number)
                     # Every other round backwards, so that no target is always the later one.
                     for server in servers[:: 1 if number % 2 else -1]:
                         if encoding in server.target.wires:
@@ -150,12 +159,11 @@ class _Runner:
         return cell
 
     def _floor(
-        self, model: Path, best: list[floors.Split], encoding: str, connections: int, number: int
+        self, model: Path, splits: list[floors.Split], encoding: str, connections: int, number: int
     ) -> Cell:
-        rates = floors.measure(model, self._grid.floor_seconds, best)
-        return Cell(
-            self._model.name, ONNXRUNTIME, encoding, connections, number, max(rates.values())
-        )
+        rate = max(floors.measure(model, self._grid.floor_seconds, splits).values())
+        mean_ms = 1000 / rate if connections == 1 else None
+        return Cell(self._model.name, ONNXRUNTIME, encoding, connections, number, rate, mean_ms)
 
     def _check(self, server: RunningServer, expected: list[Array]) -> None:
         server.resume()

@@ -44,6 +44,11 @@ def best_splits(rates: dict[Split, float]) -> list[Split]:
     return sorted(rates, key=lambda split: rates[split], reverse=True)[:CANDIDATE_COUNT]
 
 
+def best_lone_splits(rates: dict[Split, float]) -> list[Split]:
+    """Of those that execute one row, and nothing beside it: what a lone request could have."""
+    return best_splits({s: rate for s, rate in rates.items() if (s.instances, s.batch) == (1, 1)})
+
+
 def measure(model: Path, seconds: float, splits: list[Split]) -> dict[Split, float]:
     """Rows per second of each split, in a process of its own."""
     command = [

@@ -29,7 +29,8 @@ from loadtests.bench.payloads import (
     read_v2_json,
     v2_json,
 )
-from loadtests.bench.servers import HOST, Target, free_port
+from loadtests.bench.servers import HOST, Target
+from longshore_k8s.capacity.local_ports import unused_port
 
 APPS = Path(__file__).with_name("peer_apps")
 MAX_BATCH_SIZE, MAX_BATCH_WAIT_SECONDS = 32, 0.002
@@ -111,8 +112,8 @@ def _mlserver(model: BenchModel, programs: Path, work: Path) -> Target:
 
     def command(port: int) -> list[str]:
         server = {
-            "host": HOST, "http_port": port, "grpc_port": free_port(),
-            "metrics_port": free_port(), "debug": False,
+            "host": HOST, "http_port": port, "grpc_port": unused_port(),
+            "metrics_port": unused_port(), "debug": False,
         }  # fmt: skip
         (work / "settings.json").write_text(json.dumps(server))
         return [str(programs / "mlserver"), "start", str(work)]
@@ -183,10 +184,10 @@ def _torchserve_config(model: BenchModel, port: int, work: Path) -> str:
     return "\n".join(
         (
             f"inference_address=http://{HOST}:{port}",
-            f"management_address=http://{HOST}:{free_port()}",
-            f"metrics_address=http://{HOST}:{free_port()}",
-            f"grpc_inference_port={free_port()}",
-            f"grpc_management_port={free_port()}",
+            f"management_address=http://{HOST}:{unused_port()}",
+            f"metrics_address=http://{HOST}:{unused_port()}",
+            f"grpc_inference_port={unused_port()}",
+            f"grpc_management_port={unused_port()}",
             f"model_store={work}",
             f"load_models={model.name}.mar",
             "async_logging=true",

@@ -39,14 +39,16 @@ class Table:
             if self._has_beside(cell, over)
         )
 
-    def latency_ratio(self, model: str, encoding: str, concurrency: int) -> float | None:
-        """Median of Longshore's p50 / the echo's."""
+    def latency_ratio(
+        self, model: str, encoding: str, concurrency: int, over: str = ECHO
+    ) -> float | None:
+        """Median of Longshore's p50 / that of `over`; the floor's is a mean."""
         pairs = []
         for cell in self.rounds(model, LONGSHORE, encoding, concurrency):
-            if self._has_beside(cell, ECHO):
-                echo = self._beside(cell, ECHO)
-                if cell.p50_ms is not None and echo.p50_ms is not None:
-                    pairs.append((cell.p50_ms, echo.p50_ms))
+            if self._has_beside(cell, over):
+                other = self._beside(cell, over)
+                if cell.p50_ms is not None and other.p50_ms is not None:
+                    pairs.append((cell.p50_ms, other.p50_ms))
         return _median_ratio(pairs)
 
     def best_throughput_ratio(

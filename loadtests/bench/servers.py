@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from loadtests.bench.payloads import Array, Payload, Wire
+from longshore_k8s.capacity.local_ports import unused_port
 
 HOST = "127.0.0.1"
 START_TIMEOUT_SECONDS = 120.0
@@ -85,7 +85,7 @@ class RunningServer:
 @contextmanager
 def running(target: Target, log: Path) -> Iterator[RunningServer]:
     """A server in a session of its own, on a free port, not yet waited for."""
-    port = free_port()
+    port = unused_port()
     environ = {**os.environ, **target.environ}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as an installed server, which is compiled
     with log.open("ab") as output:
@@ -141,12 +141,6 @@ def check_answers(
                 raise server.fail(
                     f"{encoding}: answered {answer[:4]}, right is {right.ravel()[:4]}"
                 )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
 
 
 def get_text(port: int, path: str) -> str:

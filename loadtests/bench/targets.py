@@ -7,7 +7,8 @@ from pathlib import Path
 
 from loadtests.bench.models import BenchModel
 from loadtests.bench.payloads import v2_wires
-from loadtests.bench.servers import HOST, Target, free_port
+from loadtests.bench.servers import HOST, Target
+from longshore_k8s.capacity.local_ports import unused_port
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -16,7 +17,7 @@ LONGSHORE, ECHO, ONNXRUNTIME = "longshore", "echo", "onnxruntime"
 
 def longshore_target(model: BenchModel, directory: Path, calibration_cache: Path) -> Target:
     """No setting but addresses and where to keep its measurements: it has to find the rest."""
-    management_port = free_port()
+    management_port = unused_port()
 
     def command(port: int) -> list[str]:
         return [

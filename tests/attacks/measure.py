@@ -20,7 +20,6 @@ SCENARIOS = {
     "bombs": "bombs",
     "malformed": "malformed",
     "swaps": "swaps",
-    "candidates": "candidates",
     "slow_clients": "slow_clients",
     "slow_readers": "slow_readers",
     "handshakes": "handshakes",

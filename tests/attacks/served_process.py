@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from longshore_k8s.capacity.local_ports import unused_port
+
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 START_SECONDS = 60.0
+TOLD_SECONDS = 200.0
+"""Of a trial that gets hardly a CPU beside other work: until it is put off, until it begins again
+(60 s), and what it may wait then (five times its 20 s, `longshore.lifecycle.trial.watch`).
+"""
 IDENTITY = """\
 input:
   - {name: INPUT0, data_type: TYPE_FP32, dims: [-1, 4]}
@@ -34,7 +39,7 @@ class ServedProcess:
         arguments of Python in place of `-m longshore.cli`; `inside`, what puts a command into a
         cgroup, each; `environment`, variables besides our own.
         """
-        self.port, self.management_port = free_port(), free_port()
+        self.port, self.management_port = unused_port(), unused_port()
         self._is_first = bool(options.pop("is_first_process", False))
         program = options.pop("program", ("-m", "longshore.cli"))
         assert isinstance(program, tuple)
@@ -147,6 +152,16 @@ class ServedProcess:
             time.sleep(0.05)
         raise AssertionError(f"not ready\n{self.log}")
 
+    def wait_for_problem(self, words: str) -> str:
+        """The problem of the readiness detail that holds `words`, once it is told."""
+        deadline = time.monotonic() + TOLD_SECONDS
+        while time.monotonic() < deadline and self.is_running:
+            for problem in self.health().get("problems") or ():
+                if words in problem:
+                    return str(problem)
+            time.sleep(0.05)
+        raise AssertionError(f"not told: {words}\n{self.health()}\n{self.log}")
+
     def health(self) -> dict[str, Any]:
         """The readiness detail from the management port; empty before it answers."""
         try:
@@ -188,11 +203,6 @@ class ServedProcess:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait(10)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def identity_model(

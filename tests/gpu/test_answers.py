@@ -14,7 +14,8 @@ from loadtests.bench.models import MODELS
 from longshore.execution.model import Model
 from longshore.lifecycle.warmup import warm_up
 from longshore.loading.load_options import LoadOptions
-from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.loaded_model import LoadedModel
+from longshore.loading.model_loader import load_model
 from longshore.metrics import ServerMetrics
 from longshore.repository.layout import ModelRepository
 from tests.gpu.forms import FORMS, random_batch

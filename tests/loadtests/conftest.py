@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from loadtests.bench.models import MODELS
 from loadtests.bench.payloads import random_rows
 from loadtests.bench.servers import running, wait_for_answer
 from loadtests.bench.targets import echo_target
+from longshore_k8s.capacity.local_ports import unused_port
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -38,7 +38,7 @@ RunLocust = Callable[..., LocustRun]
 @pytest.fixture(scope="session")
 def digits_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `longshore serve models/digits`."""
-    port, management_port = _free_port(), _free_port()
+    port, management_port = unused_port(), unused_port()
     log = tmp_path_factory.mktemp("server") / "log"
     command = [
         str(BIN / "longshore"), "serve", str(ROOT / "models" / "digits"), "--host", "127.0.0.1",
@@ -65,7 +65,7 @@ def run_locust(digits_host: str) -> RunLocust:
         # Locust replaces the sockets of the process it runs in: never in this one.
         command = [
             str(BIN / "locust"), "-f", str(ROOT / "loadtests" / "locustfile.py"), "--headless",
-            "--host", host, "--users", "2", "--spawn-rate", "2", "--run-time", "2s", *arguments,
+            "--host", host, "--users", "2", "--spawn-rate", "2", "--run-time", "1s", *arguments,
         ]  # fmt: skip
         environ = {key: value for key, value in os.environ.items() if "LONGSHORE" not in key}
         done = subprocess.run(
@@ -89,12 +89,6 @@ def _wait_until_ready(host: str, process: subprocess.Popen[bytes], log: Path) ->
         time.sleep(0.05)
     process.kill()
     pytest.fail(f"the server was not ready within {READY_SECONDS:.0f} s:\n{log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture

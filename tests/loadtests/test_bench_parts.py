@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from loadtests.bench import processes
-from loadtests.bench.floors import Split, best_splits, candidate_splits, measure
+from loadtests.bench.floors import Split, best_lone_splits, best_splits, candidate_splits, measure
 from loadtests.bench.mean_batch import BatchCounters, total
 from loadtests.bench.models import MODELS, artifact, model_directory
 from loadtests.bench.payloads import random_rows, read_v2_binary, v2_binary, v2_json
@@ -65,6 +65,11 @@ def test_splits_cover_all_processors_in_one_or_in_many_instances() -> None:
 def test_the_best_splits_are_those_with_the_most_rows() -> None:
     rates = {Split(1, 1, 1): 5.0, Split(2, 1, 4): 9.0, Split(1, 2, 8): 7.0}
     assert best_splits(rates) == [Split(2, 1, 4), Split(1, 2, 8)]
+
+
+def test_a_lone_request_could_have_one_instance_and_all_threads() -> None:
+    rates = {Split(1, 1, 1): 10.0, Split(1, 2, 1): 18.0, Split(2, 1, 1): 20.0, Split(1, 2, 8): 25.0}
+    assert best_lone_splits(rates) == [Split(1, 2, 1), Split(1, 1, 1)]
 
 
 def test_the_floor_is_measured_for_every_split(tmp_path: Path) -> None:

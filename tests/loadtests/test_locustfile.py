@@ -44,8 +44,9 @@ def test_errors_within_the_threshold_pass(run_locust: RunLocust) -> None:
 
 def test_an_open_load_keeps_to_its_rate(run_locust: RunLocust) -> None:
     run = run_locust(
-        "--only-summary", "--arrivals-per-user", "20", "--shape", "spike", "BinaryUser"
-    )
+        "--only-summary", "--arrivals-per-user", "20", "--shape", "spike", "--run-time", "2s",
+        "BinaryUser",
+    )  # fmt: skip
     assert run.exit_code == 0, run.output
     row = next(line for line in run.output.splitlines() if "Aggregated" in line)
     requests = int(row.split()[1])
@@ -130,7 +131,7 @@ def breaking_host(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_a_connection_that_fails_is_a_failure_that_says_how(
     run_locust: RunLocust, breaking_host: str, sentence: str, load: tuple[str, ...]
 ) -> None:
-    run = run_locust("--model", "m", "--run-time", "1s", *load, "JsonUser", host=breaking_host)
+    run = run_locust("--model", "m", *load, "JsonUser", host=breaking_host)
     assert run.exit_code == 1, run.output
     assert sentence in run.output
     assert "Traceback" not in run.output

@@ -75,3 +75,12 @@ def test_idle_connections_are_a_ratio_within_the_round() -> None:
     (bar,) = idle_bars([IdleRound(100, 95, 2000), IdleRound(200, 160, 2000)], 2000)
     assert bar.measured == pytest.approx(0.875)
     assert not bar.passed
+
+
+@pytest.mark.parametrize(("rps", "passed"), [(90.0, True), (80.0, False)])
+def test_a_lone_request_is_judged_by_the_fastest_execution(rps: float, passed: bool) -> None:
+    cells = [
+        *_cells("longshore", [rps] * 3, model="encoder", c=1),
+        *_cells("onnxruntime", [100.0] * 3, model="encoder", c=1),
+    ]
+    assert [bar.passed for bar in throughput_bars(Table(cells))] == [passed]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.attacks.served_process import free_port
+from longshore_k8s.capacity.local_ports import unused_port
 from tests.chart.rendering import NAMESPACE
 from tests.cluster.control_plane.program import Program
 
@@ -33,6 +34,14 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"needs {name}: apt-get install prometheus")
     return found
+
+
+def promtool(*arguments: str, text: str | None = None) -> str:
+    """Its output; fails the test when it reports a problem."""
+    command = [program("promtool"), *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +96,10 @@ class Prometheus:
 
 
 @contextmanager
-def scraping(pods: list[Pod], rules: list[Path], directory: Path) -> Iterator[Prometheus]:
-    """Scrape the pods every `SCRAPE_SECONDS` until the end of the block."""
+def scraping(
+    pods: list[Pod], rules: list[Path], directory: Path, *, features: tuple[str, ...] = ()
+) -> Iterator[Prometheus]:
+    """Scrape the pods every `SCRAPE_SECONDS` until the end of the block, with `features` on."""
     jobs: dict[str, list[dict[str, Any]]] = {}
     for pod in pods:
         labels = {"namespace": NAMESPACE, "pod": pod.name}
@@ -106,12 +117,13 @@ def scraping(pods: list[Pod], rules: list[Path], directory: Path) -> Iterator[Pr
     }
     file = directory / "prometheus.yaml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{unused_port()}"
     command = [
         program("prometheus"),
         f"--config.file={file}",
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address={address}",
+        *(f"--enable-feature={feature}" for feature in features),
     ]
     prometheus = Prometheus(f"http://{address}")
     running = Program.start("prometheus", command, directory / "prometheus.log")

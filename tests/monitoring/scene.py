@@ -24,7 +24,7 @@ from statistics import quantiles
 import yaml
 
 from tests.attacks.bad_versions import make_fault
-from tests.attacks.candidates import FAULTS
+from tests.attacks.candidate_rows import FAULTS
 from tests.attacks.served_process import ServedProcess, identity_model, infer_body
 from tests.cluster.load_client import LoadClient, Outcome, Target
 from tests.monitoring import shipped_queries

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from tests.monitoring import shipped_queries
+from tests.monitoring.prometheus import promtool
 from tests.monitoring.scene import (
     BAD,
     BUSY,
@@ -41,6 +42,13 @@ def about(value: float) -> object:
 def is_between(value: float, sent: float, seen: float) -> bool:
     """A duration is what was sent; on a machine with much else to do, at most what was seen."""
     return 0.95 * sent <= value <= 1.05 * max(sent, seen)
+
+
+def test_the_metrics_of_a_server_under_load_follow_the_naming_rules(scene: Scene):
+    status, text = scene.servers[BUSY].management("/metrics")
+
+    assert status == 200
+    assert promtool("check", "metrics", text=text.decode()) == ""
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -202,6 +210,18 @@ def test_the_dashboard_shows_the_numbers(scene: Scene):
     for name in ("p95", "Answer time p95"):
         (seconds,) = shown[name].values()
         assert is_between(seconds, SECONDS, max(scene.seen_p95(pod) for pod in (A, B))), name
+
+
+def test_the_dashboard_shows_what_came_of_a_new_version(scene: Scene):
+    queries = shipped_queries.dashboard_queries("harmed")
+    tried = scene.ask(queries["New versions tried {{outcome}}"])
+    by_outcome = {dict(labels)["outcome"]: count for labels, count in tried.items()}
+
+    assert {outcome for outcome, count in by_outcome.items() if count} == {"crashed"}
+    assert by_outcome["crashed"] == 1
+    assert by_outcome["starved"] == 0
+    assert scene.number(queries["New versions tried trying now"]) == 0
+    assert 0 < scene.number(queries["Seconds of the last trial {{pod}}"]) < 60
 
 
 @pytest.mark.parametrize("release", ["busy", "unloadable", "draining", "idle"])

@@ -1,29 +1,21 @@
-"""CPU cgroups for the server and its neighbours, of whichever version this machine has.
+"""CPU cgroups for the server and its neighbours, and how often their quota was used up.
 
-Sources: Linux Documentation/scheduler/sched-bwc.rst (v1 `cpu.cfs_quota_us`, `cpu.stat`) and
-Documentation/admin-guide/cgroup-v2.rst (`cpu.max`, `cpu.stat`). Both count `nr_periods` and
-`nr_throttled`.
+Sources: Linux Documentation/scheduler/sched-bwc.rst and Documentation/admin-guide/cgroup-v2.rst:
+`cpu.stat` of both versions counts `nr_periods` and `nr_throttled`.
 """
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PERIOD_US = 100_000
-"""As the kubelet sets it."""
-V1_ROOT = Path("/sys/fs/cgroup/cpu")
-V2_ROOT = Path("/sys/fs/cgroup")
-EMPTY_WITHIN_SECONDS = 5.0
+from longshore_k8s.capacity.cgroups import CgroupError, pod_groups
+
+__all__ = ["ENTER", "CgroupError", "CpuGroup", "Throttling", "cpu_group", "parse_throttling"]
+
 ENTER = 'echo $$ > "$0" && exec "$@"'
-
-
-class CgroupError(Exception):
-    """This machine gives no CPU cgroup; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,51 +52,11 @@ def cpu_group(name: str, cpus: float | None) -> Iterator[CpuGroup]:
     Raises:
         CgroupError: no CPU controller, or no right to make a group.
     """
-    root, is_v2 = _hierarchy()
-    group = CpuGroup(root / f"longshore-truth-{os.getpid()}-{name}")
-    try:
-        if is_v2:
-            (root / "cgroup.subtree_control").write_text("+cpu")
-        group.path.mkdir()
-    except OSError as error:
-        raise CgroupError(f"cannot make {group.path}: {error}") from error
-    try:
-        _set_quota(group.path, cpus, is_v2=is_v2)
-        yield group
-    finally:
-        _remove(group.path)
+    with pod_groups(cpus, purpose=f"truth-{name}") as groups:
+        yield CpuGroup(groups.cpu)
 
 
 def parse_throttling(text: str) -> Throttling:
     """From `cpu.stat`; without a quota the kernel counts nothing."""
     counts = dict(line.split() for line in text.splitlines())
     return Throttling(int(counts.get("nr_periods", 0)), int(counts.get("nr_throttled", 0)))
-
-
-def _hierarchy() -> tuple[Path, bool]:
-    """Where CPU groups are made, and whether that is cgroup v2."""
-    if (V1_ROOT / "cpu.cfs_period_us").exists():
-        return V1_ROOT, False
-    controllers = V2_ROOT / "cgroup.controllers"
-    if controllers.exists() and "cpu" in controllers.read_text().split():
-        return V2_ROOT, True
-    raise CgroupError(f"no CPU controller at {V1_ROOT} (v1) or {V2_ROOT} (v2)")
-
-
-def _set_quota(group: Path, cpus: float | None, *, is_v2: bool) -> None:
-    if cpus is None:
-        return
-    quota = round(cpus * PERIOD_US)
-    if is_v2:
-        (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
-    else:
-        (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-        (group / "cpu.cfs_quota_us").write_text(str(quota))
-
-
-def _remove(group: Path) -> None:
-    """The kernel lets go of a process some moments after it was waited for."""
-    deadline = time.monotonic() + EMPTY_WITHIN_SECONDS
-    while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    group.rmdir()

@@ -19,10 +19,11 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from loadtests.bench import processes
 from loadtests.bench.payloads import random_rows
@@ -35,6 +36,7 @@ from tests.truth.windows import Snapshot, Window, between, snapshot
 from tests.truth.workloads import Workload
 
 IDLE_TIMEOUT_SECONDS = 30.0
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 PLAN_KEYS = ("max_batch_size", "instances", "threads", "inline")
 
 
@@ -80,10 +82,11 @@ class Pod:
         return snapshot(exposition, time.monotonic(), cpu_seconds, stat, self.group.throttling())
 
     @contextmanager
-    def under(self, pace: Pace) -> Iterator[Load]:
-        """A load while the block runs."""
+    def under(self, pace: Pace, headers: Mapping[str, str] = NO_HEADERS) -> Iterator[Load]:
+        """A load while the block runs; `headers` are sent with each request."""
         wire = self.server.target.wires[self.workload.encoding]
         payload = wire.make(random_rows(self.workload.model, 1)[0])
+        payload = dataclasses.replace(payload, headers={**payload.headers, **headers})
         script = pacing.write_script(self.work / "load.lua", payload, pace)
         processes.wait_until_idle(self.server.pid, IDLE_TIMEOUT_SECONDS)
         load, before, started = Load(self), _children_cpu_seconds(), time.monotonic()

@@ -28,8 +28,8 @@ class Workload:
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload(MODELS["tiny"], "json", 5.0),
-        Workload(MODELS["tiny"], "binary", 5.0),
+        Workload(MODELS["tiny"], "json", 12.0),
+        Workload(MODELS["tiny"], "binary", 12.0),
         Workload(MODELS["encoder"], "json", 6.0),
         Workload(MODELS["encoder"], "binary", 6.0),
         Workload(MODELS["cnn"], "json", 10.0),
