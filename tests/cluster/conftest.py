@@ -11,14 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import autoscalers
+from tests.cluster import autoscalers, example_models
 from tests.cluster.autoscalers import Autoscaler
 from tests.cluster.control_plane import cluster as clusters
 from tests.cluster.control_plane import leftovers, programs
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.keda import Keda, missing_files
-from tests.cluster.rules import adapter_rules, scrape_configs, shortened_chart
+from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
+from tests.cluster.models import DEFINITIONS, Models, defined, running_models
+from tests.cluster.node_agent.api import Json
+from tests.cluster.rules import SHORT_WINDOW, adapter_rules, scrape_configs, shortened_chart
+from tests.cluster.serving import Serving
 from tests.cluster.tools import custom_kinds, helm3
+from tests.contracts.crd import CRD
 
 KEPT_LOGS = Path(__file__).resolve().parents[2] / "build/cluster-logs"
 NODES = ("node-a", "node-b")
@@ -101,6 +106,24 @@ def every_kind(cluster: Cluster, keda: Keda) -> Iterator[None]:
     cluster.kubectl("delete", "crd", *(kind.name for kind in kinds))
 
 
+@pytest.fixture
+def shipped_clocks(cluster: Cluster) -> Iterator[None]:
+    """Controllers, Prometheus and adapter with their shipped timings, for one test."""
+    _set_clocks(cluster, SHIPPED, window=None)
+    yield
+    _set_clocks(cluster, SHORTENED, window=SHORT_WINDOW)
+
+
+def _set_clocks(cluster: Cluster, timings: Timings, *, window: str | None) -> None:
+    for name in ("adapter", "prometheus"):
+        cluster.metrics.stop(name)
+    cluster.control_plane.restart_controller_manager(timings)
+    cluster.metrics.start_prometheus(scrape_configs())
+    file = adapter_rules(cluster.folders.root, window=window)
+    assert file is not None
+    cluster.metrics.start_adapter(file)
+
+
 @pytest.fixture(params=[autoscalers.ADAPTER, autoscalers.KEDA])
 def autoscaler(request: pytest.FixtureRequest, cluster: Cluster) -> Autoscaler:
     keda = request.getfixturevalue("keda") if request.param == autoscalers.KEDA else None
@@ -139,3 +162,23 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.wait_until(
         lambda: not cluster.list(pods), f"the pods of {name} to go", seconds=PODS_GONE_SECONDS
     )
+
+
+@pytest.fixture(scope="module")
+def definition(cluster: Cluster) -> Iterator[Json]:
+    """Of LongshoreModels, which are known to the API server meanwhile."""
+    with defined(cluster):
+        yield cluster.api.get(f"{DEFINITIONS}/{CRD.stem}")
+
+
+@pytest.fixture
+def models(cluster: Cluster, definition: Json, namespace: str) -> Iterator[Models]:
+    """LongshoreModels in the namespace, and a controller that runs."""
+    with running_models(cluster, namespace) as running:
+        yield running
+
+
+@pytest.fixture
+def claim(models: Models) -> Path:
+    """The folder behind the claim of the example model, to put versions on."""
+    return Serving(models.cluster, models.namespace, example_models.NAME).create_claim()

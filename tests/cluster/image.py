@@ -1,7 +1,7 @@
-"""The image that the release's pods run.
+"""The image that the release's pods run, and the controller's.
 
-`python -m tests.cluster.image` builds it with `make image-cpu`, on a stand-in base unless the true
-one is in buildah's store. Where it has not been built, pods run on an overlay of
+`python -m tests.cluster.image` builds both with `make image-cpu`, on a stand-in base unless the
+true one is in buildah's store. Where it has not been built, pods of a release run on an overlay of
 this machine's own root with this tree's virtual environment, which proves all but the Dockerfile.
 """
 
@@ -13,11 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.node_agent.api import Json
 from tests.cluster.tools import base_image
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY, TAG = "localhost/longshore-cpu", "cluster-tests"
+CONTROLLER = "localhost/longshore-controller"
 
 
 @functools.cache
@@ -28,11 +31,20 @@ def chosen() -> Json:
     return {"repository": "machine/longshore", "tag": "this-tree", "pullPolicy": "Never"}
 
 
-def build(name: str, *, device: str = "cpu", tree: Path = ROOT) -> None:
+def of_controller() -> Json:
+    """The value `image` of the controller's chart; skips the test where the image is not built."""
+    if not base_image.present(f"{CONTROLLER}:{TAG}"):
+        pytest.skip("Run `python -m tests.cluster.image` to test the controller in its pod.")
+    return {"repository": CONTROLLER, "tag": TAG, "pullPolicy": "Never"}
+
+
+def build(name: str, *, device: str = "cpu", extras: str = "onnx", tree: Path = ROOT) -> None:
     """Build `Dockerfile.<device>` of the tree; unchanged layers come from buildah's cache."""
     for base in bases((tree / f"Dockerfile.{device}").read_text(encoding="utf-8")):
         base_image.ensure(base)
     command = ["make", "--directory", str(tree), f"image-{device}", f"IMAGE={name}"]
+    if device == "cpu":
+        command.append(f"IMAGE_ARGS=--build-arg EXTRAS={extras}")
     subprocess.run(["nice", "-n", "10", *command], check=True)
 
 
@@ -50,4 +62,5 @@ def bases(dockerfile: str) -> list[str]:
 
 if __name__ == "__main__":
     build(f"{REPOSITORY}:{TAG}")
+    build(f"{CONTROLLER}:{TAG}", extras="controller")
     sys.stdout.write(f"{chosen()}\n")

@@ -1,4 +1,4 @@
-"""Small pods that run on this machine's own root, for tests of the cluster itself."""
+"""Pods: small ones on this machine's own root, and what may be asked of and done to any."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.node_agent.api import Json
 
 SHELL = ["bash", "-c"]
+_HOG = "open('/proc/1/oom_score_adj', 'w').write('1000'); x = b'x' * (2 << 30)"
+"""Takes the container's memory, and lets the kernel end the first process for it."""
 
 
 def create(cluster: Cluster, namespace: str, name: str, script: str, **spec: Any) -> None:
@@ -61,6 +63,12 @@ def output(cluster: Cluster, namespace: str, name: str, script: str, **spec: Any
     create(cluster, namespace, name, script, **spec)
     wait_until_ended(cluster, namespace, name)
     return cluster.kubectl("logs", name, "-n", namespace)
+
+
+def exhaust_memory(cluster: Cluster, pod: Json) -> None:
+    """Have the kernel end the pod's first process for want of memory: returns with the kill, which
+    on a busy machine comes seconds after the call."""
+    cluster.nodes.execute(pod, ["python3", "-c", _HOG])
 
 
 def events(cluster: Cluster, namespace: str, name: str) -> list[Json]:

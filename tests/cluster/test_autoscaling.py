@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -130,14 +129,6 @@ def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
     assert fewest <= count <= most
 
 
-@pytest.fixture
-def shipped_clocks(cluster: Cluster) -> Iterator[None]:
-    """Controllers, Prometheus and adapter with their shipped timings, for one test."""
-    _set_clocks(cluster, SHIPPED, window=None)
-    yield
-    _set_clocks(cluster, SHORTENED, window=rules.SHORT_WINDOW)
-
-
 def test_with_the_shipped_clocks_the_step_is_followed_within_the_lag_formula(
     cluster: Cluster, shipped_clocks: None, namespace: str, closing: ExitStack
 ) -> None:
@@ -188,16 +179,6 @@ def _step(took: float, lag: float) -> str:
     """The time to capacity beside the formula's, which is S + W + T + a pod's way to ready."""
     change = f"{LOW:.0f} to {HIGH:.0f} requests/s at {TARGET:.0f} a pod"
     return f"{change}: {RIGHT_COUNT} pods ready after {took:.1f} s, formula {lag:.0f} s + pod start"
-
-
-def _set_clocks(cluster: Cluster, timings: Timings, *, window: str | None) -> None:
-    for name in ("adapter", "prometheus"):
-        cluster.metrics.stop(name)
-    cluster.control_plane.restart_controller_manager(timings)
-    cluster.metrics.start_prometheus(rules.scrape_configs())
-    file = rules.adapter_rules(cluster.folders.root, window=window)
-    assert file is not None
-    cluster.metrics.start_adapter(file)
 
 
 def _assert_no_flapping(counts: list[int]) -> None:

@@ -22,8 +22,6 @@ LOST_NODE = "node-b"
 NOTICE_SECONDS = 4.0
 """From a node's or pod's last sign to the last connection to it, beside the node's grace."""
 RESTART_SECONDS = 5.0
-HOG = "open('/proc/1/oom_score_adj', 'w').write('1000'); x = b'x' * (2 << 30)"
-"""Takes the container's memory, and lets the kernel end the server for it."""
 
 
 @pytest.fixture
@@ -80,8 +78,7 @@ def test_a_pod_out_of_memory_is_restarted_while_the_other_serves(
     victim = serving.ready_pods()[0]
     load = closing.enter_context(serving.load(RATE))
     time.sleep(2)
-    # Returns with the kill, which on a busy machine comes seconds after the call.
-    cluster.nodes.execute(victim, ["python3", "-c", HOG])
+    pods.exhaust_memory(cluster, victim)
     killed_at = load.elapsed
 
     def last_end() -> Json:

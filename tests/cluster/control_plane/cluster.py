@@ -123,6 +123,7 @@ def running(
         stack.callback(nodes.stop_all)
         _create_defaults(cluster)
         metrics.register_adapter()
+        metrics.register_prometheus()
         metrics.start_prometheus(scrape_configs)
         if adapter_rules is not None:
             metrics.start_adapter(adapter_rules)

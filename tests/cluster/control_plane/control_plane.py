@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from tests.cluster.control_plane.places import (
 )
 from tests.cluster.control_plane.program import Program
 from tests.cluster.control_plane.timings import Timings
-from tests.cluster.node_agent.api import Api, ApiError
+from tests.cluster.node_agent.api import Api, ApiError, Json
 
 SERVICE_DOMAIN = "kubernetes.default.svc.cluster.local"
+AUDITED = ("doctor",)
+"""Users whose requests the API server counts."""
 
 
 @dataclass(slots=True)
@@ -120,7 +123,26 @@ class ControlPlane:
             f"--default-not-ready-toleration-seconds={self.timings.eviction_seconds}",
             f"--default-unreachable-toleration-seconds={self.timings.eviction_seconds}",
             "--watch-cache=true",
+            *self._auditing(),
         )
+
+    def _auditing(self) -> list[str]:
+        """What the users of `AUDITED` ask for is written down by the API server itself."""
+        rules = [
+            {"level": "Metadata", "users": [*AUDITED], "omitStages": ["RequestReceived"]},
+            {"level": "None"},
+        ]
+        policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}
+        file = self.folders.data / "audit-policy.json"
+        file.write_text(json.dumps(policy), encoding="utf-8")
+        return [f"--audit-policy-file={file}", f"--audit-log-path={self.folders.log('audit')}"]
+
+    def audited(self, user: str) -> list[Json]:
+        """Every request of a user of `AUDITED`, in the order in which they were answered."""
+        log = self.folders.log("audit")
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        events: list[Json] = [json.loads(line) for line in lines]
+        return [one for one in events if one["user"]["username"] == user]
 
     def _start_scheduler(self) -> None:
         kubeconfig = self.identity("scheduler", "system:kube-scheduler")

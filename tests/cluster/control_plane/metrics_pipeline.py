@@ -83,6 +83,16 @@ class MetricsPipeline:
         for path, body in _adapter_objects(base64.b64encode(authority).decode()):
             self.api.post(path, body)
 
+    def register_prometheus(self) -> None:
+        """Create the objects that lead the API server to Prometheus."""
+        for path, body in _prometheus_objects():
+            self.api.post(path, body)
+        ready = {"type": "Ready", "status": "True"}
+        address = {"podIP": CONTROL_PLANE_ADDRESS, "podIPs": [{"ip": CONTROL_PLANE_ADDRESS}]}
+        status = {"phase": "Running", "conditions": [ready], **address}
+        path = "/api/v1/namespaces/monitoring/pods/prometheus/status"
+        self.api.patch(path, {"status": status})
+
     def stop(self, name: str) -> None:
         """Stop `prometheus` or `adapter`, if it runs."""
         if program := self.running.pop(name, None):
@@ -96,6 +106,12 @@ class MetricsPipeline:
             raise ValueError(f"{expression}: {answer['error']}")
         found: list[Json] = answer["data"]["result"]
         return found
+
+    def targets(self) -> list[Json]:
+        """What Prometheus has found to scrape, or to leave out."""
+        url = f"{PROMETHEUS_URL}/api/v1/targets"
+        found: Json = urllib3.request("GET", url, timeout=10, retries=False).json()["data"]
+        return [*found["activeTargets"], *found["droppedTargets"]]
 
     def value(self, expression: str) -> float | None:
         """The number of a query that has one result, or None when it has none."""
@@ -173,4 +189,28 @@ def _adapter_objects(authority: str) -> list[tuple[str, Json]]:
         ),
         (f"{rbac}/clusterroles", {"metadata": {"name": "custom-metrics-reader"}, "rules": rules}),
         (f"{rbac}/clusterrolebindings", binding),
+    ]
+
+
+def _prometheus_objects() -> list[tuple[str, Json]]:
+    """A Service by which the API server leads to Prometheus: it does so to addresses of pods alone.
+
+    The pod is an object that no scheduler and no node takes up; `register_prometheus` says that it
+    has the address of the process.
+    """
+    meta, port = {"name": "prometheus"}, {"name": "web", "port": PROMETHEUS_PORT}
+    container = {"name": "prometheus", "image": "none"}
+    pod_spec = {"schedulerName": "none", "serviceAccountName": "prometheus",
+                "containers": [container]}  # fmt: skip
+    pod = {"kind": "Pod", "name": "prometheus", "namespace": "monitoring"}
+    address = {"ip": CONTROL_PLANE_ADDRESS, "targetRef": pod}
+    path = "/api/v1/namespaces/monitoring"
+    return [
+        (f"{path}/serviceaccounts", {"metadata": meta}),
+        (f"{path}/pods", {"metadata": meta, "spec": pod_spec}),
+        (f"{path}/services", {"metadata": meta, "spec": {"ports": [port]}}),
+        (
+            f"{path}/endpoints",
+            {"metadata": meta, "subsets": [{"addresses": [address], "ports": [port]}]},
+        ),
     ]

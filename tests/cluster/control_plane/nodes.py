@@ -59,6 +59,7 @@ class Nodes:
             certificate_key=str(serving.key),
             run_directory=str(self.run_directory / name),
             pod_logs=str(plane.folders.pod_logs),
+            machine_image_path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             machine_image_entrypoint=(str(Path(sys.executable).with_name("longshore")),),
             capacity=capacity or {"cpu": "8", "memory": "16Gi"},
             labels=labels or {},

@@ -48,7 +48,7 @@ class NodeAgent:
         commands.run("mount", "-t", "tmpfs", "tmpfs", str(self._run_directory))
         for target, arguments in (
             (Registration(self._api, self._settings).run, (self.stopped,)),
-            (log_server.serve, (self._settings, self._find_log)),
+            (log_server.serve, (self._settings, self._find_log, self._find_command)),
             (self._follow_pods, ()),
         ):
             threading.Thread(target=target, args=arguments, daemon=True).start()
@@ -89,6 +89,15 @@ class NodeAgent:
         for worker in self._workers.values():
             if (worker.object.namespace, worker.object.name) == (namespace, pod):
                 return worker.directory / f"{container}.log"
+        return None
+
+    def _find_command(
+        self, namespace: str, pod: str, name: str, command: list[str]
+    ) -> list[str] | None:
+        for worker in self._workers.values():
+            if (worker.object.namespace, worker.object.name) == (namespace, pod):
+                named = (one for one in worker.containers if one.name == name)
+                return next((one.inside(command) for one in named if one.is_up()), None)
         return None
 
     def _stop(self) -> None:

@@ -19,6 +19,7 @@ from tests.cluster.node_agent.bundle import Bundle
 
 TERMINATION_MESSAGE_BYTES = 4096
 SIGKILL_EXIT_CODE = 137
+START_SECONDS = 5.0
 CGROUP_ROOTS = ("/sys/fs/cgroup/memory", "/sys/fs/cgroup")
 OUT_OF_MEMORY_FILES = ("memory.oom_control", "memory.events")
 
@@ -107,10 +108,27 @@ class Container:
         """Whether the signal was delivered to PID 1; it is not while runc still starts it."""
         return commands.succeeds(*self._runc, "kill", self.id, name)
 
+    def is_up(self) -> bool:
+        """Whether its first process runs, which is a moment after runc was started for it."""
+        until = time.monotonic() + START_SECONDS
+        while self.is_running and time.monotonic() < until:
+            try:
+                state = json.loads(commands.run(*self._runc, "state", self.id))
+            except commands.CommandFailed:
+                state = {}
+            if state.get("status") == "running":
+                return True
+            time.sleep(0.02)
+        return False
+
+    def inside(self, command: list[str]) -> list[str]:
+        """What runs a command in it."""
+        return [*self._runc, "exec", self.id, *command]
+
     def execute(self, command: list[str], timeout_seconds: float) -> bool:
         """Whether a command run inside ends well and in time."""
         try:
-            words = [*self._runc, "exec", self.id, *command]
+            words = self.inside(command)
             done = subprocess.run(words, capture_output=True, timeout=timeout_seconds, check=False)
         except subprocess.TimeoutExpired:
             return False

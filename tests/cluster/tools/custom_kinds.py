@@ -60,7 +60,7 @@ OPERATOR = ("github.com/prometheus-operator/prometheus-operator", "v0.85.0")
 OPERATOR_FILES = "example/prometheus-operator-crd/monitoring.coreos.com_"
 MONITORING = tuple(
     OperatorFile(f"{plural}.monitoring.coreos.com", *OPERATOR, f"{OPERATOR_FILES}{plural}.yaml")
-    for plural in ("podmonitors", "servicemonitors", "prometheusrules")
+    for plural in ("podmonitors", "servicemonitors", "prometheusrules", "prometheuses")
 )
 GATEWAY = (
     OperatorFile(
