@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.attacks.served_process import free_port
+from longshore_k8s.capacity.local_ports import unused_port
 from tests.cluster.node_agent.api import Json
 from tests.cluster.node_agent.bundle import Bundle
 from tests.cluster.node_agent.container import Container
@@ -100,7 +100,7 @@ def running(
     `options` are those of `longshore serve`.
     """
     uid = uuid.uuid4().hex
-    port, management_port = free_port(), free_port()
+    port, management_port = unused_port(), unused_port()
     inside = f"/models/{model.name}"
     arguments = [
         *("serve", inside, "--host=127.0.0.1", f"--port={port}", "--drain-delay-seconds=1"),

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from longshore import __version__
 from tests.cluster import image as cluster_image
 from tests.cluster.node_agent import commands
 from tests.cluster.node_agent.images import Image
@@ -103,7 +104,14 @@ def test_a_change_of_the_code_leaves_the_layers_of_the_dependencies(
     built_image: str, tmp_path: Path
 ):
     tree = tmp_path / "tree"
-    for name in ("server", "Makefile", "Dockerfile.cpu", ".dockerignore", "pyproject.toml"):
+    for name in (
+        "server",
+        "chart",
+        "Makefile",
+        "Dockerfile.cpu",
+        ".dockerignore",
+        "pyproject.toml",
+    ):
         _copy(ROOT / name, tree / name)
     for name in ("constraints.txt", "README.md", "LICENSE"):
         _copy(ROOT / name, tree / name)
@@ -130,3 +138,14 @@ def _copy(source: Path, target: Path) -> None:
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
+
+
+def test_its_labels_say_what_it_was_made_of(built_image: str):
+    labels = _described(built_image)["OCIv1"]["config"]["Labels"]
+    found = {key.removeprefix("org.opencontainers.image."): text for key, text in labels.items()}
+    commit = commands.run("git", "-C", str(ROOT), "show", "--no-patch", "--format=%H %cI", "HEAD")
+
+    assert f"{found['revision']} {found['created']}" == commit
+    assert found["version"] == __version__
+    assert found["licenses"] == "Apache-2.0"
+    assert {"source", "title", "description", "base.name"} <= found.keys()
