@@ -159,6 +159,8 @@ def _setting(row: Option) -> Schema:
     described: Schema = {"type": _TYPES[row.type]}
     if row.choices:
         described["enum"] = list(row.choices)
+    if row.takes_switch:
+        return {"enum": [*row.choices, True, False]}
     if row.minimum is not None:
         described["minimum"] = row.minimum
     if row.maximum is not None:

@@ -1,6 +1,7 @@
-"""Documents that are made from the code (`make docs`): the README's tables of settings and metrics,
-the chart's table of values, the derived parts of its schema, and the types of its values; the list
-of decisions in server/ARCHITECTURE.md, from the headings of docs/decisions; and docs/doctor.
+"""Documents that are made from the code (`make docs`): the tables of settings and metrics in docs,
+the charts' tables of values, the derived parts of the chart's schema, and the types of its values;
+the definition of the custom resource; the list of decisions in server/ARCHITECTURE.md, from the
+headings of docs/decisions; and docs/doctor.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from prometheus_client import CollectorRegistry
 from longshore.metrics import ServerMetrics
 from longshore.settings.option import Option
 from longshore.settings.table import option_table
+from longshore_k8s.controller.metrics import ControllerMetrics
 from tests.contracts.chart_schema import SCHEMA, renewed_schema
 from tests.contracts.chart_values import VALUES, described_values
+from tests.contracts.crd import CRD, crd_text
 from tests.contracts.doctor_pages import doctor_pages
 from tests.contracts.value_types import TYPES, value_types
 
 README = Path(__file__).parents[2] / "README.md"
+DOCUMENTS = README.parent / "docs"
 CHART_README = README.parent / "chart/README.md"
+CONTROLLER_README = CHART_README.parent / "controller/README.md"
 ARCHITECTURE = README.parent / "server/ARCHITECTURE.md"
-DECISIONS = README.parent / "docs/decisions"
+DECISIONS = DOCUMENTS / "decisions"
 
 
 def settings_table() -> str:
@@ -35,19 +40,19 @@ def settings_table() -> str:
     return "\n".join(["| option | environment | default | what |", "|---|---|---|---|", *rows])
 
 
-def metrics_table() -> str:
-    metrics = ServerMetrics(CollectorRegistry())
+def metrics_table(declared: type[ServerMetrics] | type[ControllerMetrics]) -> str:
+    registry = declared(CollectorRegistry()).registry
     rows = []
-    for family in sorted(described_metrics(metrics), key=lambda family: family[0]):
+    for family in sorted(described_metrics(registry), key=lambda family: family[0]):
         name, kind, labels, help_text = family
         rows.append(f"| `{name}` | {kind} | {labels} | {help_text} |")
     return "\n".join(["| metric | type | labels | what |", "|---|---|---|---|", *rows])
 
 
-def described_metrics(metrics: ServerMetrics) -> list[tuple[str, str, str, str]]:
-    """(name, type, labels, help) of every metric that the server declares."""
+def described_metrics(registry: CollectorRegistry) -> list[tuple[str, str, str, str]]:
+    """(name, type, labels, help) of every metric that is declared."""
     described = []
-    for collector in metrics.registry._collector_to_names:
+    for collector in registry._collector_to_names:
         for family in collector.describe():
             suffix = "_total" if family.type == "counter" else ""
             labels = getattr(collector, "_labelnames", None) or getattr(collector, "_labels", ())
@@ -56,11 +61,11 @@ def described_metrics(metrics: ServerMetrics) -> list[tuple[str, str, str, str]]
     return described
 
 
-def values_tables() -> str:
-    """A table for each section of the chart's values."""
+def values_tables(values: Path) -> str:
+    """A table for each section of a chart's values."""
     parts: list[str] = []
     section = ""
-    for value in described_values(VALUES.read_text(encoding="utf-8")):
+    for value in described_values(values.read_text(encoding="utf-8")):
         if value.section != section:
             section = value.section
             parts += [f"\n### {section}\n", "| value | default | what |", "|---|---|---|"]
@@ -107,19 +112,26 @@ def with_tables(readme: str, tables: dict[str, str]) -> str:
 
 def renewed() -> dict[Path, str]:
     """Every document that has a made part, as it should read."""
-    tables = {"settings": settings_table(), "metrics": metrics_table()}
+    tables = {
+        DOCUMENTS / "settings.md": {"settings": settings_table()},
+        DOCUMENTS / "metrics.md": {"metrics": metrics_table(ServerMetrics)},
+        CHART_README: {"values": values_tables(VALUES)},
+        CONTROLLER_README: {
+            "values": values_tables(CONTROLLER_README.with_name("values.yaml")),
+            "metrics": metrics_table(ControllerMetrics),
+        },
+        ARCHITECTURE: {"decisions": decisions_list()},
+    }
     schema = renewed_schema()
     defaults = yaml.safe_load(VALUES.read_text(encoding="utf-8"))
     return {
-        README: with_tables(README.read_text(encoding="utf-8"), tables),
-        CHART_README: with_tables(
-            CHART_README.read_text(encoding="utf-8"), {"values": values_tables()}
-        ),
+        **{
+            path: with_tables(path.read_text(encoding="utf-8"), made)
+            for path, made in tables.items()
+        },
         SCHEMA: schema,
+        CRD: crd_text(),
         TYPES: value_types(json.loads(schema), defaults),
-        ARCHITECTURE: with_tables(
-            ARCHITECTURE.read_text(encoding="utf-8"), {"decisions": decisions_list()}
-        ),
         **doctor_pages(),
     }
 

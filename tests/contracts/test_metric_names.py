@@ -30,6 +30,14 @@ READERS = sorted(
 ) + sorted((rendering.CHART / "templates").glob("prometheusrule.yaml"))
 
 
+DOCUMENTS = [
+    path
+    for folder in ("guides", "troubleshooting")
+    for path in sorted((rendering.CHART.parent / "docs" / folder).glob("*.md"))
+    if "longshore_" in path.read_text("utf-8")
+]
+
+
 def exported() -> tuple[set[str], set[str]]:
     """The names of all series, and of all labels, of a server."""
     metrics = ServerMetrics(CollectorRegistry())
@@ -37,11 +45,11 @@ def exported() -> tuple[set[str], set[str]]:
     names = set(re.findall(r"^# TYPE (\w+) \w+", text, re.MULTILINE))
     histograms = set(re.findall(r"^# TYPE (\w+) histogram", text, re.MULTILINE))
     names |= {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}
-    labels = ", ".join(labels for _, _, labels, _ in described_metrics(metrics))
+    labels = ", ".join(labels for _, _, labels, _ in described_metrics(metrics.registry))
     return names, {"le", *re.findall(r"\w+", labels)}
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("reader", [*READERS, *DOCUMENTS], ids=lambda path: path.name)
 def test_it_reads_only_metrics_that_the_server_exports(reader: Path):
     read = set(re.findall(r"\blongshore_[a-z0-9_]+", reader.read_text("utf-8")))
 
@@ -64,7 +72,9 @@ def test_every_series_of_a_model_is_exported_before_its_first_request(metrics: S
     metrics.create_version("m", "1")
     signal = ScalingSignal(metrics, "m", AvailableCpus(1.0))
     exported = generate_latest(metrics.registry).decode()
-    of_a_model = [name for name, _, labels, _ in described_metrics(metrics) if "`model`" in labels]
+    of_a_model = [
+        name for name, _, labels, _ in described_metrics(metrics.registry) if "`model`" in labels
+    ]
 
     assert signal.inflight == 0
     assert [
