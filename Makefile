@@ -11,15 +11,22 @@ PACKAGES ?= batching execution rest
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
 TRUTH_ARGS ?=
+CANDIDATE_ARGS ?=
+PYTEST_ARGS ?=
 WORKERS ?= 2
-HERE := -m 'not cluster and not gpu and not soak and not image'
+HERE := -m 'not cluster and not gpu and not soak and not image and not guides'
 # Tests of a server under load, which need the machine for themselves; the others share it.
-ALONE := tests/capacity/test_local_measurement.py tests/integration/test_attacks.py tests/loadtests tests/monitoring
+ALONE := tests/capacity/test_local_measurement.py tests/integration/test_attacks.py tests/monitoring/test_numbers.py
 ORACLE_ARGS ?=
+SCREENSHOTS ?= docs/console
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' server/longshore/__init__.py)
 # BUILDER="docker build" where Docker is at hand. The machine's certificates are for registries behind a proxy.
 BUILDER ?= buildah build --layers --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro
 IMAGE_ARGS ?=
+# Where the code is published, for the images' label.
+SOURCE ?= unknown
+IMAGE_REPOSITORY ?=
+HELM ?= helm
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
@@ -33,7 +40,7 @@ $(VENV)/.serve: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[onnx,torch,plan,loadtest,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[onnx,torch,plan,controller,loadtest,dev]'
 	@touch $@
 
 serve: $(VENV)/.serve ## Serve the example model until Ctrl-C
@@ -54,14 +61,15 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minutes on 2 cores)
-	$(BIN)/pytest $(HERE) --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/pytest $(HERE) $(ALONE)
+	$(BIN)/pytest $(HERE) --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) $(PYTEST_ARGS)
+	$(BIN)/pytest $(HERE) $(ALONE) $(PYTEST_ARGS)
 
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 	$(BIN)/pytest $(HERE) --cov --cov-report=term-missing:skip-covered
 
-attacks: $(VENV)/.dev ## Drains, overload, hostile clients, swaps and harmful versions, with their figures (20 minutes, alone on the machine)
+attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their figures (10 minutes), and harmful versions, with bars (root; 48 minutes); alone on the machine
 	$(BIN)/python -m tests.attacks.measure
+	$(BIN)/python -m tests.attacks.candidates $(CANDIDATE_ARGS)
 
 truth: $(VENV)/.dev ## Whether utilization is true, by CPU limit, beside a neighbour, after a swap (root, wrk; 2 hours)
 	$(BIN)/python -m tests.truth.measure $(TRUTH_ARGS)
@@ -75,16 +83,51 @@ mutants: $(VENV)/.dev ## Change each comparison and constant on the way of a req
 hpa-oracle: $(VENV)/.dev ## Record what the HPA controllers of two minors decide, in virtual time, and compare (Go; 8 minutes)
 	$(BIN)/python -m tests.replay.oracle.record $(ORACLE_ARGS)
 
+simulate-rollouts: $(VENV)/.dev ## Canaries that fail at known rates: requests until each is taken back, and healthy ones that are (5 minutes)
+	$(BIN)/python -m tests.controller.judging.simulation
+
 soak: $(VENV)/.dev ## Ordinary and hostile traffic for SOAK_SECONDS: memory, descriptors and p99 stay flat
 	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -m soak tests/integration --capture no
+
+test-console: $(VENV)/.dev ## The console in a real Chromium (Debian: apt-get install chromium); renews the README's pictures
+	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/pytest -rs tests/console
+
+test-guides: build/guides-venv ## Follow the guides of docs/guides from their own text
+	PATH=$(abspath $(BIN)):$$PATH $</bin/python -m pytest -rs tests/guides
+
+# What only guides install, beside what is in $(VENV): torch is not installed twice.
+build/guides-venv: $(VENV)/.dev tests/guides/constraints.txt
+	$(PYTHON) -m venv $@
+	echo "import site; site.addsitedir('$(abspath $(VENV))/lib/$(notdir $(wildcard $(VENV)/lib/python3*))/site-packages')" \
+		> $@/lib/$(notdir $(wildcard $(VENV)/lib/python3*))/site-packages/developing.pth
+	$@/bin/pip install --quiet --constraint constraints.txt --constraint tests/guides/constraints.txt \
+		lightgbm onnxmltools transformers
+	@touch $@
 
 image-cpu image-gpu: IMAGE ?= longshore:$(VERSION)-$(@:image-%=%)
 image-cpu image-gpu: image-%: Dockerfile.%
 	$(BUILDER) --file $< --build-arg VERSION=$(VERSION) $(IMAGE_ARGS) --tag $(IMAGE) \
-		--build-arg REVISION=$(shell git rev-parse --verify --quiet HEAD || echo unknown) .
+		--build-arg REVISION=$(shell git rev-parse --verify --quiet HEAD || echo unknown) \
+		--build-arg CREATED=$(shell git show --no-patch --format=%cI HEAD 2>/dev/null || echo unknown) \
+		--build-arg SOURCE=$(SOURCE) .
 
 image-cpu: ## Build the CPU image; IMAGE_ARGS="--build-arg EXTRAS=onnx,torch" chooses backends
 image-gpu: ## Build the GPU image
+
+version: ## Print the version
+	@echo $(VERSION)
+
+chart-image: CHART ?= chart
+chart-image: ## Write IMAGE_REPOSITORY into the charts in CHART, as the image that they run where no value says another
+	sed -i 's|^  repository: ""|  repository: "$(IMAGE_REPOSITORY)"|' $(CHART)/values.yaml $(CHART)/controller/values.yaml
+	sed -i 's|"default": {"repository": ""|"default": {"repository": "$(IMAGE_REPOSITORY)"|' $(CHART)/files/value-types.json
+
+chart-package: ## Package the chart and the controller's into build/, with IMAGE_REPOSITORY as the image that they run
+	rm -rf build/chart && mkdir -p build && cp -r chart build/chart
+	$(MAKE) --no-print-directory chart-image CHART=build/chart
+	for chart in build/chart build/chart/controller; do \
+		$(HELM) package $$chart --destination build --version $(VERSION) --app-version $(VERSION) || exit 1; \
+	done
 
 image-base: $(VENV)/.dev ## Make a stand-in for the images' base, where no registry is at hand (root, debootstrap)
 	$(BIN)/python -m tests.cluster.tools.base_image $(shell sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile.cpu)
@@ -97,9 +140,9 @@ cluster-tools: image-base ## Build what `make test-cluster` runs: Kubernetes, He
 	$(BIN)/python -m tests.cluster.tools.helm3
 	$(BIN)/python -m tests.cluster.tools.custom_kinds
 
-test-cluster: cluster-tools ## Build the CPU image, and prove the chart on a real control plane (root; 30 minutes)
+test-cluster: cluster-tools ## Build the images, and prove the charts on a real control plane (root; 30 minutes)
 	$(BIN)/python -m tests.cluster.image
-	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15
+	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15 $(PYTEST_ARGS)
 
 test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 12 minutes)
 	$(BIN)/python -m tests.cluster.image
@@ -111,7 +154,7 @@ test-gpu: $(VENV)/.dev ## Answers, faults and metrics on a GPU; skipped with the
 bench-gpu: $(VENV)/.dev ## Raw framework beside served, on a GPU (needs wrk; about 80 minutes)
 	$(BIN)/python -m tests.gpu.bench_gpu
 
-docs: $(VENV)/.dev ## Bring the tables of both READMEs and the chart's schema up to date
+docs: $(VENV)/.dev ## Bring the documents' tables, the chart's schema and the custom resource's definition up to date
 	$(BIN)/python -m tests.contracts.document_tables
 
 bench: $(VENV)/.dev ## Measure against an echo and bare onnxruntime (needs wrk; 20 minutes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -11,6 +12,14 @@ from longshore.metrics import ServerMetrics
 from tests.clock import FakeClock
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import onnxruntime by themselves, too
+
+
+def pytest_collection_finish() -> None:
+    """Every collection of garbage would look through all modules and tests again, and unloading a
+    version makes one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import torch
 from longshore.cli import main
 from longshore.loading.config_draft import FIRST_LINE
 from longshore.loading.load_options import LoadOptions
-from longshore.loading.model_loader import LoadedModel, load_model
+from longshore.loading.loaded_model import LoadedModel
+from longshore.loading.model_loader import load_model
 from longshore.repository.layout import ModelRepository
 from longshore.tensors import Datatype, TensorSpec
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from longshore.cli import main
+from longshore.repository.integrity import write_manifest
 from tests.loading.startup_models import FAILS_ALWAYS, WORKS_ON_MAGIC
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -38,6 +41,26 @@ def test_a_version_that_takes_no_guessed_input_is_served_where_no_other_is(inspe
 
     assert code == 0
     assert "  takes no other version's place: no sample input works: " in printed
+
+
+def test_one_version_is_looked_at_alone_and_its_manifest_compared(tmp_path, capsys):
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "model.identity").write_text("")
+    (tmp_path / "2" / "model.identity").write_text("nothing: [known")
+    write_manifest(tmp_path / "1")
+    digest = hashlib.sha256((tmp_path / "1" / "manifest.json").read_bytes()).hexdigest()
+
+    assert main(["inspect", str(tmp_path), "--version=1", f"--digest={digest}"]) == 0
+    assert "version 1: model.identity" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path), "--version=2"]) == 1
+    assert main(["inspect", str(tmp_path), "--version=3"]) == 1
+    assert main(["inspect", str(tmp_path), "--version=1", f"--digest={'0' * 64}"]) == 1
+    assert f"its manifest.json has the digest {digest}" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path), "--version=2", f"--digest={digest}"]) == 1
+    assert main(["inspect", str(tmp_path), f"--digest={digest}"]) == 2
+    (tmp_path / "1" / "model.identity").write_text("delay_seconds: 0.1")
+    assert main(["inspect", str(tmp_path), "--version=1", f"--digest={digest}"]) == 1
 
 
 def test_a_vouched_version_needs_no_word_more(inspect):

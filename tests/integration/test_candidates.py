@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks import bad_versions
-from tests.attacks.candidates import ROWS
-from tests.attacks.served_process import IDENTITY, ServedProcess, identity_model, infer_body
-from tests.attacks.swaps import write_version as write_onnx
+from tests.attacks.candidate_rows import FAULTS
+from tests.attacks.served_process import (
+    IDENTITY,
+    TOLD_SECONDS,
+    ServedProcess,
+    identity_model,
+    infer_body,
+)
 
-FAULTS = Path(__file__).parents[1] / "attacks" / "faults"
+pytestmark = pytest.mark.timeout(TOLD_SECONDS + 60)
 QUICK = {"version_settle_seconds": 0, "model_poll_seconds": 0.2}
-HANG = {**QUICK, "trial_timeout_seconds": 10}
 
 
 @pytest.fixture(autouse=True)
@@ -70,22 +73,19 @@ def asking(server: ServedProcess) -> Iterator[Counter[int]]:
         thread.join()
 
 
-def wait_for_problem(server: ServedProcess, words: str) -> None:
-    deadline = time.monotonic() + 30
-    while words not in str(server.health().get("problems")):
-        assert server.is_running, server.log
-        assert time.monotonic() < deadline, (server.health(), server.log)
-        time.sleep(0.05)
+@pytest.fixture(scope="module")
+def trying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedProcess, Path]]:
+    """A server that gives a trial ten seconds, and its model, to which versions are added."""
+    model = identity_model(tmp_path_factory.mktemp("models"))
+    settings = {**QUICK, "trial_timeout_seconds": 10}
+    with ServedProcess(model, environment={"PYTHONPATH": str(FAULTS)}, **settings) as server:
+        yield server, model
 
 
 @pytest.mark.parametrize(
     ("fault", "outcome", "reason"),
     [
-        (
-            "load SIGSEGV",
-            "crashed",
-            "version 2 is not served: killed by signal 11 (SIGSEGV) while opening",
-        ),
+        ("load SIGSEGV", "crashed", "killed by signal 11 (SIGSEGV) while opening"),
         ("proof SIGABRT", "crashed", "killed by signal 6 (SIGABRT) while executing a batch of 3"),
         ("execute SIGKILL", "crashed", "killed by signal 9 (SIGKILL) while executing a batch of 1"),
         ("load hang", "hung", "no progress for 1 s while opening"),
@@ -95,15 +95,22 @@ def wait_for_problem(server: ServedProcess, words: str) -> None:
     ],
 )
 def test_a_version_that_harms_its_process_does_not_harm_the_one_that_serves(
-    model, fault, outcome, reason
+    trying, fault, outcome, reason
 ):
-    with ServedProcess(model, **HANG) as server, asking(server) as statuses:
-        publish(model, "2", fault)
-        wait_for_problem(server, reason)
-        trials = "longshore_candidate_trials_total"
-        assert server.metric(trials) == server.metric(trials, outcome=outcome) == 1
-        publish(model, "3")
-        server.wait_ready("3")
+    server, model = trying
+    newest = max(int(path.name) for path in model.iterdir())
+    harmful, good = str(newest + 1), str(newest + 2)
+
+    def trials(**labels: str) -> float:
+        return server.metric("longshore_candidate_trials_total", **labels)
+
+    before = trials(), trials(outcome=outcome)
+    with asking(server) as statuses:
+        publish(model, harmful, fault)
+        server.wait_for_problem(f"version {harmful} is not served: {reason}")
+        assert (trials() - before[0], trials(outcome=outcome) - before[1]) == (1, 1)
+        publish(model, good)
+        server.wait_ready(good)
 
     assert statuses.keys() == {200}
 
@@ -119,11 +126,11 @@ def test_a_newest_version_that_ends_the_process_at_a_start_is_not_the_first_of_t
 
     with ServedProcess(model, **settings) as second:
         assert second.health()["versions"]["1"] == "READY"
-        wait_for_problem(second, "version 2 is not served: killed by signal 11 (SIGSEGV)")
+        second.wait_for_problem("version 2 is not served: killed by signal 11 (SIGSEGV)")
         assert ask(second) == 200
 
     with ServedProcess(model, **settings) as third:
-        wait_for_problem(third, "remembered from an earlier start")
+        third.wait_for_problem("remembered from an earlier start")
 
 
 def test_an_only_version_that_ends_the_process_leaves_the_next_running_with_the_reason(
@@ -139,7 +146,7 @@ def test_an_only_version_that_ends_the_process_leaves_the_next_running_with_the_
 
     second = ServedProcess(model, **settings)
     try:
-        wait_for_problem(second, "killed by signal 6 (SIGABRT) while executing a batch of 1")
+        second.wait_for_problem("killed by signal 6 (SIGABRT) while executing a batch of 1")
         assert second.health()["ready"] is False
         publish(model, "2")
         second.wait_ready("2")
@@ -186,35 +193,6 @@ def test_a_trial_is_seen_while_it_goes_on(model):
         assert server.wait() == 0
 
     assert time.monotonic() < started + 10
-
-
-@pytest.mark.parametrize(
-    ("put", "words"),
-    [
-        ("zeros", "not an ONNX model: no field begins at byte 0"),
-        ("truncated", "model.onnx"),
-        ("random", "not an ONNX model"),
-        ("tiny files", "files"),
-        ("growing", "model.onnx"),
-    ],
-)
-def test_files_that_are_no_model_are_refused_by_name_while_every_request_is_answered(
-    tmp_path, monkeypatch, put, words
-):
-    monkeypatch.setattr(bad_versions, "TINY_FILES", 10_500)
-    monkeypatch.setattr(bad_versions, "GROWS_SECONDS", 2.0)
-    model = tmp_path / "added"
-    write_onnx(model / "1", 1)
-    row = ROWS[put]
-    if row.make is not None:
-        row.make(model)
-    settings = {**QUICK, "version_settle_seconds": 0.5}
-    with ServedProcess(model, **settings) as server:
-        row.put(model)
-        wait_for_problem(server, words)
-        assert "version 2 is not served" in str(server.health()["problems"])
-        assert server.health()["versions"]["1"] == "READY"
-        assert server.is_running
 
 
 def test_a_child_does_not_outlive_the_server(model):

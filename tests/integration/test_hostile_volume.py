@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from longshore.repository.integrity import write_manifest
 from longshore.repository.manifest import MAX_FILES
-from tests.attacks.served_process import ServedProcess, identity_model
+from tests.attacks import bad_versions
+from tests.attacks.served_process import TOLD_SECONDS, ServedProcess, identity_model
 from tests.integration.test_lifecycle import ask, wait_for
 
+pytestmark = pytest.mark.timeout(TOLD_SECONDS + 60)
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 LONGSHORE = [sys.executable, "-m", "longshore.cli"]
+UNDISTURBED = """
+import math, sys
+from longshore import cli
+from longshore.loading.measurement import disturbance
+
+disturbance.MOST_TAKEN = math.inf
+sys.exit(cli.main(sys.argv[1:]))
+"""
+"""Keeps what it measures however busy the machine is."""
 SLOW_COPY = """
 import sys, time
 content = open(sys.argv[1], "rb").read()
@@ -94,7 +105,7 @@ def test_a_writer_that_is_killed_disturbs_nobody(tmp_path, has_manifest):
         time.sleep(0.5)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
-        wait_for(lambda: any("model.onnx: " in p for p in server.health().get("problems", [])))
+        server.wait_for_problem("model.onnx: ")
         failures = server.metric("longshore_model_load_failures_total")
         time.sleep(1.0)
 
@@ -167,64 +178,97 @@ def test_a_cache_that_cannot_be_written_costs_the_cache_alone(tmp_path, small_vo
     assert [path.name for path in small_volume.iterdir()] in ([], ["filler"])
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"cost": 5}', b"\xff\xfe", b"[" * 100_000])
-def test_a_cache_that_was_damaged_is_measured_anew(tmp_path, content):
-    cache = tmp_path / "cache"
-    model = identity_model(tmp_path, "delay_seconds: 0.001\n")
-    with ServedProcess(model, calibration_cache=cache, version_settle_seconds=0):
+@contextmanager
+def remembering(model: Path, cache: Path) -> Iterator[ServedProcess]:
+    """A server that measures batches of at most four rows, to the end, or finds it in the cache."""
+    options = {"calibration_budget_seconds": 60, "max_batch_size": 4, "version_settle_seconds": 0}
+    program = ("-c", UNDISTURBED)
+    with ServedProcess(model, calibration_cache=cache, program=program, **options) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def remembered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A model, and the one record of a cache."""
+    directory = tmp_path_factory.mktemp("remembered")
+    model, cache = identity_model(directory, "delay_seconds: 0.001\n"), directory / "cache"
+    with remembering(model, cache):
         pass
-    [entry] = cache.iterdir()
-    good = json.loads(entry.read_text())
+    [record] = cache.iterdir()
+    return model, record
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"cost": 5}', b"\xff\xfe", b"[" * 100_000])
+def test_a_cache_that_was_damaged_is_measured_anew(tmp_path, remembered, content):
+    model, good = remembered
+    entry = tmp_path / good.name
     entry.write_bytes(content)
-    with ServedProcess(model, calibration_cache=cache, version_settle_seconds=0) as server:
+    with remembering(model, tmp_path) as server:
         assert ask(server)[0] == 200
-    assert json.loads(entry.read_text()).keys() == good.keys()
+    assert json.loads(entry.read_text()).keys() == json.loads(good.read_text()).keys()
 
 
-def of_zeros(directory: Path) -> None:
-    with (directory / "model.onnx").open("wb") as file:
-        file.truncate(2 * 1024**3)
+@pytest.fixture(scope="module")
+def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedProcess, Path]]:
+    """A server of version 1, and its model, to which versions are added."""
+    model = digits_model(tmp_path_factory.mktemp("models"))
+    with ServedProcess(model, version_settle_seconds=0.3, model_poll_seconds=0.2) as server:
+        yield server, model
 
 
-def truncated(directory: Path) -> None:
-    whole = (DIGITS / "1" / "model.onnx").read_bytes()
-    (directory / "model.onnx").write_bytes(whole[: len(whole) // 2])
+@pytest.fixture
+def served(watching: tuple[ServedProcess, Path]) -> Iterator[tuple[ServedProcess, Path]]:
+    """The same, without what a test adds as version 2."""
+    server, model = watching
+    yield server, model
+    shutil.rmtree(model / "2")
+    wait_for(lambda: "problems" not in server.health())
 
 
-def at_random(directory: Path) -> None:
-    (directory / "model.onnx").write_bytes(random.Random(1).randbytes(4 * 2**20))
-
-
-def of_many_files(directory: Path) -> None:
-    shutil.copy(DIGITS / "1" / "model.onnx", directory)
+def make_more_files_than_are_listed(model: Path) -> None:
+    (model / ".2").mkdir()
+    shutil.copy(DIGITS / "1" / "model.onnx", model / ".2")
     for number in range(MAX_FILES + 1100):
-        (directory / str(number)).touch()
+        (model / ".2" / str(number)).touch()
 
 
-def of_many_fields(directory: Path) -> None:
-    (directory / "model.onnx").write_bytes(b"\x12\x00" * 2**20)
+def make_many_fields(model: Path) -> None:
+    (model / ".2").mkdir()
+    (model / ".2" / "model.onnx").write_bytes(b"\x12\x00" * 2**20)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("make", "reason"),
     [
-        (of_zeros, "no field begins at byte 0"),
-        (truncated, "not an ONNX model"),
-        (at_random, "not an ONNX model"),
-        (of_many_files, "holds more than"),
-        (of_many_fields, "more fields than any model"),
+        (bad_versions.make_zeros, "no field begins at byte 0"),
+        (bad_versions.make_truncated, "not an ONNX model"),
+        (bad_versions.make_random, "not an ONNX model"),
+        (bad_versions.make_tiny_files, "holds more than 10000 files"),
+        (make_more_files_than_are_listed, "holds more than 11000 files"),
+        (make_many_fields, "more fields than any model"),
     ],
 )
-def test_a_version_that_is_none_is_refused_by_name_and_what_serves_goes_on(tmp_path, spoil, reason):
-    model = digits_model(tmp_path)
-    with ServedProcess(model, version_settle_seconds=0.3, model_poll_seconds=0.2) as server:
-        (tmp_path / "new").mkdir()
-        spoil(tmp_path / "new")
-        os.rename(tmp_path / "new", model / "2")
-        wait_for(lambda: any(reason in problem for problem in server.health().get("problems", [])))
+def test_a_version_that_is_none_is_refused_by_name_and_what_serves_goes_on(
+    served, monkeypatch, make: Callable[[Path], None], reason: str
+):
+    monkeypatch.setattr(bad_versions, "TINY_FILES", 10_500)
+    server, model = served
+    failures = server.metric("longshore_model_load_failures_total")
+    make(model)
+    (model / ".2").rename(model / "2")
 
-        [problem] = server.health()["problems"]
-        assert problem.startswith("version 2 is not served: ")
-        assert version(server) == "1"
-        assert server.metric("longshore_model_load_failures_total") == 1
-        assert "Traceback" not in server.log
+    assert server.wait_for_problem(reason).startswith("version 2 is not served: ")
+    assert len(server.health()["problems"]) == 1
+    assert version(server) == "1"
+    assert server.metric("longshore_model_load_failures_total") == failures + 1
+    assert "Traceback" not in server.log
+
+
+def test_a_copy_that_breaks_off_is_refused_by_name_and_what_serves_goes_on(served, monkeypatch):
+    monkeypatch.setattr(bad_versions, "GROWS_SECONDS", 2.0)
+    server, model = served
+    bad_versions.grow(model)
+
+    assert server.wait_for_problem("2/model.onnx").startswith("version 2 is not served: ")
+    assert len(server.health()["problems"]) == 1
+    assert version(server) == "1"

@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 
+from longshore.lifecycle import volume_events
 from longshore.lifecycle.volume_events import VolumeEvents
 from tests.attacks.served_process import ServedProcess, identity_model
 from tests.integration.test_lifecycle import ask, wait_for
@@ -76,3 +77,29 @@ async def test_a_kernel_that_offers_no_events_leaves_the_polling(tmp_path, monke
 
     assert not await asyncio.wait_for(events.wait(0.01), 5)
     events.close()
+
+
+async def test_a_directory_without_end_is_not_looked_through(tmp_path, monkeypatch):
+    monkeypatch.setattr(volume_events, "MAX_ENTRIES", 5)
+    for number in range(20):
+        (tmp_path / f"{number}.bin").touch()
+    looked_at, scan = [], os.scandir
+
+    class Scan:
+        def __init__(self, path):
+            self._entries = scan(path)
+
+        def __enter__(self):
+            return (looked_at.append(entry) or entry for entry in self._entries)
+
+        def __exit__(self, *exception):
+            self._entries.close()
+
+    monkeypatch.setattr(volume_events.os, "scandir", Scan)
+    events = VolumeEvents()
+    try:
+        events.watch(tmp_path)
+    finally:
+        events.close()
+
+    assert len(looked_at) == 5

@@ -12,7 +12,12 @@ from uvicorn.server import ServerState
 
 from longshore.errors import LongshoreError
 from longshore.rest.body import BodyReader
-from longshore.rest.http_protocol import ConnectionLimits, LimitedProtocol, limited_protocol
+from longshore.rest.http_protocol import (
+    ConnectionLimits,
+    LimitedProtocol,
+    OnRefusal,
+    limited_protocol,
+)
 from longshore.rest.request_head import read_head
 
 IDLE_SECONDS = 75
@@ -119,7 +124,12 @@ class Echo:
 
 
 def make_protocol(
-    app: Callable[..., Any], timers: Timers, *, state: ServerState | None = None, **limits: Any
+    app: Callable[..., Any],
+    timers: Timers,
+    *,
+    state: ServerState | None = None,
+    on_refusal: OnRefusal | None = None,
+    **limits: Any,
 ) -> LimitedProtocol:
     """`limits` other than those of this module."""
     config = uvicorn.Config(
@@ -130,7 +140,7 @@ def make_protocol(
         max_connections=10, max_header_bytes=MAX_HEADER_BYTES, header_timeout_seconds=HEAD_SECONDS,
         write_timeout_seconds=WRITE_SECONDS, max_age_seconds=0.0,
     )  # fmt: skip
-    make = limited_protocol(dataclasses.replace(usual, **limits))
+    make = limited_protocol(dataclasses.replace(usual, **limits), on_refusal)
     return make(config, state or ServerState(), {}, _loop=timers)  # type: ignore[arg-type]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
+from starlette.types import ASGIApp
 
 from longshore.autoscaling.signal import ScalingSignal
 from longshore.backends.devices.health import DeviceHealth
@@ -16,11 +17,13 @@ from longshore.execution.model import Model
 from longshore.lifecycle.served_version import ServedVersion
 from longshore.lifecycle.served_versions import ServedVersions
 from longshore.lifecycle.state import ModelState
-from longshore.loading.model_loader import LoadedModel
+from longshore.loading.loaded_model import LoadedModel
 from longshore.metrics import ServerMetrics
 from longshore.rest.body import BodyReader
 from longshore.rest.boundary import ErrorBoundary
 from longshore.rest.inference import InferenceEndpoint
+from longshore.rest.observation.observed_app import ObservedApp
+from longshore.rest.observation.observer import Observer
 
 MAX_BODY_BYTES = 100_000
 CPUS = 64.0
@@ -31,6 +34,7 @@ CPUS = 64.0
 class Got:
     status: int
     body: bytes
+    headers: dict[bytes, bytes]
 
     @property
     def document(self):
@@ -47,8 +51,15 @@ class EndpointClient:
         *,
         clock: Callable[[], float] = time.monotonic,
         max_queue_seconds: float = 30.0,
+        observer: Observer | None = None,
     ) -> None:
-        self.model = Model(loaded, metrics, max_queue_seconds=max_queue_seconds, clock=clock)
+        self.model = Model(
+            loaded,
+            metrics,
+            max_queue_seconds=max_queue_seconds,
+            on_execution=None if observer is None else observer.note_execution,
+            clock=clock,
+        )
         self.metrics = metrics
         name, version = self.model.name, self.model.version
         metrics.create_version(name, version)
@@ -62,9 +73,14 @@ class EndpointClient:
             self.signal,
             BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=5.0),
             default_timeout_seconds=20.0,
+            is_observed=observer is not None,
             clock=clock,
         )
-        self._app = ErrorBoundary(no_router, must_close=lambda at: False, inference=endpoint)
+        self.app: ASGIApp = ErrorBoundary(
+            no_router, must_close=lambda at: False, inference=endpoint
+        )
+        if observer is not None:
+            self.app = ObservedApp(self.app, observer)
         self.model.start()
 
     async def post(
@@ -96,10 +112,11 @@ class EndpointClient:
             "path": f"/v2/models/{model or self.model.name}/infer",
             "headers": list({b"content-length": b"%d" % len(body), **(headers or {})}.items()),
         }
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
         if not sent:
-            return Got(0, b"")
-        return Got(sent[0]["status"], b"".join(message["body"] for message in sent[1:]))
+            return Got(0, b"", {})
+        body = b"".join(message["body"] for message in sent[1:])
+        return Got(sent[0]["status"], body, dict(sent[0]["headers"]))
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, {"model": self.model.name, **labels})

@@ -107,9 +107,23 @@ def test_switches_take_the_usual_words(text, value):
     assert load_settings({"show_version": text}, {}).http.show_version is value
 
 
+@pytest.mark.parametrize(("word", "value"), [("on", "on"), ("off", "off"), ("'off'", "off")])
+@pytest.mark.parametrize("name", ["console", "cuda_graphs"])
+def test_on_and_off_are_words_although_yaml_reads_booleans(tmp_path, name, word, value):
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"{name}: {word}\n")
+
+    settings = load_settings({}, {}, file)
+
+    assert {"console": settings.http.console, "cuda_graphs": settings.cuda.cuda_graphs}[
+        name
+    ] == value
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("cuda_precision: off", "settings.yaml: cuda_precision: False is not one of float32"),
         ("colour: red", "unknown setting 'colour'"),
         ("- 1", "expected a mapping of settings, found list"),
         ("port: [", "while parsing"),
