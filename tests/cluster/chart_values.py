@@ -16,6 +16,8 @@ FAST_CONFIG: Json = {
     "model_poll_seconds": 0.5,
 }
 """Shorter than the defaults, so that a pod starts and stops within a few seconds."""
+SCALE_DOWN_SECONDS = 8
+"""The window over which an autoscaler looks back before it scales down."""
 
 
 def serving(
@@ -48,6 +50,7 @@ def autoscaled(
     requests_per_second: float | None = None,
     utilization: float | None = None,
     maximum: int = 5,
+    scale_down_seconds: int = SCALE_DOWN_SECONDS,
     **values: Any,
 ) -> Json:
     """A release with an autoscaler on one of the two metrics, quick to scale down."""
@@ -56,23 +59,24 @@ def autoscaled(
         "minReplicas": 1,
         "maxReplicas": maximum,
         "metrics": {"requestsPerSecond": requests_per_second, "utilization": utilization},
-        "behavior": QUICK_BEHAVIOR,
+        "behavior": _quick_behavior(scale_down_seconds),
     }
     if mode == "keda":
         scaling["keda"] = {"serverAddress": PROMETHEUS_URL}
     return serving(replicas=None, autoscaling=scaling, **values)
 
 
-QUICK_BEHAVIOR: Json = {
-    "scaleUp": {
-        "stabilizationWindowSeconds": 0,
-        "policies": [{"type": "Pods", "value": 4, "periodSeconds": 2}],
-    },
-    "scaleDown": {
-        "stabilizationWindowSeconds": 8,
-        "policies": [{"type": "Percent", "value": 100, "periodSeconds": 2}],
-    },
-}
+def _quick_behavior(scale_down_seconds: int) -> Json:
+    return {
+        "scaleUp": {
+            "stabilizationWindowSeconds": 0,
+            "policies": [{"type": "Pods", "value": 4, "periodSeconds": 2}],
+        },
+        "scaleDown": {
+            "stabilizationWindowSeconds": scale_down_seconds,
+            "policies": [{"type": "Percent", "value": 100, "periodSeconds": 2}],
+        },
+    }
 
 
 def gpu(

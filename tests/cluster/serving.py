@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from tests.cluster.load_client import LoadClient, Target
 from tests.cluster.node_agent.api import Json
 
 CLAIM = "models"
+PREDICT_PORT, MANAGEMENT_PORT = 8000, 8002
+NOTICED_SECONDS = 40.0
+"""A version that is copied: polled for, settled, its turn in the spread, and its trial."""
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 ASK_SECONDS = 10
 
@@ -100,17 +105,39 @@ class Serving:
 
     def predict(self) -> Answer:
         """One predict request through the Service, on a connection of its own."""
-        target = self.target()
-        request = post(target.path, target.body, host=target.host, is_kept_alive=False)
-        return ask(target.host, target.port, request)
+        return predict(self.target())
 
     def predicted_version(self) -> int | None:
         """The version that answers through the Service, or None when none does."""
-        try:
-            answer = self.predict()
-        except (OSError, ConnectionBroke):
-            return None
-        return example_models.answered_version(answer.body) if answer.status == 200 else None
+        return predicted_version(self.target())
+
+    def wait_until_every_pod_serves(self, version: int) -> None:
+        """Asks each pod itself: through the Service one of them answers for all."""
+        at_service = self.target()
+
+        def does(pod: Json) -> bool:
+            address = pod["status"]["podIP"]
+            target = replace(at_service, host=address, port=PREDICT_PORT)
+            return predicted_version(target) == version
+
+        self._wait_until_every_pod(does, f"every pod to serve version {version}")
+
+    def wait_until_every_pod_tells(self, reasons: dict[int, str]) -> None:
+        """Each pod names these versions among its problems, for these reasons."""
+
+        def does(pod: Json) -> bool:
+            told = problems(pod)
+            return all(
+                any(f"version {version} " in one and reason in one for one in told)
+                for version, reason in reasons.items()
+            )
+
+        self._wait_until_every_pod(does, f"every pod to tell of versions {[*reasons]}")
+
+    def _wait_until_every_pod(self, does: Callable[[Json], bool], what: str) -> None:
+        self.cluster.wait_until(
+            lambda: all(does(pod) for pod in self.ready_pods()), what, seconds=NOTICED_SECONDS
+        )
 
     def load(self, rate: float, **options: Any) -> LoadClient:
         """A steady load on the Service, for a `with` statement or an ExitStack.
@@ -120,6 +147,28 @@ class Serving:
         """
         self.cluster.wait_until(lambda: self.predicted_version() is not None, "the first answer")
         return LoadClient(self.target(), rate, **options)
+
+
+def predict(target: Target) -> Answer:
+    """One predict request on a connection of its own."""
+    request = post(target.path, target.body, host=target.host, is_kept_alive=False)
+    return ask(target.host, target.port, request)
+
+
+def predicted_version(target: Target) -> int | None:
+    """The version that answers, or None when none does."""
+    try:
+        answer = predict(target)
+    except (OSError, ConnectionBroke):
+        return None
+    return example_models.answered_version(answer.body) if answer.status == 200 else None
+
+
+def problems(pod: Json) -> list[str]:
+    """What a pod says on its management port that is wrong."""
+    health = fetch(pod["status"]["podIP"], MANAGEMENT_PORT, "/v2/health/ready")
+    found: list[str] = json.loads(health.body).get("problems", [])
+    return found
 
 
 def ask(host: str, port: int, request: bytes) -> Answer:

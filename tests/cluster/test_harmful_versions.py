@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import ExitStack
@@ -15,17 +14,15 @@ from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.load_client import assert_none_lost
 from tests.cluster.node_agent.api import Json
-from tests.cluster.serving import Serving, fetch
+from tests.cluster.serving import Serving
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 PODS = 3
 RATE = 50.0
-MANAGEMENT_PORT = 8002
 FAULTS = Path(__file__).parents[1] / "attacks" / "faults" / "sitecustomize.py"
 CONFIG = {"trial_timeout_seconds": 20, "candidate_spread_seconds": 3.0}
 ZEROS = 2 * 2**30
-SAID_WITHIN_SECONDS = 40
 VOLUME = "/models"
 VERSIONS = {
     2: ("load SIGSEGV", "killed by signal 11 (SIGSEGV)"),
@@ -57,11 +54,7 @@ def test_no_pod_ends_and_no_request_is_lost_whatever_lies_on_the_volume(
         _publish(model, version, {"model.identity": IDENTITY, "fault": fault})
     _publish(model, 7, {"model.onnx": ""}, size=ZEROS)
     said = {**{version: reason for version, (_, reason) in VERSIONS.items()}, 7: "of memory"}
-    cluster.wait_until(
-        lambda: all(_has_said(pod, said) for pod in serving.pods()),
-        "every pod to say what is wrong with every version",
-        seconds=SAID_WITHIN_SECONDS,
-    )
+    serving.wait_until_every_pod_tells(said)
 
     assert_none_lost(load.stop())
     assert serving.predicted_version() == 1
@@ -77,15 +70,6 @@ def _publish(model: Path, version: int, files: dict[str, str], size: int = 0) ->
         if size:
             os.truncate(draft / name, size)
     draft.rename(model / str(version))
-
-
-def _has_said(pod: Json, reasons: dict[int, str]) -> bool:
-    health = json.loads(fetch(pod["status"]["podIP"], MANAGEMENT_PORT, "/v2/health/ready").body)
-    problems = health.get("problems", [])
-    return all(
-        any(f"version {version} " in problem and reason in problem for problem in problems)
-        for version, reason in reasons.items()
-    )
 
 
 def _restarts(pod: Json) -> int:

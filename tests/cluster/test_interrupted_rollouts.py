@@ -28,14 +28,13 @@ from tests.cluster.rollouts import (
     is_promoted,
     wait_until_ended,
 )
-from tests.cluster.serving import Serving
+from tests.cluster.serving import MANAGEMENT_PORT, Serving
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(500)]
 
 LIFE_SECONDS = 90
 GROUP = 4711
 """Of the controller's process."""
-MANAGEMENT_PORT = 8002
 WRITTEN = {
     "PATCH jobs", "DELETE jobs", "PATCH configmaps", "PATCH deployments", "DELETE deployments",
     "PATCH services", "PUT longshoremodels",

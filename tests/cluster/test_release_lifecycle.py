@@ -10,11 +10,10 @@ import pytest
 
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.serving import CLAIM, Serving, fetch
+from tests.cluster.serving import CLAIM, MANAGEMENT_PORT, Serving, fetch
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-MANAGEMENT_PORT = 8002
 OWNED = (
     "/api/v1/namespaces/{}/pods",
     "/api/v1/namespaces/{}/services",
