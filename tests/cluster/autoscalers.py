@@ -50,12 +50,18 @@ class Autoscaler:
 
     def restore(self) -> None:
         """Start again what was stopped."""
-        metrics = self.cluster.metrics
-        if "prometheus" not in metrics.running:
-            metrics.start_prometheus(rules.scrape_configs())
-        if "adapter" not in metrics.running:
-            file = rules.adapter_rules(self.cluster.folders.root)
-            assert file is not None
-            metrics.start_adapter(file)
+        restore(self.cluster)
         if self.keda:
             self.keda.start_missing()
+
+
+def restore(cluster: Cluster) -> None:
+    """Start Prometheus and prometheus-adapter again, whichever does not run."""
+    metrics = cluster.metrics
+    metrics.forget_ended()
+    if "prometheus" not in metrics.running:
+        metrics.start_prometheus(rules.scrape_configs())
+    if "adapter" not in metrics.running:
+        file = rules.adapter_rules(cluster.folders.root)
+        assert file is not None
+        metrics.start_adapter(file)

@@ -14,7 +14,7 @@ import pytest
 from tests.cluster import autoscalers, example_models
 from tests.cluster.autoscalers import Autoscaler
 from tests.cluster.control_plane import cluster as clusters
-from tests.cluster.control_plane import leftovers, programs
+from tests.cluster.control_plane import leftovers, operator_kinds, programs
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.keda import Keda, missing_files
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
@@ -75,6 +75,21 @@ def cluster(
     assert not leftovers.of(run_directory, root)
 
 
+@pytest.fixture(autouse=True)
+def programs_of_all(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What one scenario stops, or breaks, it would break for all that come after it."""
+    yield
+    if "cluster" not in request.fixturenames:
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    found = cluster.shared_programs()
+    tails = [f"{name} ended: {one.log_tail()}" for name, one in found.items() if one.has_ended()]
+    stopped = {"prometheus", "adapter"} - {*found}
+    autoscalers.restore(cluster)
+    assert not tails, "\n".join(tails)
+    assert not stopped, f"the scenario left {', '.join(sorted(stopped))} stopped"
+
+
 @pytest.fixture(scope="session")
 def keda(cluster: Cluster) -> Iterator[Keda]:
     """KEDA beside the cluster, from the first scenario that needs it to the end of the session."""
@@ -92,18 +107,13 @@ def keda(cluster: Cluster) -> Iterator[Keda]:
 
 @pytest.fixture
 def every_kind(cluster: Cluster, keda: Keda) -> Iterator[None]:
-    """Every kind that the chart renders. All but KEDA's go afterwards: the chart looks at the kinds
-    there are.
-    """
+    """Every kind that the chart renders."""
     kinds = (*custom_kinds.MONITORING, *custom_kinds.GATEWAY)
     for kind in kinds:
         if not kind.cached.exists():
             pytest.skip(f"Run `make cluster-tools` for the definition of {kind.name}.")
-        cluster.kubectl("create", "-f", str(kind.cached))
-    for kind in kinds:
-        cluster.kubectl("wait", "--for=condition=Established", f"crd/{kind.name}", "--timeout=30s")
-    yield
-    cluster.kubectl("delete", "crd", *(kind.name for kind in kinds))
+    with operator_kinds.defined(cluster, kinds):
+        yield
 
 
 @pytest.fixture

@@ -36,18 +36,22 @@ def quota(patient: Patient) -> Iterator[None]:
 def cordoned(patient: Patient) -> Iterator[None]:
     nodes = [node["metadata"]["name"] for node in patient.cluster.list("/api/v1/nodes")]
     patient.cluster.kubectl("cordon", *nodes)
-    with patient.changed({"hostname": "another"}):
-        yield
-    patient.cluster.kubectl("uncordon", *nodes)
+    try:
+        with patient.changed({"hostname": "another"}):
+            yield
+    finally:
+        patient.cluster.kubectl("uncordon", *nodes)
 
 
 @contextmanager
 def tainted(patient: Patient) -> Iterator[None]:
     nodes = [node["metadata"]["name"] for node in patient.cluster.list("/api/v1/nodes")]
     patient.cluster.kubectl("taint", "nodes", *nodes, "gpu=only:NoSchedule")
-    with patient.changed({"hostname": "another"}):
-        yield
-    patient.cluster.kubectl("taint", "nodes", *nodes, "gpu-")
+    try:
+        with patient.changed({"hostname": "another"}):
+            yield
+    finally:
+        patient.cluster.kubectl("taint", "nodes", *nodes, "gpu-")
 
 
 @contextmanager
@@ -71,17 +75,19 @@ def taken(patient: Patient) -> Iterator[None]:
     patient.cluster.wait_until_node_is("node-gpu", "True")
     pods.create(patient.cluster, namespace, "trainer", "sleep 600", container=GPU)
     pods.wait_until_ready(patient.cluster, namespace, "trainer")
-    with patient.changed({}, container=GPU):
-        yield
     path = f"/api/v1/namespaces/{namespace}/pods"
-    patient.cluster.api.delete(f"{path}/trainer", {"gracePeriodSeconds": 1})
 
     def is_gone() -> bool:
         return not patient.cluster.list(path, fieldSelector="spec.nodeName=node-gpu")
 
-    patient.cluster.wait_until(is_gone, "the node to be empty", seconds=ROOM_SECONDS)
-    nodes.stop("node-gpu")
-    patient.cluster.api.delete("/api/v1/nodes/node-gpu")
+    try:
+        with patient.changed({}, container=GPU):
+            yield
+        patient.cluster.api.delete(f"{path}/trainer", {"gracePeriodSeconds": 1})
+        patient.cluster.wait_until(is_gone, "the node to be empty", seconds=ROOM_SECONDS)
+    finally:
+        nodes.stop("node-gpu")
+        patient.cluster.api.delete("/api/v1/nodes/node-gpu")
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from tests.cluster import chart_values, rules
+from tests.cluster import autoscalers, chart_values, rules
+from tests.cluster.control_plane import operator_kinds
 from tests.cluster.doctor_breaks import Break
 from tests.cluster.doctor_patient import ROOM_SECONDS, Patient
 from tests.cluster.node_agent.api import Json
@@ -39,17 +40,19 @@ def other_metric(patient: Patient) -> Iterator[None]:
 @contextmanager
 def without_adapter(patient: Patient) -> Iterator[None]:
     patient.cluster.metrics.stop("adapter")
-    yield
-    file = rules.adapter_rules(patient.cluster.folders.root)
-    assert file is not None
-    patient.cluster.metrics.start_adapter(file)
+    try:
+        yield
+    finally:
+        autoscalers.restore(patient.cluster)
 
 
 @contextmanager
 def without_prometheus(patient: Patient) -> Iterator[None]:
     patient.cluster.metrics.stop("prometheus")
-    yield
-    patient.cluster.metrics.start_prometheus(rules.scrape_configs())
+    try:
+        yield
+    finally:
+        autoscalers.restore(patient.cluster)
 
 
 def scraped(*jobs: Json) -> Break:
@@ -71,7 +74,7 @@ def scraped(*jobs: Json) -> Break:
             yield
         finally:
             metrics.stop("prometheus")
-            metrics.start_prometheus(rules.scrape_configs())
+            autoscalers.restore(patient.cluster)
 
     return broken
 
@@ -94,10 +97,6 @@ def dropped(regex: str) -> Json:
 def monitor_not_selected(patient: Patient) -> Iterator[None]:
     """A Prometheus of the operator that asks for another label, and so does not scrape."""
     cluster, namespace = patient.cluster, patient.serving.namespace
-    for kind in OPERATED:
-        cluster.kubectl("create", "-f", str(kind.cached))
-    for kind in OPERATED:
-        cluster.kubectl("wait", "--for=condition=Established", f"crd/{kind.name}", "--timeout=30s")
     group = "/apis/monitoring.coreos.com/v1/namespaces"
     kind = {"apiVersion": "monitoring.coreos.com/v1"}
     own = {"app.kubernetes.io/instance": patient.serving.name}
@@ -110,11 +109,11 @@ def monitor_not_selected(patient: Patient) -> Iterator[None]:
         **kind, "kind": "Prometheus", "metadata": {"name": "main"},
         "spec": {"podMonitorSelector": wanted, "podMonitorNamespaceSelector": {}},
     }  # fmt: skip
-    cluster.api.post(f"{group}/{namespace}/podmonitors", monitor)
-    cluster.api.post(f"{group}/monitoring/prometheuses", scraper)
-    with scraped(job(relabel_configs=[{"action": "drop"}]))(patient):
-        yield
-    cluster.kubectl("delete", "crd", *(kind.name for kind in OPERATED))
+    with operator_kinds.defined(cluster, OPERATED):
+        cluster.api.post(f"{group}/{namespace}/podmonitors", monitor)
+        cluster.api.post(f"{group}/monitoring/prometheuses", scraper)
+        with scraped(job(relabel_configs=[{"action": "drop"}]))(patient):
+            yield
 
 
 @contextmanager

@@ -80,8 +80,10 @@ class Patient:
     def beside(self, path: str, body: Json) -> Iterator[None]:
         """With another object in the cluster."""
         self.cluster.api.post(path, body)
-        yield
-        self.cluster.api.delete(f"{path}/{body['metadata']['name']}")
+        try:
+            yield
+        finally:
+            self.cluster.api.delete(f"{path}/{body['metadata']['name']}")
 
 
 def installed(

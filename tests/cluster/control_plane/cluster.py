@@ -79,6 +79,10 @@ class Cluster:
 
         return self.wait_until(has_status, f"node {name} to be {status}", seconds=seconds)
 
+    def shared_programs(self) -> dict[str, Program]:
+        """Programs that every scenario finds running, by name."""
+        return {**self.control_plane.running, **self.metrics.running}
+
     def list(self, path: str, **query: str) -> list[Json]:
         """The items of a list."""
         items: list[Json] = self.api.get(path, **query).get("items") or []

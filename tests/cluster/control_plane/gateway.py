@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator
 
+from tests.cluster.control_plane import operator_kinds
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.places import CONTROL_PLANE_ADDRESS, GATEWAY_PORT
 from tests.cluster.control_plane.program import Program
@@ -20,9 +21,6 @@ KINDS = "/apis/gateway.networking.k8s.io/v1"
 @contextlib.contextmanager
 def kind_defined(cluster: Cluster) -> Iterator[None]:
     """The Gateway API's own definition of an HTTPRoute, for as long as the context."""
-    (kind,) = custom_kinds.GATEWAY
-    cluster.kubectl("create", "-f", str(kind.cached))
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{kind.name}", "--timeout=30s")
 
     def is_listed() -> bool:
         groups = cluster.api.get("/apis")["groups"]
@@ -31,9 +29,9 @@ def kind_defined(cluster: Cluster) -> Iterator[None]:
             one["kind"] == "HTTPRoute" for one in cluster.api.get(KINDS).get("resources") or ()
         )
 
-    cluster.wait_until(is_listed, "HTTPRoutes to be there")
-    yield
-    cluster.kubectl("delete", "crd", kind.name)
+    with operator_kinds.defined(cluster, custom_kinds.GATEWAY):
+        cluster.wait_until(is_listed, "HTTPRoutes to be there")
+        yield
 
 
 @contextlib.contextmanager

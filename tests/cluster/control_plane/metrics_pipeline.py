@@ -98,6 +98,11 @@ class MetricsPipeline:
         if program := self.running.pop(name, None):
             program.stop()
 
+    def forget_ended(self) -> None:
+        """Leave those programs out of `running` that ended by themselves."""
+        for name in [name for name, program in self.running.items() if program.has_ended()]:
+            del self.running[name]
+
     def query(self, expression: str) -> list[Json]:
         """The result vector of an instant query."""
         url = f"{PROMETHEUS_URL}/api/v1/query?{urlencode({'query': expression})}"

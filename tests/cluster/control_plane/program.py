@@ -49,12 +49,16 @@ class Program:
         """Return once `is_ready`; raises ProgramFailed when it ends first or takes too long."""
         deadline = time.monotonic() + READY_SECONDS
         while not is_ready():
-            if self.process.poll() is not None:
+            if self.has_ended():
                 raise ProgramFailed(f"{self.name} ended before {what}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 waited = f"{self.name}: waited {READY_SECONDS} s for {what}"
                 raise ProgramFailed(f"{waited}:\n{self.log_tail()}")
             time.sleep(POLL_SECONDS)
+
+    def has_ended(self) -> bool:
+        """Whether it ended, by itself or because it was told to."""
+        return self.process.poll() is not None
 
     def log_tail(self, lines: int = 15) -> str:
         """The last lines that it wrote."""
@@ -63,7 +67,7 @@ class Program:
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """SIGTERM, then SIGKILL for one that does not end in time."""
-        if self.process.poll() is None:
+        if not self.has_ended():
             self.process.terminate()
         try:
             self.process.wait(seconds)
