@@ -79,10 +79,10 @@ def _chosen(tool: Tool) -> Path | None:
 
 
 def build(tool: Tool) -> None:
-    """Compile `tool` into the cache, gently: one compiler at a time, at the lowest priority."""
+    """Compile `tool` into the cache, at the lowest priority."""
     tool.cached.parent.mkdir(parents=True, exist_ok=True)
     unfinished = tool.cached.with_suffix(".building")
-    command = ["nice", "-n", "19", "go", "build", "-p", "1", "-o", str(unfinished)]
+    command = ["nice", "-n", "19", "go", "build", "-o", str(unfinished)]
     command += ["-ldflags", _linker_flags(tool), tool.package]
     settings = {
         "CGO_ENABLED": "0",
