@@ -109,6 +109,29 @@ def test_what_a_volume_says_while_it_is_written_to_is_told_by_its_kind(
     assert os.strerror(number) in told[-1]["reason"]
 
 
+@pytest.mark.parametrize("name", ["../1.json", "1.json", ".1-0123456789abcdef.json"])
+def test_a_calibration_of_another_name_is_refused_and_nothing_is_published(tmp_path, name):
+    file, calibration = {"file": "model.onnx", "offset": 0}, {"calibration": name, "text": "{}"}
+    code, told = answers(tmp_path, REQUEST, file, b"hello", calibration, {"end": True})
+
+    assert (code, told[-1]["failed"]) == (1, "request")
+    assert not (tmp_path / "m/1").exists()
+
+
+def test_a_directory_of_calibrations_that_leads_elsewhere_is_not_written_to(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/calibration").symlink_to(elsewhere)
+    file = {"file": "model.onnx", "offset": 0}
+    calibration = {"calibration": "1-0123456789abcdef.json", "text": "{}"}
+
+    code, told = answers(tmp_path, REQUEST, file, b"hello", calibration, {"end": True})
+
+    assert (code, told[-1]["failed"]) == (1, "request")
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_an_end_in_the_middle_leaves_what_came(tmp_path):
     code, told = answers(tmp_path, REQUEST, {"file": "model.onnx", "offset": 0}, b"hel")
 

@@ -114,7 +114,7 @@ class VerifiedArtifact:
         if self._manifest is None:
             with _errors_of(self.artifact):
                 self._manifest = self._hash_all()
-        return hashlib.sha256(self._manifest.to_json().encode()).hexdigest()
+        return self._manifest.digest
 
     def _hash_all(self) -> Manifest:
         artifact = self.artifact

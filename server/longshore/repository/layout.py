@@ -36,6 +36,8 @@ from longshore.repository.version_reader import (
     present,
 )
 
+CALIBRATION_DIRECTORY = "calibration"
+"""Beside the versions, with what `longshore calibrate` wrote."""
 CONFIG_FILE = "config.yaml"
 MAX_ARTIFACT_BYTES = 64 * 1024**3
 

@@ -60,6 +60,11 @@ class Manifest:
             if name not in self.files:
                 raise ModelLoadError(f"{name}: not listed in {FILE_NAME}")
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) over names and contents of the files."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
     def to_json(self) -> str:
         files = {
             name: {"sha256": file.sha256, "size": file.size}

@@ -12,6 +12,7 @@ from typing import Any
 
 from longshore import __version__
 from longshore.cpu.model import cpu_model
+from longshore.repository.layout import CALIBRATION_DIRECTORY
 from longshore_k8s.capacity.noise import BUSY_CORES
 
 FRAMEWORKS = ("onnxruntime", "onnxruntime-gpu", "torch")
@@ -58,7 +59,7 @@ def digest(path: Path) -> str:
     found = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
-        if file.parent.name == "calibration":
+        if file.parent.name == CALIBRATION_DIRECTORY:
             continue
         found.update(str(file.relative_to(path)).encode())
         with file.open("rb") as stream:

@@ -99,6 +99,8 @@ def run(options: argparse.Namespace) -> int:
         ).run()  # fmt: skip
         place = "/".join(part for part in (target.path, model.version) if part)
         print(f"published: {target.claim_name}:{place}, {size(model.size)}, verified there")
+        if model.calibrations:
+            print(f"calibrations beside it: {len(model.calibrations)}")
         _tell_who_waits(cluster, target, shown)
         if options.wait:
             wait_until_served(target, model.version, cluster, seconds=options.wait, say=shown.say)

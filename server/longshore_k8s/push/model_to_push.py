@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from longshore.commands.inspect import print_version
 from longshore.errors import ModelLoadError
+from longshore.loading.records.recorded_calibrations import of_artifact
 from longshore.progress import Progress
 from longshore.repository.artifact import Artifact
 from longshore.repository.inspection import Inspection, inspect
-from longshore.repository.integrity import hash_file, verify
+from longshore.repository.integrity import hash_file, open_verified, verify
 from longshore.repository.layout import CONFIG_FILE, ModelRepository
 from longshore.repository.manifest import Manifest, read_manifest
 from longshore.repository.model_config import ModelConfig
@@ -27,6 +29,8 @@ class ModelVersion:
     manifest: Manifest
     config: str | None
     """The model's `config.yaml`."""
+    calibrations: Mapping[str, str] = field(default_factory=dict)
+    """Texts by the name of their file there."""
 
     @property
     def size(self) -> int:
@@ -59,7 +63,10 @@ def choose(
         )
     version = str(number or 1) if is_lone else artifact.version
     manifest = _manifest(artifact, progress or Progress())
-    return ModelVersion(version, artifact.directory, manifest, _config_text(root))
+    calibrations = of_artifact(
+        root, _digest(artifact, manifest), version=version, becomes=manifest.digest
+    )
+    return ModelVersion(version, artifact.directory, manifest, _config_text(root), calibrations)
 
 
 def _newest(found: Inspection) -> tuple[Artifact, ModelConfig]:
@@ -87,6 +94,14 @@ def _manifest(artifact: Artifact, progress: Progress) -> Manifest:
         return Manifest({name: hash_file(artifact.directory, name, progress) for name in names})
     except IrregularFile as error:
         raise ModelLoadError(f"{artifact.directory}: {error}") from error
+
+
+def _digest(artifact: Artifact, manifest: Manifest) -> str:
+    """Of what is here: beside a lone artifact lies more than what is pushed of it."""
+    if not artifact.is_lone:
+        return manifest.digest
+    with open_verified(artifact) as verified:
+        return verified.digest()
 
 
 def _config_text(root: Path) -> str | None:

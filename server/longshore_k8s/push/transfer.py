@@ -45,6 +45,8 @@ class Transfer:
                 failed = self._send(talk, name, offset, listed.size)
                 if failed is not None:
                     return failed
+        for name, text in self.model.calibrations.items():
+            talk.say({"calibration": name, "text": text})
         talk.say({"end": True})
         while not _is_last(line := talk.next()):
             self._hear(line)

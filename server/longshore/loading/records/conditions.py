@@ -64,4 +64,9 @@ class Conditions:
     @property
     def key(self) -> str:
         """A digest of it all."""
-        return hashlib.sha256(repr(sorted(self.facts.items())).encode()).hexdigest()
+        return digest_of(self.facts)
+
+
+def digest_of(facts: Mapping[str, str]) -> str:
+    """SHA-256 in hexadecimal, whatever their order."""
+    return hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()

@@ -16,14 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from longshore.loading.records.calibration_record import CalibrationRecord
-from longshore.loading.records.conditions import ARTIFACT, Conditions
+from longshore.loading.records.conditions import ARTIFACT, Conditions, digest_of
 from longshore.repository.atomic_file import write_atomically
 from longshore.repository.bounded_json import load_json
+from longshore.repository.layout import CALIBRATION_DIRECTORY
 from longshore.repository.regular_file import IrregularFile, read_bounded, resolve_inside
 
 logger = logging.getLogger(__name__)
 
-DIRECTORY = "calibration"
 FORMAT = 2
 MOST_BYTES = 256 * 1024
 """Of a file; the calibration of a model has a few thousand."""
@@ -45,7 +45,7 @@ class RecordedCalibrations:
         Raises:
             ModelLoadError: a file of the artifact cannot be read.
         """
-        for file, content in self._documents():
+        for file, content in _documents(self._root):
             try:
                 conditions, record = _parse(content)
                 if self._fits(file, conditions):
@@ -63,33 +63,11 @@ class RecordedCalibrations:
         Raises:
             OSError: the volume is read-only or full.
         """
-        directory = self._root / DIRECTORY
+        name, text = _written(version, self._conditions.facts, record.to_content())
+        directory = self._root / CALIBRATION_DIRECTORY
         directory.mkdir(exist_ok=True)
-        document = {
-            "format": FORMAT,
-            "conditions": self._conditions.facts,
-            "record": record.to_content(),
-        }
-        file = directory / f"{version}-{self._conditions.key[:16]}.json"
-        write_atomically(file, json.dumps(document, indent=1) + "\n")
-        return file
-
-    def _documents(self) -> Iterator[tuple[Path, bytes]]:
-        try:
-            directory = resolve_inside(self._root / DIRECTORY, self._root.resolve())
-            names = sorted(name for name in os.listdir(directory) if _is_record(name))
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except (OSError, IrregularFile) as error:
-            if os.path.lexists(self._root / DIRECTORY):
-                logger.warning("recorded calibrations ignored: %s", error)
-            return
-        for name in names[:MOST_FILES]:
-            file = directory / name
-            try:
-                yield file, read_bounded(file, inside=directory, max_bytes=MOST_BYTES)
-            except (OSError, IrregularFile) as error:
-                logger.warning("recorded calibration ignored: file=%s error=%s", file, error)
+        write_atomically(directory / name, text)
+        return directory / name
 
     def _fits(self, file: Path, conditions: Mapping[str, str]) -> bool:
         here = self._conditions.facts
@@ -103,6 +81,49 @@ class RecordedCalibrations:
                 ", ".join(f"{n}: {conditions.get(n)!r:.80}, here {here[n]!r}" for n in others),
             )
         return not others
+
+
+def of_artifact(root: Path, artifact: str, *, version: str, becomes: str) -> dict[str, str]:
+    """Those in the model directory `root` that were measured with the artifact of this digest, as
+    they are of one that will have the digest `becomes`: texts by the name of their file beside
+    `version`. The digest changes where the same bytes are published without what lay beside them.
+    """
+    found: dict[str, str] = {}
+    for file, content in _documents(root):
+        try:
+            conditions, record = _parse(content)
+            CalibrationRecord.of_content(record)
+        except ValueError as error:
+            logger.warning("recorded calibration ignored: file=%s error=%s", file, error)
+            continue
+        if conditions.get(ARTIFACT) == artifact:
+            name, text = _written(version, {**conditions, ARTIFACT: becomes}, record)
+            found[name] = text
+    return found
+
+
+def _written(version: str, conditions: Mapping[str, str], record: object) -> tuple[str, str]:
+    """Name and text of a file."""
+    document = {"format": FORMAT, "conditions": dict(conditions), "record": record}
+    return f"{version}-{digest_of(conditions)[:16]}.json", json.dumps(document, indent=1) + "\n"
+
+
+def _documents(root: Path) -> Iterator[tuple[Path, bytes]]:
+    try:
+        directory = resolve_inside(root / CALIBRATION_DIRECTORY, root.resolve())
+        names = sorted(name for name in os.listdir(directory) if _is_record(name))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, IrregularFile) as error:
+        if os.path.lexists(root / CALIBRATION_DIRECTORY):
+            logger.warning("recorded calibrations ignored: %s", error)
+        return
+    for name in names[:MOST_FILES]:
+        file = directory / name
+        try:
+            yield file, read_bounded(file, inside=directory, max_bytes=MOST_BYTES)
+        except (OSError, IrregularFile) as error:
+            logger.warning("recorded calibration ignored: file=%s error=%s", file, error)
 
 
 def _is_record(name: str) -> bool:

@@ -1,7 +1,8 @@
 """What the two ends of a push say to each other: lines of JSON, and the bytes of files.
 
 To the pod: a request; then for each file a line with its name and where it goes on, and its bytes;
-then a line that ends it. From the pod: lines alone, the last of which says what became of it.
+then one with each calibration, and one that ends it. From the pod: lines alone, the last of which
+says what became of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 
-PROTOCOL = 1
+PROTOCOL = 2
+"""2: calibrations travel."""
 CHUNK_BYTES = 128 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
 SILENCE_SECONDS = 120.0

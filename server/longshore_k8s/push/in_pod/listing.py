@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from longshore.errors import ModelLoadError
@@ -45,7 +44,7 @@ def _version(root: Path, name: str, verifies: bool, progress: Progress) -> Json:
         row |= {"files": len(sizes), "bytes": sum(sizes.values())}
         manifest = read_manifest(directory, inside=root.resolve())
         if manifest is not None:
-            row["manifest"] = _digest(manifest)
+            row["manifest"] = manifest.digest[:12]
             manifest.check_sizes(sizes)
         row["artifact"] = only_candidate(directory, None)
         row["state"] = _compared(directory, manifest, progress) if verifies else "complete"
@@ -77,7 +76,3 @@ def _interrupted(directory: Path) -> Json:
     sizes = [path.stat().st_size for path in directory.rglob("*") if path.is_file()]
     version = directory.name.removeprefix(PREFIX).partition("-")[0]
     return {"version": version, "bytes": sum(sizes), "name": directory.name}
-
-
-def _digest(manifest: Manifest) -> str:
-    return hashlib.sha256(manifest.to_json().encode()).hexdigest()[:12]

@@ -16,6 +16,7 @@ from longshore_k8s.push.in_pod.staging import (
     Refused,
     Staging,
     free_bytes,
+    put_calibrations,
     put_config,
     remove_interrupted,
 )
@@ -87,7 +88,11 @@ def _take_in(request: Request, staging: Staging, source: Input, progress: Told, 
         raise Refused("space", needed=needed, free=free)
     tell({"there": there})
     progress.count("received", sum(there.values()))
+    calibrations: dict[str, str] = {}
     while "end" not in (line := source.line()):
+        if "calibration" in line:
+            calibrations[str(line["calibration"])] = str(line["text"])
+            continue
         name, offset = str(line["file"]), int(line["offset"])
         size = request.manifest.files[name].size - offset
         for count in staging.write(name, offset, source.chunks(size)):
@@ -97,6 +102,7 @@ def _take_in(request: Request, staging: Staging, source: Input, progress: Told, 
     staging.verify(progress)
     progress.say()
     put_config(request.root, request.config, replaces=request.replaces_config, is_trial=False)
+    put_calibrations(request.root, calibrations)
     staging.publish()
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from typing import Any
 from longshore.progress import Progress
 from longshore.repository.atomic_file import write_atomically
 from longshore.repository.integrity import hash_file
-from longshore.repository.layout import CONFIG_FILE
+from longshore.repository.layout import CALIBRATION_DIRECTORY, CONFIG_FILE
 from longshore.repository.manifest import FILE_NAME, Manifest
+from longshore.repository.regular_file import resolve_inside
 
 PREFIX, _LOCK = ".push-", ".lock"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 _SYNC_BYTES = 64 * 1024 * 1024
+_CALIBRATION = re.compile(r"[0-9]{1,19}-[0-9a-f]{16}\.json")
 
 
 class Refused(Exception):
@@ -43,9 +45,8 @@ class Staging:
     def __init__(self, root: Path, version: str, manifest: Manifest) -> None:
         self._root, self._manifest = root, manifest
         self._place = root / version
-        self._digest = hashlib.sha256(manifest.to_json().encode()).hexdigest()
         self._version = version
-        self.directory = root / f"{PREFIX}{version}-{self._digest[:16]}"
+        self.directory = root / f"{PREFIX}{version}-{manifest.digest[:16]}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -172,6 +173,24 @@ def put_config(root: Path, text: str | None, *, replaces: bool, is_trial: bool) 
         raise Refused("config")
     if not is_trial:
         write_atomically(file, text)
+
+
+def put_calibrations(root: Path, texts: Mapping[str, str]) -> None:
+    """Beside the versions; in the place of those of the same name, which are of the same
+    conditions.
+
+    Raises:
+        ValueError: a name is none of a calibration, or their directory leads out of the model.
+    """
+    directory = root / CALIBRATION_DIRECTORY
+    for name in texts:
+        if _CALIBRATION.fullmatch(name) is None:
+            raise ValueError(f"calibration: {name!r}")
+    if texts:
+        directory.mkdir(exist_ok=True)
+        resolve_inside(directory, root)
+    for name, text in texts.items():
+        write_atomically(directory / name, text)
 
 
 def interrupted(root: Path, version: str = "*") -> list[Path]:
