@@ -11,7 +11,8 @@ from longshore_k8s.capacity.measured import Measured
 BUFFER = 1.15
 """Of memory, over the peak."""
 MIB = 2**20
-MEMORY_STEP_MIB = 16
+MEMORY_STEP_MIB = 4
+"""A coarser one would be more than 25 % over the peak of a small server."""
 TOLERANCE = 1.1
 """The HPA does nothing up to this multiple of its target."""
 UNKNOWN_GROWTH_SHARE = 0.7
