@@ -1,7 +1,9 @@
-"""Single changes of a module that a test should notice: of a comparison, of a constant.
+"""Single changes of a module that a test should notice: of a comparison, of a constant; where
+arithmetic is what a module is for, of an operator and of a rounding too.
 
-The operators are relational operator replacement and constant replacement (Offutt et al., "An
-experimental determination of sufficient mutant operators", ACM TOSEM 5(2), 1996).
+The operators are relational operator replacement, constant replacement and arithmetic operator
+replacement (Offutt et al., "An experimental determination of sufficient mutant operators", ACM
+TOSEM 5(2), 1996).
 """
 
 from __future__ import annotations
@@ -23,6 +25,25 @@ NEIGHBOUR: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.NotIn: ast.In,
 }
 """What each comparison becomes: an ordering moves its bound by one, the others are negated."""
+OTHER: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+"""What each operator becomes: a floor is left out, the others do the opposite."""
+OTHER_FUNCTION = {
+    "minimum": "maximum",
+    "maximum": "minimum",
+    "min": "max",
+    "max": "min",
+    "ceil": "floor",
+    "trunc": "ceil",
+}
+"""Of numpy: bounds and roundings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +57,15 @@ class Mutant:
     """The whole module with the change."""
 
 
-def mutants(source: str) -> Iterator[Mutant]:
-    """Every mutant of a module, in the order of its lines."""
+def mutants(source: str, *, is_arithmetic: bool = False) -> Iterator[Mutant]:
+    """Every mutant of a module, in the order of its lines; of its operators where asked for."""
     whole = source.encode()
     starts = [0]
     for line in whole.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     changes = _comparisons(source) + _constants(source)
+    if is_arithmetic:
+        changes += _operators(source)
     for node, text in sorted(changes, key=lambda c: (c[0].lineno, c[0].col_offset)):
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
@@ -64,6 +87,23 @@ def _comparisons(source: str) -> list[tuple[ast.expr, str]]:
             changed = ast.Compare(node.left, operators, node.comparators)
             found.append((node, f"({ast.unparse(changed)})"))
     return found
+
+
+def _operators(source: str) -> list[tuple[ast.expr, str]]:
+    found: list[tuple[ast.expr, str]] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.BinOp) and type(node.op) in OTHER and not _is_type(node.right):
+            changed = ast.BinOp(node.left, OTHER[type(node.op)](), node.right)
+            found.append((node, f"({ast.unparse(changed)})"))
+        elif isinstance(node, ast.Attribute) and node.attr in OTHER_FUNCTION:
+            other = ast.Attribute(node.value, OTHER_FUNCTION[node.attr])
+            found.append((node, ast.unparse(other)))
+    return found
+
+
+def _is_type(node: ast.expr) -> bool:
+    """Of `X | None`, the right side."""
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _constants(source: str) -> list[tuple[ast.expr, str]]:

@@ -50,7 +50,6 @@ OF_MODULE: dict[str, tuple[Stage, ...]] = {
     "batching/padding.py": (("tests/batching/test_batch.py",),),
     "batching/pending_request.py": (("tests/batching/test_batch.py",),),
     "batching/request_groups.py": (("tests/batching/test_request_queue.py",),),
-    **{f"replay/{name}.py": _ARITHMETIC for name in _CONTROLLER},
     "rest/app.py": (("tests/rest/test_boundary.py",),),
     "rest/connection_timers.py": (_CONNECTION,),
     "rest/http_protocol.py": (_CONNECTION,),
@@ -59,12 +58,17 @@ OF_MODULE: dict[str, tuple[Stage, ...]] = {
     "rest/write_watch.py": (("tests/rest/test_watching_writes.py",),),
 }
 """Where no test module has its name, or more than that are near."""
+HELD_BY: dict[str, tuple[Stage, ...]] = {f"replay/{name}.py": _ARITHMETIC for name in _CONTROLLER}
+"""The controller's arithmetic: what the oracle recorded is to kill every mutant."""
 LAST: tuple[Stage, ...] = (("tests/integration",),)
 """Whole servers, for what has survived the others (`--wide`); minutes for each."""
 
 
 def stages(package: str, module: str, root: Path, *, is_wide: bool) -> Iterator[Stage]:
     """Of `package/module`, whose tests lie below `root`."""
+    if held := HELD_BY.get(f"{package}/{module}"):
+        yield from held
+        return
     nearest = f"tests/{package}/test_{module}"
     if (root / nearest).exists():
         yield (nearest,)

@@ -21,6 +21,8 @@ from pathlib import Path
 from tests.mutants.mutations import Mutant
 
 POLL_SECONDS = 0.02
+TEST_SHARE = 0.25
+"""Of a stage's time, for one test."""
 Stage = tuple[str, ...]
 """Paths of tests that run in one go."""
 
@@ -101,7 +103,8 @@ class Worker:
         sys.dont_write_bytecode = True
         sys.path.insert(0, str(self._copy))
         os.chdir(self._root)
-        options = ["-q", "-x", "-p", "no:cacheprovider", "--timeout", "10"]
+        options = ["-q", "-x", "-p", "no:cacheprovider", "--timeout"]
+        options.append(f"{TEST_SHARE * self._stage_seconds:g}")
         options += ["-p", "anyio.pytest_plugin", "-p", "pytest_timeout"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is imported
         paths = f"pythonpath={self._copy} ."
