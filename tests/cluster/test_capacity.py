@@ -31,6 +31,7 @@ from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.helm import CHART
 from tests.cluster.load_client import Summary
 from tests.cluster.node_agent.api import Json
+from tests.cluster.readings import Readings
 from tests.cluster.serving import INSTANCE_LABEL, Serving
 from tests.cluster.timeline import Sample, Timeline
 
@@ -50,6 +51,8 @@ WINDOW_FULL_SECONDS, STEP_SECONDS = 75.0, 120.0
 BEFORE_SECONDS = 30.0
 SYNC_SECONDS = 15.0
 AGREED_SHARE = 0.95
+LEAST_COMPARED = 4
+"""Syncs whose readings are known."""
 KINDS = ("deployments", "replicasets", "pods", "jobs", "configmaps", "secrets", "networkpolicies")
 
 
@@ -215,6 +218,7 @@ def test_values_as_measured_are_followed_by_the_autoscaler_as_replay_said(
     predicted = _predicted([values, measuring.values_file], low, high, tmp_path)
     load = closing.enter_context(serving.load(low))
     watch = closing.enter_context(Timeline(serving, load))
+    readings = closing.enter_context(Readings(serving))
     cluster.wait_until(
         lambda: _reads_metrics(serving), "the autoscaler to read its metrics", seconds=150
     )
@@ -230,9 +234,13 @@ def test_values_as_measured_are_followed_by_the_autoscaler_as_replay_said(
         f"within one pod for {100 * share:.1f} % of the seconds, shifted by {shift:+.0f} s; "
         f"counts {watch.desired_changes()}; {summary}"
     )
+    compared = list(readings.compared())
+    print("\n".join(f"{one.current} pods, {one.readings}: {one.theirs}" for one in compared))
     assert summary.lost == 0, summary
     assert max(sample.desired for sample in samples) == 5
     assert share >= AGREED_SHARE
+    assert len(compared) >= LEAST_COMPARED
+    assert [one.ours for one in compared] == [one.theirs for one in compared]
 
 
 def _reads_metrics(serving: Serving) -> bool:
