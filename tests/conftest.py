@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import os
 
+import hypothesis
 import pytest
 from prometheus_client import CollectorRegistry
 
 from longshore.metrics import ServerMetrics
 from tests.clock import FakeClock
 
+hypothesis.settings.register_profile("untimed", deadline=None)  # no test asserts a duration
+hypothesis.settings.load_profile("untimed")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import onnxruntime by themselves, too
 
 
