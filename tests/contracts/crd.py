@@ -177,6 +177,7 @@ def _columns() -> list[dict[str, Any]]:
         ("Replicas", "integer", ".status.replicas", 0),
         ("Reason", "string", ".status.reason", 0),
         ("Age", "date", ".metadata.creationTimestamp", 0),
+        ("Capacity", "number", ".status.capacityPerPod", 1),
         ("URL", "string", ".status.url", 1),
         ("Message", "string", ".status.message", 1),
     ]

@@ -85,6 +85,11 @@ def life_schema() -> Schema:
     return {
         "servedVersion": {**number, "description": "What stable serves."},
         "candidateVersion": {**number, "description": "What proves itself now."},
+        "capacityPerPod": {
+            "type": "number",
+            "description": "Rows a second that a pod of stable computes, by its calibration, as it "
+            "was last compared.",
+        },
         "stable": {**open_object, "description": "What the pods of stable are made of."},
         "rollout": {
             "type": "object",
@@ -95,6 +100,7 @@ def life_schema() -> Schema:
                 "isBegun": {"type": "boolean"},
                 "isRouted": {"type": "boolean"},
                 "share": {"type": "number"},
+                "capacityPerPod": {"type": "number"},
                 "evidence": {"type": "number"},
                 "judging": open_object,
                 "previous": open_object,

@@ -53,6 +53,8 @@ class Version:
     starts: bool = True
     metadata: dict[str, Any] = field(default_factory=lambda: SIGNATURE)
     bad_ratio: float = 0.0
+    capacity: float | None = 100.0
+    """Rows a second of a pod."""
 
 
 class Died(Exception):
@@ -186,10 +188,14 @@ class LifeWorld:
             return replace(known, said="digest of model.onnx differs")
         names = (STABLE, CANARY) if resource.stable else (STABLE, STABLE)
         look = Look(*(tuple(self._looks(name)) for name in names))
-        beside = PodAnswers(SIGNATURE, 100.0) if resource.stable else None
+        served = resource.stable.version if resource.stable else None
+        beside = PodAnswers(SIGNATURE, self._capacity(served)) if resource.stable else None
         version = self.versions.get(resource.aim.version or 0, Version())
-        probe = Probe(PodAnswers(version.metadata, 100.0), beside)
+        probe = Probe(PodAnswers(version.metadata, version.capacity), beside)
         return replace(known, look=look, probe=probe if stage is Stage.VALIDATE else None)
+
+    def _capacity(self, version: int | None) -> float | None:
+        return self.versions.get(version or 0, Version()).capacity
 
     def _looks(self, name: str) -> list[PodLook]:
         document = self.documents.get(("Deployment", name))

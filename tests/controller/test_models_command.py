@@ -79,6 +79,17 @@ def test_a_spec_that_no_controller_has_seen_is_not_said_to_be_well():
     assert row_of(world.resource.document)["reason"] == "NotSeen"
 
 
+def test_a_wide_table_says_what_a_pod_computes():
+    world = World([rendered("Deployment")], spec={"version": 3})
+    world.turn()
+    world.status |= {"servedVersion": 3, "capacityPerPod": 1234.0}
+
+    assert table([row_of(world.resource.document)], is_wide=True) == (
+        "NAMESPACE  NAME  READY  PODS  VERSION  CAPACITY  REASON   MESSAGE\n"
+        "models     text  True   1     3        1234      Serving  1 of 1 pods are ready.\n"
+    )
+
+
 def test_nothing_is_a_sentence():
     assert table([]) == "There is no LongshoreModel here.\n"
 

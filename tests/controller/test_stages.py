@@ -51,6 +51,48 @@ def test_a_good_version_goes_through_every_stage_and_serves():
     assert world.condition("Stalled")["status"] == "False"
 
 
+def test_the_status_says_what_a_pod_of_the_version_that_serves_computes():
+    world = installed()
+    assert world.status["capacityPerPod"] == 100.0
+    world.versions[2] = Version(capacity=81.23456, bad_ratio=1.0)
+    world.change(version=2)
+    world.ticks(ENOUGH)
+    assert_stable_alone(world, 1)
+    assert world.status["capacityPerPod"] == 100.0
+
+    world.versions[3] = Version(capacity=81.23456)
+    world.change(version=3)
+    world.ticks(ENOUGH)
+    assert_stable_alone(world, 3)
+    assert world.status["capacityPerPod"] == 81.23
+    world.change(values={"replicas": 5})
+    world.ticks(2)
+    assert world.status["capacityPerPod"] == 81.23
+
+
+def test_a_pod_that_does_not_tell_what_it_computes_leaves_no_figure_of_another_version():
+    world = installed()
+    world.versions[2] = Version(capacity=None)
+    world.change(version=2)
+    world.ticks(ENOUGH)
+
+    assert_stable_alone(world, 2)
+    assert "capacityPerPod" not in world.status
+
+
+def test_what_an_adopted_model_computes_is_known_from_its_first_comparison_on():
+    world = LifeWorld(spec(adoptRelease=True))
+    world.ticks(3)
+    assert world.status["servedVersion"] == 1
+    assert "capacityPerPod" not in world.status
+    world.versions[2] = Version(bad_ratio=1.0, capacity=90.0)
+    world.change(version=2)
+    world.ticks(ENOUGH)
+
+    assert_stable_alone(world, 1)
+    assert world.status["capacityPerPod"] == 100.0
+
+
 @pytest.mark.parametrize("reason", BAD)
 def test_a_bad_version_is_taken_back_and_not_tried_again_until_the_spec_changes(reason):
     world = installed(rollout={"bakeSeconds": 10, "deadlineSeconds": 60})

@@ -13,8 +13,10 @@ from longshore_k8s.controller.resource import Resource
 _REMEMBERED = 5
 _LONGEST_MESSAGE = 1000
 """Characters: a pod may say what it likes."""
+CAPACITY = "capacityPerPod"
+"""Of what serves, and of a candidate that has shown it: rows a second of one pod."""
 _OF_A_STAGE = frozenset({"hash", "asks", "version", "pods", "previous", "step", "steps", "judging",
-                         "requests", "bad", "evidence"})  # fmt: skip
+                         "requests", "bad", "evidence", CAPACITY})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Life:
     """As in the status, and what of it is news."""
 
     stable: Json = field(default_factory=dict)
-    """What serves: values, version and digest, and in `pods` a digest of the pods made of them."""
+    """What serves: values, version and digest, in `pods` a digest of the pods made of them, and
+    what one of them computes, where that was compared."""
     rollout: Json = field(default_factory=dict)
     rejected: Json = field(default_factory=dict)
     history: tuple[Json, ...] = ()
@@ -68,6 +71,14 @@ class Life:
         said = {"reason": reason, "message": message[:_LONGEST_MESSAGE]}
         return replace(self, rollout={**self.rollout, **said, **more})
 
+    def measured(self, candidate: float | None, stable: float | None) -> Life:
+        """With what a pod of each version computes, in rows a second; `None`: not told."""
+        return replace(
+            self,
+            rollout={**self.rollout, **_shown(candidate)},
+            stable={**self.stable, **_shown(stable)},
+        )
+
     def ended(self, outcome: str, now: str) -> Life:
         """Without a candidate."""
         rollout = self.rollout
@@ -94,8 +105,14 @@ class Life:
             "history": list(self.history),
             "servedVersion": self.served_version(resource),
             "candidateVersion": self.rollout.get("version"),
+            CAPACITY: self.stable.get(CAPACITY),
         }
         return {key: value for key, value in whole.items() if value}
+
+    @property
+    def capacity(self) -> Json:
+        """What is known of a pod of what serves, as its entry in `stable`."""
+        return {CAPACITY: self.stable[CAPACITY]} if CAPACITY in self.stable else {}
 
     def served_version(self, resource: Resource) -> int | None:
         """By what is recorded; where no version is guarded, the one that the values pin."""
@@ -103,3 +120,7 @@ class Life:
             return self.stable.get("version")
         version = (resource.values.get("model") or {}).get("version")
         return int(version) if version else None
+
+
+def _shown(capacity: float | None) -> Json:
+    return {CAPACITY: float(f"{capacity:.4g}")} if capacity else {}

@@ -14,17 +14,24 @@ from longshore_k8s.api import Json
 _COLUMNS = (
     "NAMESPACE", "NAME", "READY", "PODS", "VERSION",
     "CANDIDATE", "STAGE", "SHARE", "REQUESTS", "BAD", "EVIDENCE", "VERDICT",
-    "REASON", "MESSAGE",
+    "CAPACITY", "REASON", "MESSAGE",
 )  # fmt: skip
 _OF_A_ROLLOUT = _COLUMNS[5:12]
 """Left out of the table where no model has one."""
+_WIDE = frozenset({"CAPACITY"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("-n", "--namespace", default="default", help="look in this one")
     scope.add_argument("-A", "--all-namespaces", action="store_true", help="look in all of them")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("text", "wide", "json"),
+        default="text",
+        help="wide: with the rows a second that a pod computes",
+    )
     parser.add_argument("--kubeconfig", metavar="FILE")
     parser.add_argument("--context", metavar="NAME", help="of the kubeconfig")
 
@@ -43,7 +50,10 @@ def run(options: argparse.Namespace) -> int:
     if reply.status != 200:
         raise SettingsError(_refusal(reply.status, reply.json()))
     rows = [row_of(document) for document in reply.json().get("items") or ()]
-    sys.stdout.write(json.dumps(rows, indent=2) + "\n" if options.output == "json" else table(rows))
+    if options.output == "json":
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+    else:
+        sys.stdout.write(table(rows, is_wide=options.output == "wide"))
     return ExitCode.OK
 
 
@@ -68,17 +78,19 @@ def row_of(document: Json) -> Json:
         "bad": rollout.get("bad"),
         "evidence": rollout.get("evidence"),
         "verdict": rollout.get("verdict"),
+        "capacity": status.get("capacityPerPod"),
         "reason": reason,
         "message": message,
     }
 
 
-def table(rows: list[Json]) -> str:
+def table(rows: list[Json], *, is_wide: bool = False) -> str:
     """For a terminal, under a line of headings; a line with a sentence where there is no row."""
     if not rows:
         return "There is no LongshoreModel here.\n"
     has_rollout = any(row["stage"] is not None for row in rows)
-    columns = [name for name in _COLUMNS if has_rollout or name not in _OF_A_ROLLOUT]
+    left_out = {*(() if has_rollout else _OF_A_ROLLOUT), *(() if is_wide else _WIDE)}
+    columns = [name for name in _COLUMNS if name not in left_out]
     texts = [columns, *([_cell(row, name) for name in columns] for row in rows)]
     widths = [max(len(line[column]) for line in texts) for column in range(len(columns))]
     lines = (

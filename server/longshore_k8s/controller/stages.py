@@ -18,7 +18,7 @@ from longshore_k8s.controller.judging import rollout as judging
 from longshore_k8s.controller.judging import shares
 from longshore_k8s.controller.judging.look import Look
 from longshore_k8s.controller.judging.verdict import Action, StepFacts, StepVerdict
-from longshore_k8s.controller.life import Life
+from longshore_k8s.controller.life import CAPACITY, Life
 from longshore_k8s.controller.live import Pods
 from longshore_k8s.controller.plan import Stage, canary_name, deployment_of, is_taken
 from longshore_k8s.controller.validation import PASSED, REJECTED, validated
@@ -82,9 +82,10 @@ def _of_another_spec(observed: Observed, life: Life) -> Life:
 
 def _recorded(observed: Observed, serving: Aim, life: Life) -> Json:
     """What serves, with a digest of its pods: the same values make others by another chart."""
-    known = life.stable.get("pods") if life.aim == serving else None
-    pods = _rendered_pods(observed) or known
-    return {**serving.to_json(), "pods": pods} if pods else serving.to_json()
+    is_known = life.aim == serving
+    recorded = {**serving.to_json(), **(life.capacity if is_known else {})}
+    pods = _rendered_pods(observed) or (life.stable.get("pods") if is_known else None)
+    return {**recorded, "pods": pods} if pods else recorded
 
 
 def _rendered_pods(observed: Observed) -> str:
@@ -111,7 +112,7 @@ def _steady(observed: Observed, life: Life, *, is_applied: bool) -> Life:
     if isinstance(aimed, Refusal) or not aimed:
         return life
     if life.stable.get("pods") == aimed and life.stable.get("digest") == recorded.get("digest"):
-        return replace(life, stable={**recorded, "pods": aimed})
+        return replace(life, stable={**recorded, **life.capacity, "pods": aimed})
     begun = {
         "hash": resource.aim_hash,
         "asks": resource.asks_hash,
@@ -154,10 +155,12 @@ def _validate(observed: Observed, life: Life, is_applied: bool) -> Life:
         return _aborted(observed, life, reason, message)
     if outcome != PASSED:
         return _or_too_late(observed, life, reason, message)
-    if not observed.resource.stable or not observed.resource.rollout_spec.steps:
-        return _promoted(observed, life, message)
-    if unready := traffic.unready(observed, _age_seconds(observed, life)):
+    has_steps = observed.resource.stable and observed.resource.rollout_spec.steps
+    if has_steps and (unready := traffic.unready(observed, _age_seconds(observed, life))):
         return _or_too_late(observed, life, traffic.AWAITING, unready)
+    life = life.measured(probe.candidate.capacity, probe.stable.capacity if probe.stable else None)
+    if not has_steps:
+        return _promoted(observed, life, message)
     message += traffic.said(observed, 1)
     return _entered(observed, life, Stage.STEP, message, step=1, judging=judging.begin(look))
 
@@ -254,7 +257,8 @@ _STAGES: dict[Stage, Callable[[Observed, Life, bool], Life]] = {
 def _promoted(observed: Observed, life: Life, message: str) -> Life:
     previous = {"previous": life.stable} if life.stable else {}
     entered = _entered(observed, life, Stage.PROMOTE, message, **previous)
-    stable = {**observed.resource.aim.to_json(), "pods": life.rollout["pods"]}
+    shown = {key: life.rollout[key] for key in ("pods", CAPACITY) if key in life.rollout}
+    stable = {**observed.resource.aim.to_json(), **shown}
     return replace(entered, stable=stable)
 
 
