@@ -184,6 +184,9 @@ class LifeWorld:
         known = Findings(*asked_pods(resource, self._render))
         if stage is Stage.STEADY:
             return known
+        if stage is Stage.PROMOTE:
+            version = self.versions.get(resource.aim.version or 0, Version())
+            return known if version.starts else replace(known, said="CrashLoopBackOff")
         if stage not in (Stage.CANDIDATE, Stage.VALIDATE, Stage.STEP):
             return replace(known, said="digest of model.onnx differs")
         names = (STABLE, CANARY) if resource.stable else (STABLE, STABLE)

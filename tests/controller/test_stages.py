@@ -189,13 +189,15 @@ def test_a_promotion_that_does_not_come_to_an_end_goes_back_to_the_version_befor
     world.change(version=2)
     while world.stage != "Promote":
         world.tick()
+    world.versions[2] = Version(starts=False)
     world.turn()
+    assert world.status["rollout"]["message"].endswith("have the version. CrashLoopBackOff")
     be_late(world, STABLE)
     world.turn()
     world.ticks(2)
 
     assert_stable_alone(world, 1)
-    assert world.status["rejected"]["message"] == "timed out progressing"
+    assert world.status["rejected"]["message"] == "timed out progressing CrashLoopBackOff"
 
 
 def test_the_job_has_no_label_by_which_a_service_finds_it():

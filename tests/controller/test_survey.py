@@ -99,6 +99,21 @@ def test_the_pods_of_both_versions_are_listed_once_in_a_look(stage: str):
     ]  # fmt: skip
 
 
+def test_while_stable_rolls_its_pods_that_do_not_start_say_why():
+    def ended(reason: str) -> Json:
+        return {"restartCount": 2, "lastState": {"terminated": {"exitCode": 1, "reason": reason}}}
+
+    waiting = {"state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}}}
+    port = unused_port()
+    serves = pod("old", port, containerStatuses=[ended("OOMKilled")])
+    starts = pod("new", port, ready="False", containerStatuses=[{**ended("Error"), **waiting}])
+    with surveyed(pods=pods(serves, starts)) as surveyor:
+        found = surveyor.findings(reached("Promote"), Findings())
+
+    assert found.said == "CrashLoopBackOff: back-off 20s. Error"
+    assert found.look is None
+
+
 def test_before_anything_serves_the_pods_of_the_release_are_the_candidates():
     first = reached("Candidate", stable={})
     with surveyed(pods=pods(pod("s", unused_port(), restarts=2))) as surveyor:

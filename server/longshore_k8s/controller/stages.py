@@ -219,13 +219,13 @@ def _next_step(observed: Observed, life: Life, message: str) -> Life:
 def _promote(observed: Observed, life: Life, is_applied: bool) -> Life:
     """Stable rolls by its own strategy; it goes back where its Deployment gives that up."""
     pods = stable_pods(observed)
-    is_first = "previous" not in life.rollout
+    is_first, said = "previous" not in life.rollout, observed.findings.said
     if pods is not None and pods.is_seen and pods.late and not is_first:
-        return _aborted(observed, life, "DeadlineExceeded", pods.late)
+        return _aborted(observed, life, "DeadlineExceeded", f"{pods.late} {said}".rstrip())
     if is_applied and pods is not None and pods.is_rolled_out:
         return _entered(observed, life, Stage.RETIRE, "Every pod that serves has the version.")
     counts = f"{pods.updated if pods else 0} of {pods.wanted if pods else 0}"
-    return life.held("RollingOut", f"{counts} pods of stable have the version.")
+    return life.held("RollingOut", f"{counts} pods of stable have the version. {said}".rstrip())
 
 
 def _retire(observed: Observed, life: Life, is_applied: bool) -> Life:

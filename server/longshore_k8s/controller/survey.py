@@ -35,7 +35,7 @@ MOST_SAMPLES = 64
 SAMPLES_SECONDS = 60.0
 """For all of them: a worker asks, and there are few."""
 _TIMES = 3
-_WITH_PODS = (Stage.CANDIDATE, Stage.VALIDATE, Stage.STEP)
+_WITH_PODS = (Stage.CANDIDATE, Stage.VALIDATE, Stage.STEP, Stage.PROMOTE)
 _IN_A_PAUSE = (Stage.STEP,)
 """What a candidate with traffic does is counted; no other is asked anything."""
 
@@ -59,11 +59,14 @@ class Surveyor:
         if stage not in (_IN_A_PAUSE if resource.is_paused else _WITH_PODS):
             return known
         stable, canary = _by_version(resource, self._pods(resource, server_selector(resource)))
+        if stage is Stage.PROMOTE:
+            # Those that have served for long may have been started again at any time.
+            starting = [pod for pod in stable if not ServerPod.read(pod).is_ready]
+            return replace(known, said=_said(starting))
         probe = self._probe(resource, stable, canary) if stage is Stage.VALIDATE else None
         # After the samples: the pod has counted them, and they are no traffic.
         look = look_at(stable, canary, resource.validation_spec.max_latency_seconds)
-        said = ". ".join(text for text in (said_of(canary), last_end_of(canary)) if text)
-        return replace(known, said=said, look=look, probe=probe)
+        return replace(known, said=_said(canary), look=look, probe=probe)
 
     def _pods(self, resource: Resource, selector: str) -> list[Json]:
         path = f"/api/v1/namespaces/{resource.namespace}/pods"
@@ -152,6 +155,11 @@ def _by_version(resource: Resource, pods: list[Json]) -> tuple[list[Json], list[
         is_canary = pod["metadata"]["labels"][NAME_LABEL] == CANARY_CHART_NAME
         (canary if is_canary else stable).append(pod)
     return (stable, canary) if resource.stable is not None else (stable, stable)
+
+
+def _said(pods: list[Json]) -> str:
+    """Why they do not run, and how a container of theirs ended last."""
+    return ". ".join(text for text in (said_of(pods), last_end_of(pods)) if text)
 
 
 def _ready(documents: list[Json]) -> ServerPod | None:
