@@ -7,11 +7,14 @@ dynamic client writes a file of a name that others can guess.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import yaml
 from kubernetes import client, config
+from kubernetes.config import kube_config
 from kubernetes.stream import ws_client
 from websocket import WebSocketBadStatusException, setdefaulttimeout
 
@@ -19,6 +22,7 @@ from longshore.errors import SettingsError
 from longshore_k8s.api import ClusterUnreachable, Json, Reply
 from longshore_k8s.exec_stream import PROTOCOL, ExecStream
 
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _CONNECT_SECONDS, _READ_SECONDS = 3.0, 10.0
 
 
@@ -33,15 +37,13 @@ class ClusterClient:
             SettingsError: neither is there, or it is wrong.
         """
         configuration = client.Configuration()
-        try:
-            if kubeconfig is None and context is None and _is_in_a_pod():
+        with _settings_errors():
+            if _is_of_this_pod(kubeconfig, context):
                 config.load_incluster_config(client_configuration=configuration)
             else:
                 config.load_kube_config(
                     kubeconfig, context, client_configuration=configuration, persist_config=False
                 )
-        except (config.ConfigException, yaml.YAMLError, OSError, TypeError) as error:
-            raise SettingsError(f"no cluster to ask: {error}") from error
         configuration.retries = False
         self._api = client.ApiClient(configuration)
 
@@ -122,5 +124,33 @@ class ClusterClient:
             raise ClusterUnreachable(f"{self._api.configuration.host}: {error}") from error
 
 
-def _is_in_a_pod() -> bool:
-    return "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
+def current_namespace(kubeconfig: str | None, context: str | None) -> str:
+    """Of a context of the kubeconfig, by default its current one, or of the pod that this runs in;
+    `default` where that says none.
+
+    Raises:
+        SettingsError: as `ClusterClient`.
+    """
+    with _settings_errors():
+        if _is_of_this_pod(kubeconfig, context):
+            return _OWN_NAMESPACE.read_text(encoding="utf-8").strip()
+        merged = kube_config.KubeConfigMerger(
+            kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+        ).config
+        if merged is None:
+            raise config.ConfigException("there is no kubeconfig")
+        found = kube_config.KubeConfigLoader(merged, active_context=context).current_context
+        return str(found["context"].get("namespace") or "default")
+
+
+@contextmanager
+def _settings_errors() -> Iterator[None]:
+    try:
+        yield
+    except (config.ConfigException, yaml.YAMLError, OSError, TypeError) as error:
+        raise SettingsError(f"no cluster to ask: {error}") from error
+
+
+def _is_of_this_pod(kubeconfig: str | None, context: str | None) -> bool:
+    is_in_one = "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
+    return kubeconfig is None and context is None and is_in_one

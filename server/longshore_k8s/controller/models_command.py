@@ -9,6 +9,7 @@ import sys
 from longshore.commands.command import Command, Purpose
 from longshore.errors import SettingsError
 from longshore.exit_code import ExitCode
+from longshore_k8s.access import add_cluster_options, add_namespace_option, namespace_of
 from longshore_k8s.api import Json
 
 _COLUMNS = (
@@ -23,7 +24,7 @@ _WIDE = frozenset({"CAPACITY"})
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     scope = parser.add_mutually_exclusive_group()
-    scope.add_argument("-n", "--namespace", default="default", help="look in this one")
+    add_namespace_option(scope, "look in this one")
     scope.add_argument("-A", "--all-namespaces", action="store_true", help="look in all of them")
     parser.add_argument(
         "-o",
@@ -32,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="wide: with the rows a second that a pod computes",
     )
-    parser.add_argument("--kubeconfig", metavar="FILE")
-    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig")
+    add_cluster_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from longshore_k8s.controller.kinds import MODEL
 
     client = ClusterClient(options.kubeconfig, options.context)
-    namespace = None if options.all_namespaces else options.namespace
+    namespace = None if options.all_namespaces else namespace_of(options)
     try:
         reply = client.get(MODEL.path(namespace))
     except ClusterUnreachable as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longshore.commands.command import Command, Purpose
+from longshore_k8s.access import add_cluster_options, add_namespace_option, namespace_of
 from longshore_k8s.api import ClusterUnreachable
 from longshore_k8s.doctor.examination import Examination, Verdict, examine
 from longshore_k8s.doctor.objects import Asks, MissingRight, Objects
@@ -23,7 +24,7 @@ _POLL_SECONDS = 2.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("release", metavar="RELEASE", help="name of the Helm release")
-    parser.add_argument("-n", "--namespace", default="default", help="its namespace")
+    add_namespace_option(parser, "its namespace")
     parser.add_argument(
         "-f", "--values", action="append", default=[], metavar="FILE",
         help="judge an install of these values that is still to be made; may be repeated",
@@ -45,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="compare with what `longshore capacity` measured and wrote to this values file",
     )
-    parser.add_argument("--kubeconfig", metavar="FILE")
-    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig")
+    add_cluster_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,12 +83,13 @@ def _examine_once(asks: Asks, options: argparse.Namespace) -> Examination:
     from longshore_k8s.helm import Helm
 
     capacity = None if options.capacity is None else read_capacity(Path(options.capacity))
+    namespace = namespace_of(options)
     named = None if options.prometheus is None else parse_service(options.prometheus)
-    objects = Objects(asks, options.namespace, named)
+    objects = Objects(asks, namespace, named)
     if options.values:
-        helm = Helm(options.helm, options.namespace)
+        helm = Helm(options.helm, namespace)
         made = helm.template(options.release, options.chart, files=options.values)
-        release = of_documents(options.release, options.namespace, made)
+        release = of_documents(options.release, namespace, made)
     else:
         try:
             release = Release.find(options.release, objects)

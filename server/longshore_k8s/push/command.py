@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from longshore.commands.command import Command, Purpose
 from longshore.errors import SettingsError
 from longshore.exit_code import ExitCode
+from longshore_k8s.access import add_cluster_options, add_namespace_option, namespace_of
 from longshore_k8s.api import ClusterUnreachable
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
         "says which. PATH: the model's directory on the volume (default: the release's, or the "
         "root)",
     )  # fmt: skip
-    parser.add_argument("-n", "--namespace", default="default", help="its namespace")
+    add_namespace_option(parser, "its namespace")
     parser.add_argument("--image", help="image of the pod (default: the release's)")
     parser.add_argument(
         "--cpu", type=_quantity, default="1", help="CPUs that the pod may use (default: 1)"
@@ -73,8 +74,7 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=float, default=300.0, metavar="SECONDS",
         help="how long to wait for the pod to run (default: 300)",
     )  # fmt: skip
-    parser.add_argument("--kubeconfig", metavar="FILE")
-    parser.add_argument("--context", metavar="NAME", help="of the kubeconfig")
+    add_cluster_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -130,10 +130,11 @@ def on_the_claim(
     cluster = ClusterClient(options.kubeconfig, options.context)
     try:
         with _interrupted_by_signals():
-            target = find_target(options.target, Objects(cluster, options.namespace))
+            namespace = namespace_of(options)
+            target = find_target(options.target, Objects(cluster, namespace))
             check_claim(target, writes=writes)
             pod = _pod_options(options, target)
-            check_rights(cluster, options.namespace)
+            check_rights(cluster, namespace)
             work(cluster, target, pod)
     except PushFailed as error:
         return _fail(str(error))

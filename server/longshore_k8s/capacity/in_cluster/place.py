@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longshore.errors import SettingsError
+from longshore_k8s.access import add_cluster_options, add_namespace_option, namespace_of
 
 WAIT_SECONDS = 60.0
 """For which a link may be broken while pods start."""
@@ -30,7 +31,7 @@ class Place:
 def add_arguments(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--release", metavar="RELEASE", help="measure it in its cluster, in place of MODEL_DIR")
-    add("-n", "--namespace", default="default", help="of the release")
+    add_namespace_option(group, "of the release")
     add(
         "-f", "--values", action="append", type=Path, default=[], metavar="FILE",
         help="over what it was given; all there is of one not installed; may be repeated",
@@ -41,8 +42,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         "--wait", type=float, default=WAIT_SECONDS, metavar="SECONDS",
         help="for which a pod may be held up, as while a node is added (default 60)",
     )  # fmt: skip
-    add("--kubeconfig", metavar="FILE")
-    add("--context", metavar="NAME", help="of the kubeconfig")
+    add_cluster_options(group)
 
 
 def place_of(options: argparse.Namespace) -> Place | None:
@@ -58,6 +58,6 @@ def place_of(options: argparse.Namespace) -> Place | None:
     if options.wait < 0:
         raise SettingsError(f"--wait: {options.wait:g}; at least 0")
     return Place(
-        options.release, options.namespace, tuple(options.values), options.chart, options.helm,
+        options.release, namespace_of(options), tuple(options.values), options.chart, options.helm,
         options.kubeconfig, options.context, options.wait,
     )  # fmt: skip
