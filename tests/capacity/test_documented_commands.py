@@ -1,4 +1,4 @@
-"""The five commands of docs/capacity.md, as they stand there, in what a fresh clone has."""
+"""The commands of docs/capacity.md, as they stand there, in what a fresh clone has."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def rendered(words: list[str]) -> list[rendering.Object]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a core for the client")
-def test_the_five_commands_run_one_after_the_other(clone, capsys):
-    install, measure, simulate, deploy, watch = blocks()[0]
+def test_the_commands_run_one_after_the_other(clone, capsys):
+    install, measure, simulate, deploy, push, watch = blocks()[0]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert install[:2] == ["pip", "install"]
     extras = re.fullmatch(r"\.\[(.*)\]", install[2])
@@ -102,6 +102,7 @@ def test_the_five_commands_run_one_after_the_other(clone, capsys):
     values = yaml.safe_load(Path("capacity.yaml").read_text(encoding="utf-8"))
     [server] = made["Deployment"]["spec"]["template"]["spec"]["containers"]
     assert server["resources"] == values["resources"]
+    assert push[:4] == ["longshore", "push", measure[2], deploy[2]]
     assert watch[:3] == ["kubectl", "get", "hpa"]
     assert made["HorizontalPodAutoscaler"]["metadata"]["name"] == watch[3]
 
@@ -111,7 +112,7 @@ def test_the_command_for_a_release_is_one():
     parser = argparse.ArgumentParser()
     capacity.COMMAND.add_arguments(parser)
 
-    place = place_of(parser.parse_args(words[2:]))
+    place = place_of(parser.parse_args([*words[2:], "-n", "prod"]))
 
     assert place is not None
     assert (ROOT / place.chart / "Chart.yaml").is_file()

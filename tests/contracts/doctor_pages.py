@@ -14,7 +14,7 @@ INTRODUCTION = """\
 # What `longshore doctor` finds
 
 ```console
-$ pip install 'longshore[k8s]'
+$ pip install '.[k8s]'
 $ longshore doctor RELEASE -n NAMESPACE              # of what is installed
 $ longshore doctor RELEASE -n NAMESPACE -f values.yaml --chart chart   # before an install
 $ longshore doctor RELEASE -n NAMESPACE --capacity capacity.yaml   # beside a measurement

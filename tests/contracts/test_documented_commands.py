@@ -121,7 +121,9 @@ def test_an_extra_is_there(document: str, given: list[str]):
 
 @pytest.mark.parametrize(("document", "given"), calling("helm"))
 def test_what_is_installed_renders(document: str, given: list[str]):
-    """With a file of the reader's, over the values of a release; of other charts, their files."""
+    """A change, or a file of the reader's, over the values of a release; of other charts, their
+    files.
+    """
     if given[1] not in ("install", "upgrade"):
         assert given[1] in ("test", "repo", "get")
         return
@@ -132,7 +134,8 @@ def test_what_is_installed_renders(document: str, given: list[str]):
         return
 
     values = helm_python.parse_set_string(",".join(options.set))
-    is_changed = given[1] == "upgrade" or options.files
+    is_upgrade = given[1] == "upgrade" and not options.install
+    is_changed = is_upgrade or (options.files and "model" not in values)
     chart = helm_python.Chart.load(ROOT / options.chart)
     shown = chart.render(
         merged(BASE, values) if is_changed else values, name=options.name, namespace="shop"
@@ -148,6 +151,7 @@ def parsed_helm(given: list[str]) -> argparse.Namespace:
     parser.add_argument("-f", "--values", dest="files", action="append", default=[])
     parser.add_argument("-n", "--namespace")
     parser.add_argument("--version")
+    parser.add_argument("-i", "--install", action="store_true")
     for flag in (
         "--create-namespace",
         "--take-ownership",
