@@ -187,8 +187,18 @@ def test_rows_are_decided_apart():
     assert decision.count.tolist() == [9, 4]
 
 
-def test_a_missing_pod_counts_as_a_whole_number_of_thousandths_of_its_request():
-    """max(100, 101) % of 333 is 336.33: with the fraction the mean would be 97 %, not 96."""
+@pytest.mark.parametrize(
+    ("percent", "request_milli", "used", "filled"),
+    [
+        (101, 333, 310, 96),  # 336.33 thousandths with the fraction, and 97 % then
+        (50, 1000, 100, 55),
+        (50, 1000, 90, 54),
+    ],
+)
+def test_a_missing_pod_counts_as_its_request_or_as_the_target_where_that_is_more(
+    percent, request_milli, used, filled
+):
+    """In whole thousandths, and the mean in whole percent."""
     has = np.array([[True, False]])
     known = np.ones((1, 2), bool)
     started = np.full((1, 2), NOW - 600 * SECOND)
@@ -197,7 +207,8 @@ def test_a_missing_pod_counts_as_a_whole_number_of_thousandths_of_its_request():
     groups = group(pods, has, conditions, one(NOW))
 
     proposal = utilization(
-        one(2), one(101), one(333), row(310, 0), groups, has, pods, tolerances(0.0, 0.0)
-    )
+        one(2), one(percent), one(request_milli), row(used, 0), groups, has, pods,
+        tolerances(0.0, 0.0),
+    )  # fmt: skip
 
-    assert proposal.filled.tolist() == [96 / 101]
+    assert proposal.filled.tolist() == [filled / percent]
