@@ -101,3 +101,9 @@ def autoscaler(serving: Serving) -> Json:
         labelSelector=f"{INSTANCE_LABEL}={serving.name}",
     )
     return found[0] if found else {}
+
+
+def reads_metrics(serving: Serving) -> bool:
+    """Whether the release's autoscaler has its metrics."""
+    conditions = autoscaler(serving).get("status", {}).get("conditions") or []
+    return any(one["type"] == "ScalingActive" and one["status"] == "True" for one in conditions)

@@ -80,7 +80,9 @@ def test_one_autoscaler_takes_over_from_the_other(
     for scaler in (by_keda, by_adapter, by_keda):
         release.upgrade(_autoscaled(scaler, minimum=2))
         cluster.wait_until(lambda s=scaler: _is_alone(serving, s), "the new autoscaler alone")
-        cluster.wait_until(lambda: _reads(serving), "the new autoscaler's first metric")
+        cluster.wait_until(
+            lambda: chart_values.reads_metrics(serving), "the new autoscaler's first metric"
+        )
     release.upgrade(chart_values.serving(replicas=None, config={"log_level": "info"}))
     cluster.wait_until(lambda: not chart_values.autoscaler(serving), "the autoscaler to go")
     assert _identities(serving) == first
@@ -96,9 +98,3 @@ def _is_alone(serving: Serving, scaler: Autoscaler) -> bool:
     path = f"/apis/autoscaling/v2/namespaces/{serving.namespace}/horizontalpodautoscalers"
     owners = [hpa["metadata"].get("ownerReferences", []) for hpa in serving.cluster.list(path)]
     return [bool(owner) for owner in owners] == [scaler.keda is not None]
-
-
-def _reads(serving: Serving) -> bool:
-    """Whether the autoscaler has a value of its metric."""
-    conditions = chart_values.autoscaler(serving).get("status", {}).get("conditions") or []
-    return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in conditions)

@@ -52,13 +52,11 @@ def _install(serving: Serving, values: Json, layers: int) -> Serving:
 
 
 def _wait_for_metric(serving: Serving, name: str) -> None:
-    def is_known() -> bool:
-        conditions = chart_values.autoscaler(serving)
-        states = conditions.get("status", {}).get("conditions") or []
-        return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in states)
-
-    what = f"the autoscaler to read {name}"
-    serving.cluster.wait_until(is_known, what, seconds=METRIC_SECONDS)
+    serving.cluster.wait_until(
+        lambda: chart_values.reads_metrics(serving),
+        f"the autoscaler to read {name}",
+        seconds=METRIC_SECONDS,
+    )
 
 
 def _lag_seconds(timings: Timings, window_seconds: float) -> float:

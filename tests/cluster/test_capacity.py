@@ -27,13 +27,14 @@ from longshore_k8s.capacity import command as capacity
 from longshore_k8s.replay import command as replay
 from tests.chart.engines import merged
 from tests.cluster import chart_values, example_models
+from tests.cluster.agreement import AGREED_SHARE, Counts, agreement
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.helm import CHART
 from tests.cluster.load_client import Summary
 from tests.cluster.node_agent.api import Json
 from tests.cluster.readings import Readings
 from tests.cluster.serving import INSTANCE_LABEL, Serving
-from tests.cluster.timeline import Sample, Timeline
+from tests.cluster.timeline import Timeline
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
@@ -50,7 +51,6 @@ WINDOW_FULL_SECONDS, STEP_SECONDS = 75.0, 120.0
 """A rate's window and a scrape; and how long the step is watched."""
 BEFORE_SECONDS = 30.0
 SYNC_SECONDS = 15.0
-AGREED_SHARE = 0.95
 LEAST_COMPARED = 4
 """Syncs whose readings are known."""
 KINDS = ("deployments", "replicasets", "pods", "jobs", "configmaps", "secrets", "networkpolicies")
@@ -220,7 +220,9 @@ def test_values_as_measured_are_followed_by_the_autoscaler_as_replay_said(
     watch = closing.enter_context(Timeline(serving, load))
     readings = closing.enter_context(Readings(serving))
     cluster.wait_until(
-        lambda: _reads_metrics(serving), "the autoscaler to read its metrics", seconds=150
+        lambda: chart_values.reads_metrics(serving),
+        "the autoscaler to read its metrics",
+        seconds=150,
     )
     time.sleep(max(0.0, WINDOW_FULL_SECONDS - load.elapsed))
     stepped_at = load.elapsed
@@ -228,7 +230,7 @@ def test_values_as_measured_are_followed_by_the_autoscaler_as_replay_said(
     time.sleep(STEP_SECONDS)
     samples = [sample for sample in watch.stop() if sample.at >= stepped_at - BEFORE_SECONDS]
     summary = Summary.of(load.stop())
-    share, shift = _agreement(samples, stepped_at, predicted)
+    share, shift = agreement(samples, stepped_at, predicted, sync_seconds=SYNC_SECONDS)
     print(
         f"knee {record['knee']:.1f}/s, target {target:g}, {low:.1f} to {high:.1f} requests/s: "
         f"within one pod for {100 * share:.1f} % of the seconds, shifted by {shift:+.0f} s; "
@@ -243,12 +245,7 @@ def test_values_as_measured_are_followed_by_the_autoscaler_as_replay_said(
     assert [one.ours for one in compared] == [one.theirs for one in compared]
 
 
-def _reads_metrics(serving: Serving) -> bool:
-    conditions = chart_values.autoscaler(serving).get("status", {}).get("conditions") or []
-    return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in conditions)
-
-
-def _predicted(files: list[Path], low: float, high: float, folder: Path) -> list[tuple[float, int]]:
+def _predicted(files: list[Path], low: float, high: float, folder: Path) -> Counts:
     """Seconds since the step, and the median count from then on."""
     before, after = 300, 240
     rows = [f"{t},{low if t < before else high}" for t in range(0, before + after, 5)]
@@ -261,24 +258,3 @@ def _predicted(files: list[Path], low: float, high: float, folder: Path) -> list
         (seconds - before, round(count))
         for seconds, count in zip(replicas["seconds"], replicas["p50"], strict=True)
     ]
-
-
-def _agreement(
-    samples: list[Sample], stepped_at: float, predicted: list[tuple[float, int]]
-) -> tuple[float, float]:
-    """The largest share of samples within one pod, and the shift, at most a sync, that gives it."""
-
-    def share(shift: float) -> float:
-        agreed = [
-            abs(sample.desired - _count_at(sample.at - stepped_at - shift, predicted)) <= 1
-            for sample in samples
-        ]
-        return sum(agreed) / len(agreed)
-
-    shifts = [float(shift) for shift in range(-int(SYNC_SECONDS), int(SYNC_SECONDS) + 1)]
-    best = max(shifts, key=lambda shift: (share(shift), -abs(shift)))
-    return share(best), best
-
-
-def _count_at(seconds: float, predicted: list[tuple[float, int]]) -> int:
-    return [count for begun, count in predicted if begun <= seconds][-1]

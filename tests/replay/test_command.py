@@ -204,6 +204,7 @@ def test_a_trace_of_coarse_points_says_what_it_cannot_show(values, tmp_path, cap
         ((*STEP, "--seeds", "0"), "--seeds is 0"),
         ((*STEP, "--cost-per-pod-hour", "-1"), "--cost-per-pod-hour is -1"),
         ((*STEP, "--ready-seconds", "-1"), "--ready-seconds"),
+        ((*STEP, "--sync-seconds", "0"), "--sync-seconds is 0"),
         ((*STEP, "--low", "200"), "--low 200 and --high 95"),
         ((*STEP, "--plot", "x.txt"), "--plot: x.txt ends in none of"),
         ((*STEP, "--plot", "absent/x.png"), "there is no folder absent"),

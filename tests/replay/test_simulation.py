@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,6 +66,23 @@ def test_a_step_is_followed_as_fast_as_on_a_cluster():
 
     assert (ready <= 15 + 60 + 15 + start / 1000).all()
     assert np.percentile(ready, 5) <= 48.5 <= np.percentile(ready, 95)
+
+
+def test_short_clocks_follow_a_step_within_their_own_sum():
+    short = replace(STEP, sync_ms=2_000, scrape_ms=1_000, window_ms=10_000, connection_seconds=0)
+    five = np.full(20, np.inf)
+    syncs: list[int] = []
+
+    def watch(sync: Sync) -> None:
+        syncs.append(sync.now)
+        has_five = (sync.decision.count >= 5) & np.isinf(five)
+        five[has_five] = sync.seconds[has_five] - 600
+
+    simulate(short, [PLAN], 20, watch)
+
+    assert {later - now for now, later in pairwise(syncs)} == {2_000}
+    start = (STEP.life.pending + STEP.life.starting) / 1000
+    assert (five <= 1 + 10 + 2 + start).all()
 
 
 def test_the_same_seeds_give_the_same_numbers_whatever_else_is_tried():

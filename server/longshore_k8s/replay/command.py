@@ -73,6 +73,10 @@ def _add_pods(parser: argparse.ArgumentParser) -> None:
         "--connection-seconds", type=float, default=300.0, metavar="S",
         help="how long clients keep one (300); 0 balances each request",
     )  # fmt: skip
+    group.add_argument(
+        "--sync-seconds", type=float, default=15.0, metavar="S",
+        help="of the HPA controller (--horizontal-pod-autoscaler-sync-period); default: 15",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -153,9 +157,16 @@ def _prepare(options: argparse.Namespace, paths: list[str]) -> tuple[Conditions,
             max(least, 4 * scrape_ms),
             options.connection_seconds,
             polling_seconds,
+            _sync_ms(options.sync_seconds),
         ),
         plan,
     )
+
+
+def _sync_ms(seconds: float) -> int:
+    if not 1 <= seconds <= 600:
+        raise SettingsError(f"--sync-seconds is {seconds:g}; 1 to 600 are allowed")
+    return 5 * round(200 * seconds)
 
 
 def _trace(

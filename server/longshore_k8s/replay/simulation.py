@@ -25,8 +25,8 @@ from longshore_k8s.replay.scrape import Scrapes
 from longshore_k8s.replay.trace import Trace
 
 SYNC_MS = 15_000
+"""`--horizontal-pod-autoscaler-sync-period`, as shipped."""
 STEPS_OF_A_SYNC = 5
-STEP_MS = SYNC_MS // STEPS_OF_A_SYNC
 DRAWN_STEPS = 1_000
 LEAD_SECONDS = 60
 """Beside the window: pods have samples when the trace begins."""
@@ -46,6 +46,13 @@ class Conditions:
     connection_seconds: float
     polling_seconds: int | None = None
     """Between KEDA's own looks, which change nothing here: the HPA has it ask at each sync."""
+    sync_ms: int = SYNC_MS
+    """A multiple of 5."""
+
+    @property
+    def step_ms(self) -> int:
+        """For which a load is even."""
+        return self.sync_ms // STEPS_OF_A_SYNC
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ def simulate(
     """An outcome for each plan; the same arguments give the same numbers."""
     run = _Run(conditions, plans, seeds)
     while run.now < run.end:
-        if run.now % SYNC_MS == 0:
+        if run.now % conditions.sync_ms == 0:
             run.sync(watch)
         run.step()
     return run.outcomes()
@@ -85,6 +92,7 @@ def simulate(
 class _Run:
     def __init__(self, conditions: Conditions, plans: Sequence[Autoscaler], seeds: int) -> None:
         self._conditions = conditions
+        self._step_ms = conditions.step_ms
         self._plans = plans
         self._seeds = seeds
         rows = len(plans) * seeds
@@ -118,14 +126,15 @@ class _Run:
     def _lay_out_time(self, conditions: Conditions, rows: int) -> None:
         """When each row's trace begins, and the requests that have come until then and later."""
         trace = conditions.trace
-        lead = -(-(conditions.window_ms + 1000 * LEAD_SECONDS) // SYNC_MS) * SYNC_MS
+        sync = conditions.sync_ms
+        lead = -(-(conditions.window_ms + 1000 * LEAD_SECONDS) // sync) * sync
         late = np.array([np.random.default_rng([seed, 3]).random() for seed in range(self._seeds)])
-        self._begins = (lead + SYNC_MS * late) / 1000
+        self._begins = (lead + sync * late) / 1000
         edges, sums = trace.cumulative()
         before = 2 * lead / 1000
         self._edges = np.concatenate([[-before], edges])
         self._sums = np.concatenate([[-before * trace.rates[0]], sums])
-        self.end = int(lead + SYNC_MS + 1000 * trace.seconds) // SYNC_MS * SYNC_MS
+        self.end = int(lead + sync + 1000 * trace.seconds) // sync * sync
         self._row_begins = np.tile(self._begins, rows // self._seeds)
 
     def _start_pods(self, autoscalers: list[Autoscaler]) -> None:
@@ -152,7 +161,7 @@ class _Run:
 
     def step(self) -> None:
         """The load of the next step, on the pods that there are."""
-        seconds = STEP_MS / 1000
+        seconds = self._step_ms / 1000
         self._fleet.remove_gone(self.now)
         width = self._fleet.width
         ready = self._fleet.ready(self.now)
@@ -167,11 +176,11 @@ class _Run:
         pods = self._fleet.exists[:, :width].sum(axis=1)
         weight = np.where(counts, seconds, 0.0)
         self._tally.add(weight, pods, requests, turned_away, late.sum(axis=1))
-        self.now += STEP_MS
+        self.now += self._step_ms
 
     def _arriving(self) -> Ratios:
         """Poisson around the trace; plans of one seed get the same requests."""
-        place = self.now // STEP_MS % DRAWN_STEPS
+        place = self.now // self._step_ms % DRAWN_STEPS
         if place == 0:
             self._expected, self._drawn = self._draw()
         expected = self._expected[place]
@@ -184,7 +193,9 @@ class _Run:
 
     def _draw(self) -> tuple[Ratios, Ratios]:
         """Requests of the next steps, as the trace has them and as they come: steps x seeds."""
-        edges = (self.now + STEP_MS * np.arange(DRAWN_STEPS + 1))[:, None] / 1000 - self._begins
+        edges = (self.now + self._step_ms * np.arange(DRAWN_STEPS + 1))[
+            :, None
+        ] / 1000 - self._begins
         expected = np.diff(np.interp(edges, self._edges, self._sums), axis=0)
         drawn = np.empty_like(expected)
         for seed, random in enumerate(self._arrivals):
@@ -199,7 +210,7 @@ class _Run:
             after[index] += arrivals * self._work(key)
             if key == "concurrency":
                 after[index] += self._queues.waiting[:, :width] * seconds
-        self._scrapes.take(self.now, self.now + STEP_MS, before, after)
+        self._scrapes.take(self.now, self.now + self._step_ms, before, after)
         self._counters[:, :, :width] = after
 
     def sync(self, watch: Watch | None) -> None:
