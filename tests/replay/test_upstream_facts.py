@@ -150,6 +150,23 @@ def test_behaviors_hold_a_change_back_as_upstream(made, current, wanted, count):
     assert decide(made, current, wanted) == count
 
 
+@pytest.mark.parametrize(
+    ("made", "current", "wanted", "count"),
+    [
+        (controller(up(Policy(True, 100, 15)), DOWN_DEFAULTS), 200, 900, 400),
+        (controller(UP_DEFAULTS, up(Policy(True, 50, 15))), 400, 0, 200),
+    ],
+)
+def test_a_percentage_of_hundreds_of_pods_is_exact(made, current, wanted, count):
+    assert decide(made, current, wanted) == count
+
+
+def test_any_number_of_rescales_within_a_period_is_remembered():
+    made = controller(up(Policy(False, 150, 120)), DOWN_DEFAULTS, ups=(1,) * 12)
+
+    assert decide(made, 100, 500) == 238
+
+
 @pytest.mark.parametrize(("other", "count"), [(4, 4), (2, 3)])
 def test_a_metric_that_cannot_be_read_forbids_removing_pods_alone(other, count):
     read = pods_proposal(3, 10_000, [other * 10_000])
