@@ -1,5 +1,7 @@
-"""What the adapter answered beside what the HPA made of it, sync by sync, and the replay's
-arithmetic on the same readings.
+"""What the HPA read and what it made of it, sync by sync, and the replay's arithmetic on the same.
+
+Its status has the mean of each metric; which pods had a value is what the adapter answers at that
+time.
 """
 
 from __future__ import annotations
@@ -34,10 +36,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One sync whose readings are known: their means are those of the HPA's status."""
+    """One sync."""
 
     current: int
-    readings: list[Values]
+    valued: list[int]
+    """Pods with a value, of each metric."""
+    means: list[int]
     theirs: int
     ours: int
 
@@ -62,18 +66,16 @@ class Readings:
         self._thread.join()
 
     def compared(self) -> Iterator[Compared]:
-        """Of each sync that changed the HPA's status, where a look before or after it has the
-        readings that it was made of.
+        """Of each sync that changed the HPA's status, where the pods and those with a value were
+        the same before and after it.
         """
         for before, after in pairwise(self.looks):
             hpa = after.autoscaler
-            if _version(hpa) == _version(before.autoscaler):
-                continue
-            found = [look for look in (before, after) if _means(look) == _read(hpa)]
-            if found and hpa["status"].get("desiredReplicas"):
-                ours = _decided(found[0], hpa)
-                theirs = hpa["status"]["desiredReplicas"]
-                yield Compared(hpa["status"]["currentReplicas"], found[0].values, theirs, ours)
+            is_new = _version(hpa) != _version(before.autoscaler)
+            if is_new and _valued(before) == _valued(after) and _read(hpa):
+                ours, theirs = _decided(after, hpa), hpa["status"]["desiredReplicas"]
+                valued = [len(values) for values in after.values]
+                yield Compared(hpa["status"]["currentReplicas"], valued, _read(hpa), theirs, ours)
 
     def _watch(self) -> None:
         while not self._stopping.wait(POLL_SECONDS):
@@ -101,7 +103,10 @@ def _decided(look: Look, hpa: Json) -> int:
         "spec": None,
         "status": len(look.pods),
         "pods": [_pod(pod) for pod in look.pods],
-        "readings": [{"pods": values} if values else None for values in look.values],
+        "readings": [
+            {"pods": dict.fromkeys(values, mean)} if values else None
+            for values, mean in zip(look.values, _read(hpa), strict=True)
+        ],
     }
     scenario = {
         "name": "recorded",
@@ -132,25 +137,20 @@ def _pod(pod: Json) -> Json:
     }
 
 
-def _means(look: Look) -> list[int]:
-    """As the controller takes them: of the pods that count, and floored."""
-    shown = [_pod(pod) for pod in look.pods]
-    counted = [pod["name"] for pod in shown if pod["phase"] == "Running" and not pod["deleted"]]
-    found = []
-    for values in look.values:
-        own = [values[name] for name in counted if name in values]
-        found.append(sum(own) // len(own) if own else -1)
-    return found
+def _valued(look: Look) -> tuple[list[Json], list[set[str]]]:
+    """All that the arithmetic asks for but the means."""
+    return [_pod(pod) for pod in look.pods], [set(values) for values in look.values]
 
 
 def _read(hpa: Json) -> list[int]:
-    """The means in the status."""
+    """The means in the status; none where one is missing."""
     shown = {
         one["pods"]["metric"]["name"]: _milli(one["pods"]["current"]["averageValue"])
         for one in hpa["status"].get("currentMetrics") or []
         if "pods" in one
     }
-    return [shown.get(metric["pods"]["metric"]["name"], -2) for metric in _metrics(hpa)]
+    names = [metric["pods"]["metric"]["name"] for metric in _metrics(hpa)]
+    return [shown[name] for name in names] if names and set(names) <= set(shown) else []
 
 
 def _metrics(hpa: Json) -> list[Json]:

@@ -43,15 +43,15 @@ LAYERS = 6400
 SLO = "p99=2s"
 """A machine that runs all of a cluster beside is a noisy one."""
 UNBATCHED = {"max_batch_size": 0}
-GROWTH = "3%"
-"""Of the load, a second: pods are far below the knee, and five of them fit on this machine."""
+GROWTH = "5%"
+"""Of the load, a second: all of the step is below one pod's knee, and five fit on this machine."""
 LOW_SHARE, HIGH_SHARE = 0.6, 4.6
 """Of a pod's target: 1 pod, and 5."""
 WINDOW_FULL_SECONDS, STEP_SECONDS = 75.0, 120.0
 """A rate's window and a scrape; and how long the step is watched."""
 BEFORE_SECONDS = 30.0
 SYNC_SECONDS = 15.0
-LEAST_COMPARED = 4
+LEAST_COMPARED = 6
 """Syncs whose readings are known."""
 KINDS = ("deployments", "replicasets", "pods", "jobs", "configmaps", "secrets", "networkpolicies")
 
@@ -237,7 +237,12 @@ def test_values_as_measured_are_followed_by_the_autoscaler_as_replay_said(
         f"counts {watch.desired_changes()}; {summary}"
     )
     compared = list(readings.compared())
-    print("\n".join(f"{one.current} pods, {one.readings}: {one.theirs}" for one in compared))
+    print(
+        "\n".join(
+            f"{one.current} pods, {one.valued} with a value, {one.means}: {one.theirs}"
+            for one in compared
+        )
+    )
     assert summary.lost == 0, summary
     assert max(sample.desired for sample in samples) == 5
     assert share >= AGREED_SHARE
