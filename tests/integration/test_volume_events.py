@@ -63,6 +63,30 @@ async def test_a_directory_is_watched_and_its_subdirectories_too(tmp_path):
         events.close()
 
 
+async def test_a_flood_of_events_wakes_the_event_loop_once(tmp_path, monkeypatch):
+    woken, note = [], VolumeEvents._note
+    monkeypatch.setattr(VolumeEvents, "_note", lambda self: woken.append(1) or note(self))
+    events = VolumeEvents()
+    events.watch(tmp_path)
+
+    async def write() -> None:
+        for number in range(500):
+            (tmp_path / f"{number}.bin").touch()
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+
+    try:
+        writing = asyncio.create_task(write())
+        assert await events.wait(5, gather_seconds=0.05)
+        await writing
+        assert len(woken) == 1
+        await events.wait(0.01)
+        (tmp_path / "another").touch()
+        assert await events.wait(5), "what comes later is told"
+    finally:
+        events.close()
+
+
 @pytest.mark.parametrize("refuses", ["no such call", "no more of them"])
 async def test_a_kernel_that_offers_no_events_leaves_the_polling(tmp_path, monkeypatch, refuses):
     class Libc:

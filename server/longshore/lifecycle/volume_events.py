@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 IN_ATTRIB, IN_CLOSE_WRITE = 0x4, 0x8
 IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x40, 0x80, 0x100, 0x200
 CHANGES = IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
-READ_BYTES = 65536
+READ_BYTES, MAX_READS = 65536, 64
+"""At once: more than the kernel keeps by default (16,384 events of 32 bytes with short names)."""
 MAX_WATCHES, MAX_ENTRIES = 1000, 10_000
 """More directories than this are left to polling: the kernel's limit is shared by all of a user;
 and what lies behind more entries of any kind."""
@@ -33,8 +34,6 @@ class VolumeEvents:
         self._changed = asyncio.Event()
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = self._open()
-        if self._descriptor >= 0:
-            asyncio.get_running_loop().add_reader(self._descriptor, self._read)
 
     def watch(self, root: Path) -> None:
         """Watch `root` and the directories in it, those behind links too; again after each look,
@@ -55,21 +54,47 @@ class VolumeEvents:
     def _add(self, directory: str | Path) -> None:
         self._libc.inotify_add_watch(self._descriptor, os.fsencode(directory), CHANGES)
 
-    async def wait(self, timeout_seconds: float) -> bool:
-        """Whether something changed within `timeout_seconds`."""
+    async def wait(self, timeout_seconds: float, *, gather_seconds: float = 0.0) -> bool:
+        """Whether something changed within `timeout_seconds`, or since the last time. Others that
+        come within `gather_seconds` of it are part of it; however many, the event loop wakes once.
+        """
+        self._listen()
         try:
             await asyncio.wait_for(self._changed.wait(), timeout_seconds)
         except TimeoutError:
             return False
         finally:
-            self._changed.clear()
+            self._listen_no_more()
+        await asyncio.sleep(gather_seconds)
+        self._forget()
         return True
 
     def close(self) -> None:
         if self._descriptor >= 0:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
+            self._listen_no_more()
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _listen(self) -> None:
+        self._changed.clear()
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().add_reader(self._descriptor, self._note)
+
+    def _listen_no_more(self) -> None:
+        if self._descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+
+    def _note(self) -> None:
+        self._listen_no_more()
+        self._changed.set()
+
+    def _forget(self) -> None:
+        """What happened does not matter: the volume is looked at as a whole. What the kernel could
+        not keep (`max_queued_events`) does not either.
+        """
+        with suppress(BlockingIOError):
+            for _ in range(MAX_READS):
+                os.read(self._descriptor, READ_BYTES)
 
     def _open(self) -> int:
         try:
@@ -80,9 +105,3 @@ class VolumeEvents:
             reason = os.strerror(ctypes.get_errno())
             logger.info("no events from the volume, polling alone: reason=%s", reason)
         return descriptor
-
-    def _read(self) -> None:
-        """What happened does not matter: the volume is looked at as a whole."""
-        with suppress(BlockingIOError):
-            os.read(self._descriptor, READ_BYTES)
-            self._changed.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from longshore.lifecycle.manager import ModelManager
@@ -11,7 +10,8 @@ from longshore.lifecycle.volume_events import VolumeEvents
 SETTLING_POLL_SECONDS = 1.0
 """While files are being written, the next look comes sooner."""
 GATHER_SECONDS = 0.1
-"""After an event, for those that come with it: a copy is hundreds of them."""
+"""After an event, for those that come with it: a copy is hundreds of them. While one is seen to go
+on, as long as between two polls."""
 
 
 class VersionWatcher:
@@ -31,8 +31,7 @@ class VersionWatcher:
             await self._manager.refresh()
             while self._poll_seconds > 0 or self._manager.served.settling:
                 await watch(events.watch, self._root)
-                if await events.wait(self._pause()):
-                    await asyncio.sleep(GATHER_SECONDS)
+                await events.wait(self._pause(), gather_seconds=self._gathering())
                 await self._manager.refresh()
         finally:
             events.close()
@@ -41,3 +40,6 @@ class VersionWatcher:
         if not self._manager.served.settling:
             return self._poll_seconds
         return min(self._poll_seconds or SETTLING_POLL_SECONDS, SETTLING_POLL_SECONDS)
+
+    def _gathering(self) -> float:
+        return self._pause() if self._manager.served.settling else GATHER_SECONDS
