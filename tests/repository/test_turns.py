@@ -92,7 +92,7 @@ def test_a_directory_of_too_many_files_is_left_in_the_middle(model, write, slept
 
 
 def test_a_model_directory_of_too_many_entries_is_refused(model, write, clock, monkeypatch):
-    monkeypatch.setattr(layout, "MAX_ENTRIES", 30)
+    monkeypatch.setattr(version_files, "MAX_ENTRIES", 30)
     write(model / "1" / "model.identity")
     repository = ModelRepository(model, clock=clock)
     assert len(repository.scan().artifacts) == 1

@@ -10,12 +10,10 @@ leads out of the model directory is a line in `Scan.problems` and never disturbs
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from longshore.errors import ModelConfigError, ModelLoadError
@@ -26,9 +24,10 @@ from longshore.repository.artifact import ArtifactFormat as ArtifactFormat
 from longshore.repository.config_file import ConfigFile
 from longshore.repository.manifest import ManifestPolicy
 from longshore.repository.model_config import ModelConfig, VersionPolicy
+from longshore.repository.overfull import Overfull
 from longshore.repository.regular_file import IrregularFile, describe_mode
 from longshore.repository.turns import Turns
-from longshore.repository.version_files import MAX_ENTRIES, Stillness
+from longshore.repository.version_files import Stillness, entries_of
 from longshore.repository.version_reader import (
     StillChanging,
     VersionReader,
@@ -98,6 +97,8 @@ class ModelRepository:
         self._fixed_name: str | None = None
         self._stillness = Stillness(settle_seconds, clock=clock)
         self._turns = Turns()
+        self._overfull = Overfull()
+        """Of the root itself."""
         self._reader = VersionReader(
             manifest=manifest,
             max_artifact_bytes=max_artifact_bytes,
@@ -194,14 +195,13 @@ class ModelRepository:
         return self._scan_lone(config, problems)
 
     def _entries(self) -> list[str]:
-        names = []
-        with os.scandir(self.root) as entries:
-            for entry in islice(entries, MAX_ENTRIES + 1):
-                names.append(entry.name)
-                self._turns.step()
-        if len(names) > MAX_ENTRIES:
-            raise ModelLoadError(f"{self.root}: holds more than {MAX_ENTRIES} files")
-        return sorted(name for name in names if not name.startswith("."))
+        try:
+            with self._overfull.walk(self.root) as gone_into:
+                gone_into.note(self.root)
+                names = [entry.name for entry in entries_of(self.root, self._turns)]
+        except IrregularFile as error:
+            raise ModelLoadError(f"{self.root}: {error}") from error
+        return [name for name in names if not name.startswith(".")]
 
     def _scan_versions(
         self,

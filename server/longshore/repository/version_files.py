@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from longshore.repository.manifest import FILE_NAME, MAX_FILES, is_manifest_file
+from longshore.repository.overfull import GoneInto, Overfull, TooMany
 from longshore.repository.regular_file import IrregularFile, regular_status, resolve_inside
 from longshore.repository.turns import Turns
 
@@ -41,9 +42,10 @@ def list_version_files(
     recursive: bool,
     only: Collection[str] | None = None,
     turns: Turns | None = None,
+    overfull: Overfull | None = None,
 ) -> VersionFiles:
     """Look at every file below `directory`, or only right in it when not `recursive`; `only` names
-    those to look at. Pauses by `turns`.
+    those to look at. Pauses by `turns`; does not walk again what `overfull` knows.
 
     Raises:
         IrregularFile: `recursive` and something below is neither a directory nor a regular file
@@ -51,27 +53,33 @@ def list_version_files(
             out: a model directory may hold more than its lone file.
     """
     turns = turns or Turns()
+    if only is not None:
+        return _collect(directory, _named(directory, only, root=root), 0.0, turns)
+    with (overfull or Overfull()).walk(directory) as gone_into:
+        changed_at = directory.stat().st_mtime
+        found = _walk(directory, turns, gone_into, root=root, recursive=recursive)
+        return _collect(directory, found, changed_at, turns)
+
+
+def _collect(
+    directory: Path,
+    found: Iterator[tuple[str, os.stat_result]],
+    changed_at: float,
+    turns: Turns,
+) -> VersionFiles:
     fingerprint = hashlib.sha256()
     sizes: dict[str, int] = {}
     directories = 0
-    if only is None:
-        changed_at = directory.stat().st_mtime
-        found = _walk(directory, turns, root=root, recursive=recursive)
-    else:
-        changed_at = 0.0
-        found = _named(directory, only, root=root)
     for name, status in found:
         turns.step()
         changed_at = max(changed_at, status.st_mtime)
         if stat.S_ISDIR(status.st_mode):
             directories += 1
             if directories > _MAX_DIRECTORIES:
-                raise IrregularFile(
-                    f"{directory.name} holds more than {_MAX_DIRECTORIES} directories"
-                )
+                raise TooMany(f"{directory.name} holds more than {_MAX_DIRECTORIES} directories")
             continue
         if len(sizes) >= MAX_FILES:
-            raise IrregularFile(f"{directory.name} holds more than {MAX_FILES} files")
+            raise TooMany(f"{directory.name} holds more than {MAX_FILES} files")
         sizes[name] = status.st_size
         fingerprint.update(_facts(name, status).encode())
     return VersionFiles(dict(sorted(sizes.items())), changed_at, fingerprint.hexdigest())
@@ -90,11 +98,18 @@ def _facts(name: str, status: os.stat_result) -> str:
 
 
 def _walk(
-    directory: Path, turns: Turns, *, root: Path, recursive: bool, prefix: str = ""
+    directory: Path,
+    turns: Turns,
+    gone_into: GoneInto,
+    *,
+    root: Path,
+    recursive: bool,
+    prefix: str = "",
 ) -> Iterator[tuple[str, os.stat_result]]:
     if prefix.count("/") > _MAX_DEPTH:
         raise IrregularFile(f"{prefix} is nested deeper than {_MAX_DEPTH} directories")
-    for entry in _entries(directory, turns):
+    gone_into.note(directory)
+    for entry in entries_of(directory, turns):
         name = prefix + entry.name
         if is_manifest_file(entry.name) or entry.name == _NOT_OURS:
             continue
@@ -104,20 +119,23 @@ def _walk(
             yield from _regular(Path(entry.path), name, root=root, strict=recursive)
         elif recursive:
             yield name, entry.stat(follow_symlinks=False)
-            yield from _walk(Path(entry.path), turns, root=root, recursive=True, prefix=f"{name}/")
+            below = Path(entry.path)
+            yield from _walk(below, turns, gone_into, root=root, recursive=True, prefix=f"{name}/")
 
 
-def _entries(directory: Path, turns: Turns) -> list[os.DirEntry[str]]:
-    """By name; no more of them are looked at than a version may have."""
+def entries_of(directory: Path, turns: Turns) -> list[os.DirEntry[str]]:
+    """By name; no more of them are looked at than a version may have.
+
+    Raises:
+        TooMany: it has more.
+    """
     found = []
     with os.scandir(directory) as entries:
         for entry in islice(entries, MAX_ENTRIES + 1):
             found.append(entry)
             turns.step()
     if len(found) > MAX_ENTRIES:
-        raise IrregularFile(
-            f"{directory.name} holds more than {MAX_ENTRIES} files, allowed: {MAX_FILES}"
-        )
+        raise TooMany(f"{directory.name} holds more than {MAX_ENTRIES} files, allowed: {MAX_FILES}")
     return sorted(found, key=lambda entry: entry.name)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from longshore.errors import ModelLoadError
 from longshore.repository.artifact import FORMATS, Artifact, ArtifactFormat
 from longshore.repository.manifest import FILE_NAME, Manifest, ManifestPolicy, read_manifest
+from longshore.repository.overfull import Overfull
 from longshore.repository.regular_file import IrregularFile, regular_status, resolve_inside
 from longshore.repository.turns import Turns
 from longshore.repository.version_files import (
@@ -39,6 +40,7 @@ class VersionReader:
         self._max_artifact_bytes = max_artifact_bytes
         self._stillness = stillness
         self._turns = turns
+        self._overfull = Overfull()
 
     def read_directory(
         self, path: Path, *, version: str, model_name: str, root: Path, backend: str | None
@@ -52,7 +54,13 @@ class VersionReader:
         directory = content_directory(path, root)
         is_lone = path.resolve() == root
         manifest = self._read_manifest(directory, root)
-        files = list_version_files(directory, root=root, recursive=not is_lone, turns=self._turns)
+        files = list_version_files(
+            directory,
+            root=root,
+            recursive=not is_lone,
+            turns=self._turns,
+            overfull=self._overfull,
+        )
         is_still = self._stillness.is_still(version, files)
         try:
             name = only_candidate(directory, backend)
