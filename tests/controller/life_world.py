@@ -25,6 +25,7 @@ from longshore_k8s.controller.live import LiveObject, Pods
 from longshore_k8s.controller.plan import Stage, plan_of, stage_of
 from longshore_k8s.controller.release_objects import asked_pods, objects_of
 from longshore_k8s.controller.resource import Record, Resource
+from longshore_k8s.controller.upgrades import gives_other_pods
 from longshore_k8s.controller.validation import PodAnswers, Probe
 from longshore_k8s.controller.verify_job import job_name
 from longshore_k8s.controller.wanted import Refusal, remembered, wanted_objects
@@ -72,6 +73,8 @@ class LifeWorld:
     status: dict[str, Any] = field(default_factory=dict)
     generation: int = 1
     chart: str = "0.1.0"
+    held: str = ""
+    """Why another chart's pods have to wait."""
     served_kinds: frozenset[str] = EVERY_KIND
     documents: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
     live: dict[ObjectKey, LiveObject] = field(default_factory=dict)
@@ -116,14 +119,16 @@ class LifeWorld:
         observed = Observed(
             resource, remembered(resource, source), dict(self.live), self.served_kinds, "0.1.0",
             source, self.now.strftime("%Y-%m-%dT%H:%M:%SZ"), self._findings(resource),
+            made_by=self.chart,
         )  # fmt: skip
         if observed.wanted and not decide(observed).writes:
             return observed
         try:
             documents = objects_of(plan, resource, self._render)
-            return replace(observed, wanted=wanted_objects(documents, resource))
+            observed = replace(observed, wanted=wanted_objects(documents, resource))
         except Refusal as refusal:
             return replace(observed, wanted=refusal)
+        return replace(observed, held=self.held) if gives_other_pods(observed) else observed
 
     def turn(self) -> Decision:
         observed = self.observed()

@@ -28,6 +28,7 @@ from longshore_k8s.controller.renderer import Renderer, RendererFailed
 from longshore_k8s.controller.resource import MODEL_LABEL, Key
 from longshore_k8s.controller.store import ObjectStore, ResourceStore
 from longshore_k8s.controller.survey import Surveyor
+from longshore_k8s.controller.upgrades import Upgrades
 from longshore_k8s.controller.work_queue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Controller:
             events=EventSink(connection),
             metrics=metrics,
             drift_pace=DriftPace(time.monotonic),
+            upgrades=Upgrades(self._resources.all, time.monotonic),
             now=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
 

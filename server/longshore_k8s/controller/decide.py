@@ -28,7 +28,7 @@ from longshore_k8s.controller.live import LiveObject
 from longshore_k8s.controller.plan import canary_name
 from longshore_k8s.controller.resource import Record, Resource
 from longshore_k8s.controller.stages import progressed
-from longshore_k8s.controller.status import PAUSED, settled
+from longshore_k8s.controller.status import AWAITING_UPGRADE, PAUSED, settled
 from longshore_k8s.controller.wanted import Refusal, WantedObject
 
 DRIFT_RESTORED = "DriftRestored"
@@ -40,6 +40,9 @@ def decide(observed: Observed) -> Decision:
     does so in the status first: what that stage asks for is not yet among `wanted`.
     """
     verdict, due = _work(observed)
+    if observed.held and verdict.stalled == NOTHING:
+        verdict = replace(verdict, waiting=(AWAITING_UPGRADE, observed.held))
+        due = tuple(write for write in due if _is_restoration(observed, write))
     is_free = verdict.stalled == verdict.waiting == NOTHING
     life = progressed(observed, is_applied=is_free and not due)
     has_moved = life.place != Life.of(observed.resource).place
@@ -137,9 +140,16 @@ def _loses_replicas(live: LiveObject, item: WantedObject) -> bool:
     return live.owns_replicas and "replicas" not in item.document.get("spec", {})
 
 
+def _is_restoration(observed: Observed, write: Write) -> bool:
+    """Whether it only puts back what was applied before."""
+    if not isinstance(write, Apply):
+        return False
+    record = observed.resource.inventory.get(write.object.key)
+    return record is not None and record.digest == write.object.digest
+
+
 def _told(observed: Observed, due: tuple[Write, ...]) -> Iterator[Event]:
     """At most one event for each of: applied, restored, deleted."""
-    inventory = observed.resource.inventory
     applied: list[str] = []
     restored: list[str] = []
     deleted: list[str] = []
@@ -147,9 +157,7 @@ def _told(observed: Observed, due: tuple[Write, ...]) -> Iterator[Event]:
         if isinstance(write, Delete):
             deleted.append(str(write))
         elif isinstance(write, Apply):
-            record = inventory.get(write.object.key)
-            is_restored = record is not None and record.digest == write.object.digest
-            (restored if is_restored else applied).append(str(write))
+            (restored if _is_restoration(observed, write) else applied).append(str(write))
     if applied:
         yield Event("Applied", f"Applied {', '.join(applied)}.")
     if restored:

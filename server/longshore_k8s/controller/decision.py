@@ -49,6 +49,10 @@ class Observed:
     now: str
     """RFC 3339."""
     findings: Findings = Findings()
+    made_by: str = ""
+    """A digest of what makes objects of a spec: the chart, this code and the cluster's kinds."""
+    held: str = ""
+    """Why another chart's pods have to wait; empty: they need not."""
     applied: Mapping[ObjectKey, Record] = field(default_factory=dict)
     """What was applied in this turn, and is not in the status yet."""
     refused: Mapping[ObjectKey, str] = field(default_factory=dict)

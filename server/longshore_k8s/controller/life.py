@@ -15,6 +15,8 @@ _LONGEST_MESSAGE = 1000
 """Characters: a pod may say what it likes."""
 CAPACITY = "capacityPerPod"
 """Of what serves, and of a candidate that has shown it: rows a second of one pod."""
+MADE_BY = "madeBy"
+"""Of what serves, where its pods were changed by another chart alone: a digest of what did it."""
 _OF_A_STAGE = frozenset({"hash", "asks", "version", "pods", "previous", "step", "steps", "judging",
                          "requests", "bad", "evidence", CAPACITY})  # fmt: skip
 

@@ -34,6 +34,7 @@ from longshore_k8s.controller.resource import Key, Record, Resource
 from longshore_k8s.controller.rollout_figures import ended
 from longshore_k8s.controller.store import ObjectStore, ResourceStore
 from longshore_k8s.controller.survey import Surveyor
+from longshore_k8s.controller.upgrades import Upgrades, gives_other_pods
 from longshore_k8s.controller.wanted import Refusal, WantedObject, remembered, wanted_objects
 from longshore_k8s.controller.writes import Writer
 
@@ -66,6 +67,7 @@ class Reconciler:
     events: EventSink
     metrics: ControllerMetrics
     drift_pace: DriftPace
+    upgrades: Upgrades
     now: Callable[[], str]
 
     def reconcile(self, key: Key) -> Turn:
@@ -90,6 +92,8 @@ class Reconciler:
         if wanted and decide(observed).writes:
             rendered = self._rendered(resource, plan, complete)
             observed = self._observe(resource, rendered, source, findings)
+        if gives_other_pods(observed) and not resource.is_paused:
+            observed = replace(observed, held=self.upgrades.held(resource, observed.made_by))
         return self._carry_out(observed)
 
     def tell_fault(self, key: Key, error: Exception) -> None:
@@ -163,6 +167,7 @@ class Reconciler:
             source=source,
             now=self.now(),
             findings=findings,
+            made_by=self.renderer.source_of([self.facts.kube_version, sorted(self.facts.served)]),
         )
 
     def _rendered(

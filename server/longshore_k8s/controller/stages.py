@@ -18,7 +18,7 @@ from longshore_k8s.controller.judging import rollout as judging
 from longshore_k8s.controller.judging import shares
 from longshore_k8s.controller.judging.look import Look
 from longshore_k8s.controller.judging.verdict import Action, StepFacts, StepVerdict
-from longshore_k8s.controller.life import CAPACITY, Life
+from longshore_k8s.controller.life import CAPACITY, MADE_BY, Life
 from longshore_k8s.controller.live import Pods
 from longshore_k8s.controller.plan import Stage, canary_name, deployment_of, is_taken
 from longshore_k8s.controller.validation import PASSED, REJECTED, validated
@@ -82,13 +82,15 @@ def _of_another_spec(observed: Observed, life: Life) -> Life:
 
 def _recorded(observed: Observed, serving: Aim, life: Life) -> Json:
     """What serves, with a digest of its pods: the same values make others by another chart."""
-    is_known = life.aim == serving
-    recorded = {**serving.to_json(), **(life.capacity if is_known else {})}
-    pods = _rendered_pods(observed) or (life.stable.get("pods") if is_known else None)
-    return {**recorded, "pods": pods} if pods else recorded
+    known = life.stable if life.aim == serving else {}
+    kept = {key: known[key] for key in (CAPACITY, MADE_BY, "pods") if key in known}
+    pods = rendered_pods(observed)
+    if pods and pods != known.get("pods", pods):
+        kept[MADE_BY] = observed.made_by
+    return {**serving.to_json(), **kept, **({"pods": pods} if pods else {})}
 
 
-def _rendered_pods(observed: Observed) -> str:
+def rendered_pods(observed: Observed) -> str:
     """Of stable, where it was rendered and not only remembered."""
     if isinstance(observed.wanted, Refusal):
         return ""

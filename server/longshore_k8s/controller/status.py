@@ -20,7 +20,8 @@ from longshore_k8s.controller.wanted import Refusal, WantedObject
 RETRY_SECONDS = 60.0
 """After which the same is tried again where no watch tells that it would go now."""
 _GOING_SECONDS = 1.0
-PAUSED = "Paused"
+PAUSED, AWAITING_UPGRADE = "Paused", "AwaitingUpgrade"
+"""Reasons of a model that waits: for a person, and for its turn to get another chart's pods."""
 _UNHAPPY = ("Stalled", "Reconciling", "Degraded")
 
 
@@ -49,7 +50,7 @@ def settled(
         "conditions": held,
         **_summary(held),
         "replicas": pods.total if pods else 0,
-        "chartVersion": observed.chart_version,
+        "chartVersion": before.get("chartVersion", "") if observed.held else observed.chart_version,
         "inventory": list(_inventory(observed)),
         **_addresses(observed),
         **life.to_status(observed.resource),
@@ -170,4 +171,5 @@ def _requeue_seconds(verdict: Verdict, life: Life) -> float | None:
         return LOOK_SECONDS
     if verdict.waiting[0] == "AwaitingRemoval":
         return _GOING_SECONDS
-    return RETRY_SECONDS if verdict.stalled[0] or verdict.lacking else None
+    is_tried_again = verdict.stalled[0] or verdict.lacking or verdict.waiting[0] == AWAITING_UPGRADE
+    return RETRY_SECONDS if is_tried_again else None
