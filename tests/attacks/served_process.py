@@ -21,9 +21,9 @@ from longshore_k8s.capacity.local_ports import unused_port
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 START_SECONDS = 60.0
-TOLD_SECONDS = 200.0
+TOLD_SECONDS = 320.0
 """Of a trial that gets hardly a CPU beside other work: until it is put off, until it begins again
-(60 s), and what it may wait then (five times its 20 s, `longshore.lifecycle.trial.watch`).
+(60 s), and what it may wait then (five times its 50 s, `longshore.lifecycle.trial.watch`).
 """
 IDENTITY = """\
 input:
@@ -135,13 +135,13 @@ class ServedProcess:
             return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
         return False
 
-    def wait(self, timeout_seconds: float = 30.0) -> int:
+    def wait(self, timeout_seconds: float = START_SECONDS) -> int:
         """The exit code."""
         return self._process.wait(timeout_seconds)
 
     def wait_ready(self, version: str | None = None) -> None:
-        """Until the server is ready; with a version, until that one answers."""
-        deadline = time.monotonic() + START_SECONDS
+        """Until the server is ready; with a version, which may be tried first, until it answers."""
+        deadline = time.monotonic() + (START_SECONDS if version is None else TOLD_SECONDS)
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from longshore.lifecycle.trial.verdict import FailureKind
 from tests.attacks.candidate_rows import FAULTS
 from tests.attacks.served_process import (
     IDENTITY,
@@ -75,9 +76,11 @@ def asking(server: ServedProcess) -> Iterator[Counter[int]]:
 
 @pytest.fixture(scope="module")
 def trying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedProcess, Path]]:
-    """A server that gives a trial ten seconds, and its model, to which versions are added."""
+    """A server that takes 3 s without progress for a hang, and its model, to which versions are
+    added; the imports of a trial may take a second on a busy machine.
+    """
     model = identity_model(tmp_path_factory.mktemp("models"))
-    settings = {**QUICK, "trial_timeout_seconds": 10}
+    settings = {**QUICK, "trial_timeout_seconds": 30}
     with ServedProcess(model, environment={"PYTHONPATH": str(FAULTS)}, **settings) as server:
         yield server, model
 
@@ -88,9 +91,9 @@ def trying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedPro
         ("load SIGSEGV", "crashed", "killed by signal 11 (SIGSEGV) while opening"),
         ("proof SIGABRT", "crashed", "killed by signal 6 (SIGABRT) while executing a batch of 3"),
         ("execute SIGKILL", "crashed", "killed by signal 9 (SIGKILL) while executing a batch of 1"),
-        ("load hang", "hung", "no progress for 1 s while opening"),
-        ("execute hang", "hung", "no progress for 1 s while executing a batch of 1"),
-        ("proof spin", "hung", "no progress for 1 s while executing a batch of 3"),
+        ("load hang", "hung", "no progress for 3 s while opening"),
+        ("execute hang", "hung", "no progress for 3 s while executing a batch of 1"),
+        ("proof spin", "hung", "no progress for 3 s while executing a batch of 3"),
         ("load python", "refused", "ZeroDivisionError while loading"),
     ],
 )
@@ -101,14 +104,16 @@ def test_a_version_that_harms_its_process_does_not_harm_the_one_that_serves(
     newest = max(int(path.name) for path in model.iterdir())
     harmful, good = str(newest + 1), str(newest + 2)
 
-    def trials(**labels: str) -> float:
-        return server.metric("longshore_candidate_trials_total", **labels)
+    def trials() -> Counter[str]:
+        """That were judged; one which got no CPU is begun again."""
+        name, judged = "longshore_candidate_trials_total", set(FailureKind) - {FailureKind.STARVED}
+        return Counter({kind: int(server.metric(name, outcome=kind)) for kind in judged})
 
-    before = trials(), trials(outcome=outcome)
+    before = trials()
     with asking(server) as statuses:
         publish(model, harmful, fault)
         server.wait_for_problem(f"version {harmful} is not served: {reason}")
-        assert (trials() - before[0], trials(outcome=outcome) - before[1]) == (1, 1)
+        assert trials() - before == {outcome: 1}
         publish(model, good)
         server.wait_ready(good)
 
@@ -188,11 +193,8 @@ def test_a_trial_is_seen_while_it_goes_on(model):
             time.sleep(0.05)
         assert server.metric("longshore_candidate_trying") == 1
         assert server.health()["ready"] is True
-        started = time.monotonic()
         server.terminate()
         assert server.wait() == 0
-
-    assert time.monotonic() < started + 10
 
 
 def test_a_child_does_not_outlive_the_server(model):

@@ -19,11 +19,13 @@ SECONDS_OF_WORK = infer_body(rows=80)
 
 
 def ask_in_background(server: ServedProcess) -> list[tuple[int, dict]]:
+    """Returns once the request is queued; the list gets its answer."""
     answers: list[tuple[int, dict]] = []
+    before = server.metric("longshore_pending_requests")
     threading.Thread(
         target=lambda: answers.append(ask(server, body=SECONDS_OF_WORK)[::2]), daemon=True
     ).start()  # fmt: skip
-    time.sleep(0.2)
+    wait_for(lambda: server.metric("longshore_pending_requests") > before)
     return answers
 
 
@@ -89,7 +91,7 @@ def test_a_client_that_sends_its_body_slowly_does_not_hold_up_the_end(tmp_path):
         connection.putrequest("POST", INFER)
         connection.putheader("Content-Length", "1000")
         connection.endheaders(infer_body())
-        time.sleep(0.2)
+        wait_for(lambda: server.metric("longshore_inflight_requests") == 1)
         server.terminate()
 
         assert server.wait(10) == 1
@@ -116,13 +118,14 @@ def test_a_model_that_could_not_be_served_shows_in_the_exit_code(tmp_path):
 
 def test_an_event_loop_that_turns_is_live_until_the_process_ends(tmp_path):
     program = ("-c", QUICK_TO_CALL_A_LOOP_STUCK)
-    options = {"program": program, "drain_delay_seconds": 2.5, **QUICK}
+    options = {"program": program, "drain_delay_seconds": 60, **QUICK}
     with ServedProcess(identity_model(tmp_path), **options) as server:
         server.terminate()
         wait_for(lambda: server.metric("longshore_draining") == 1)
         time.sleep(2.0)
 
         assert server.management("/v2/health/live")[0] == 200
+        server.terminate()
         assert server.wait(10) == 0
 
 

@@ -36,7 +36,7 @@ def ask(server: ServedProcess, method="POST", path=INFER, body=None, headers=Non
         connection.close()
 
 
-def wait_for(condition, timeout_seconds: float = 15.0) -> None:
+def wait_for(condition, timeout_seconds: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -220,11 +220,11 @@ def test_a_client_that_leaves_takes_its_work_along(tmp_path):
 
 def test_a_drain_answers_everybody_and_asks_them_to_leave(tmp_path):
     model = identity_model(tmp_path, "delay_seconds: 0.2\n", config=UNPROVEN)
-    with ServedProcess(model, drain_delay_seconds=1.5, **QUICK) as server:
+    with ServedProcess(model, drain_delay_seconds=60, **QUICK) as server:
         slow: list[int] = []
         thread = threading.Thread(target=lambda: slow.append(ask(server)[0]))
         thread.start()
-        time.sleep(0.05)
+        wait_for(lambda: server.metric("longshore_inflight_requests") == 1 or slow)
         server.terminate()
         wait_for(lambda: server.metric("longshore_draining") == 1)
 
@@ -234,6 +234,7 @@ def test_a_drain_answers_everybody_and_asks_them_to_leave(tmp_path):
         assert (status, headers["connection"]) == (200, "close")
         thread.join()
         assert slow == [200]
+        server.terminate()
         assert server.wait() == 0
 
 
