@@ -1,13 +1,15 @@
-"""What scikit-learn's own converter writes: served, or refused with the reason."""
+"""What scikit-learn's own converter writes: served, or refused with the reason.
+
+It is imported where it is used: every process of `make test` collects this file.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
 import pytest
-from skl2onnx import to_onnx
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 
 from longshore.backends.base import Backend
 from longshore.cli import main
@@ -18,19 +20,30 @@ from longshore.repository.model_config import ModelConfig, ModelOutput
 from longshore.tensors import Datatype
 from tests.backends.conftest import Place, load
 
-FLOWERS = load_iris()
-ROWS = FLOWERS.data.astype(np.float32)
-NAMES = FLOWERS.target_names[FLOWERS.target]
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
+ROWS = np.random.default_rng(0).random((150, 4), dtype=np.float32)
+NAMES = np.array(["setosa", "versicolor", "virginica"])[np.argmax(ROWS[:, :3], axis=1)]
 
 
 @pytest.fixture(scope="module")
 def classifier() -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(max_iter=1000).fit(ROWS, NAMES)
 
 
+def onnx_file(classifier: LogisticRegression, **options: object) -> bytes:
+    from skl2onnx import to_onnx
+
+    given = {id(classifier): options} if options else None
+    content: bytes = to_onnx(classifier, ROWS[:1], options=given).SerializeToString()
+    return content
+
+
 def converted(place: Place, classifier: LogisticRegression, **options: object) -> Backend:
-    model = to_onnx(classifier, ROWS[:1], options={id(classifier): options} if options else None)
-    return load(place(model.SerializeToString(), "model.onnx"))
+    return load(place(onnx_file(classifier, **options), "model.onnx"))
 
 
 def test_labels_are_served_and_a_sequence_of_maps_is_left_out_in_words(place, classifier):
@@ -74,8 +87,7 @@ def test_the_remedy_named_serves_the_probabilities_too(place, classifier):
 
 
 def test_inspect_names_what_is_not_served(place, classifier, capsys):
-    model = to_onnx(classifier, ROWS[:1])
-    path = place(model.SerializeToString(), "model.onnx").path
+    path = place(onnx_file(classifier), "model.onnx").path
 
     assert main(["inspect", str(path.parent)]) == 0
 
