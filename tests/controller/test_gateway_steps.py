@@ -246,7 +246,7 @@ def test_a_pause_tells_the_share_that_a_canary_keeps_though_none_of_its_pods_is_
     assert world.status["rollout"]["share"] == 0.0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(dies_after=st.integers(1, 60), bad=st.sampled_from([0.0, 0.1, 1.0]), lag=st.integers(1, 3))
 def test_a_death_after_any_write_of_a_rollout_ends_in_the_same_state(dies_after, bad, lag):
     died, undisturbed = installed(), installed()
@@ -267,7 +267,7 @@ def test_a_death_after_any_write_of_a_rollout_ends_in_the_same_state(dies_after,
     assert died.lost == undisturbed.lost == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     after=st.integers(0, ENOUGH),
     bad=st.sampled_from([0.0, 0.1, 1.0]),
@@ -288,7 +288,7 @@ def test_another_spec_at_any_time_ends_at_stable_and_begins_again(after, bad, th
     assert world.lost == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(after=st.integers(0, ENOUGH), bad=st.sampled_from([0.0, 1.0]))
 def test_a_route_that_comes_or_goes_in_a_rollout_ends_where_it_would_have(after, bad):
     world = installed()
@@ -306,7 +306,7 @@ def test_a_route_that_comes_or_goes_in_a_rollout_ends_where_it_would_have(after,
     assert world.selector["app.kubernetes.io/name"] == NARROW
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(ticks=st.integers(0, ENOUGH), bad=st.sampled_from([0.0, 0.1, 1.0]), is_up=st.booleans())
 def test_deciding_twice_is_deciding_once(ticks, bad, is_up):
     world = installed()

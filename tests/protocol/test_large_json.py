@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -42,6 +42,7 @@ def decode(content: bytes, datatype=Datatype.FP32, rank=1):
 @pytest.mark.usefixtures("parser", "small_pieces")
 @pytest.mark.parametrize("datatype", NUMERIC)
 def test_numbers_are_the_same_in_pieces(datatype):
+    @settings(max_examples=30)  # of each of twenty
     @given(
         arrays.arrays(
             datatype.numpy_dtype,
