@@ -16,8 +16,12 @@ import pytest
 import yaml
 
 from longshore_k8s.capacity import command as capacity
+from longshore_k8s.capacity import options
 from longshore_k8s.capacity.in_cluster.place import place_of
 from longshore_k8s.replay import command as replay
+from longshore_k8s.replay import synthetic
+from longshore_k8s.replay.trace import Trace
+from tests.capacity.test_local_measurement import SHORT as SHORT_LOADS
 from tests.chart import rendering
 from tests.chart.engines import merged
 
@@ -28,6 +32,22 @@ SHORT = {
     "replay": "--seeds 2",
 }
 """Options over those of the document, for a machine that has other things to do."""
+DAY, SHORT_DAY = 86_400, 7_200
+
+
+@pytest.fixture
+def short(monkeypatch) -> None:
+    """Loads of half a second, and days of two hours."""
+    whole = synthetic.synthetic
+
+    def in_short(shape: str, **between: float) -> Trace:
+        trace = whole(shape, **between)
+        assert trace.seconds == DAY
+        step = DAY // SHORT_DAY
+        return Trace(trace.times[::step] / step, trace.rates[::step])
+
+    monkeypatch.setattr(options, "QUICK", SHORT_LOADS)
+    monkeypatch.setattr(synthetic, "synthetic", in_short)
 
 
 def blocks() -> list[list[list[str]]]:
@@ -83,8 +103,8 @@ def rendered(words: list[str]) -> list[rendering.Object]:
     return rendering.render(merged(values, given), name=options.name)
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a core for the client")
+@pytest.mark.usefixtures("short")
 def test_the_commands_run_one_after_the_other(clone, capsys):
     install, measure, simulate, deploy, push, watch = blocks()[0]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
