@@ -61,7 +61,7 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minutes on 2 cores)
-	$(BIN)/pytest $(HERE) --numprocesses $(WORKERS) --dist loadfile $(ALONE:%=--ignore=%) $(PYTEST_ARGS)
+	$(BIN)/pytest $(HERE) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%) $(PYTEST_ARGS)
 	$(BIN)/pytest $(HERE) $(ALONE) $(PYTEST_ARGS)
 
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import longshore
+from tests.conftest import LONGEST
 from tests.contracts.document_tables import ARCHITECTURE, DECISIONS, anchor, decisions
 from tests.contracts.maps import folders, maps, modules
 
@@ -48,6 +49,10 @@ def test_the_map_lists_every_package_and_every_module_at_the_top():
     tree |= {f"server/longshore/{name}" for name in modules(SERVER / "longshore")}
 
     assert tree == SERVER_MAP
+
+
+def test_the_test_files_that_are_begun_first_are_there():
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
 
 
 def test_the_map_lists_every_folder_around_the_server():
