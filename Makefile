@@ -60,6 +60,8 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# What the tests start loads compiled modules: without, each of some hundred servers would compile them again.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minutes on 2 cores)
 	$(BIN)/pytest $(HERE) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%) $(PYTEST_ARGS)
 	$(BIN)/pytest $(HERE) $(ALONE) $(PYTEST_ARGS)
