@@ -112,5 +112,5 @@ def open_page(chromium: Any, report: Report, serve: object) -> Iterator[Callable
 
 @pytest.fixture(scope="module")
 def digits() -> Iterator[ServedProcess]:
-    with ServedProcess(MODELS / "digits") as server:
+    with ServedProcess(MODELS / "digits", calibration_budget_seconds=30) as server:
         yield server
