@@ -34,6 +34,7 @@ class Row:
 
 
 FIRST_PATH = "tests/integration/test_first_path.py"
+DOORSTEP = "tests/cluster/test_doorstep.py"
 CAPACITY = "tests/capacity/test_documented_commands.py"
 CLUSTER = "make test-cluster"
 ON_CLUSTER = "needs a cluster; what it does is done to releases there"
@@ -62,13 +63,20 @@ WHERE = (
         r"longshore push .*|kubectl patch lsm .*|kubectl get lsm .* -w",
         "tests/cluster/test_controller_pod.py",
     ),
+    Row(
+        "README.md",
+        r"helm (install|test|upgrade) sentiment.*|longshore (push|doctor) .*",
+        DOORSTEP,
+    ),
+    Row("docs/kubernetes.md", r"(helm|kubectl|longshore) .*", DOORSTEP),
+    Row("docs/autoscaling.md", r"helm upgrade .*|kubectl .*", DOORSTEP),
+    Row("docs/capacity.md", r"helm .*|longshore push .*|kubectl .*", DOORSTEP),
     Row("README.md", r"pip .*", rung="make serve", reason=NETWORK),
     Row("*.md", r"helm repo add .*", rung="by hand", reason=NETWORK),
     Row("docs/autoscaling.md", r"helm install prometheus.*", rung=CLUSTER, reason=ON_CLUSTER),
     Row("*.md", r"helm (install|upgrade|test|get) .*", rung=CLUSTER, reason=ON_CLUSTER),
     Row("*.md", r"kubectl .*", rung=CLUSTER, reason=ON_CLUSTER),
     Row("*.md", r"longshore (push|versions|models|doctor) .*", rung=CLUSTER, reason=ON_CLUSTER),
-    Row("*.md", r"longshore models", rung=CLUSTER, reason=ON_CLUSTER),
     Row("*.md", r"longshore capacity --release .*", rung=CLUSTER, reason=ON_CLUSTER),
     Row("docs/doctor/*.md", r"pip .*", rung="make check", reason=NETWORK),
     Row("docs/gpu.md", r".*", rung="make test-gpu", reason="needs a GPU"),
