@@ -32,7 +32,7 @@ HELM ?= helm
 .PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d :)
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 
 $(VENV)/.serve: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -142,9 +142,14 @@ cluster-tools: image-base ## Build what `make test-cluster` runs: Kubernetes, He
 	$(BIN)/python -m tests.cluster.tools.helm3
 	$(BIN)/python -m tests.cluster.tools.custom_kinds
 
-test-cluster: cluster-tools ## Build the images, and prove the charts on a real control plane (root; 30 minutes)
+test-cluster test-cluster-quick: cluster-tools
 	$(BIN)/python -m tests.cluster.image
-	$(BIN)/pytest -m 'cluster and not shipped_clocks' tests/cluster --capture no --durations 15 $(PYTEST_ARGS)
+	$(BIN)/pytest -m '$(SCENARIOS)' tests/cluster --capture no --durations 15 $(PYTEST_ARGS)
+
+test-cluster: SCENARIOS = cluster and not shipped_clocks
+test-cluster: ## Build the images, and prove the charts on a real control plane (root; 65 minutes)
+test-cluster-quick: SCENARIOS = cluster and not shipped_clocks and not slow
+test-cluster-quick: ## The same without what takes minutes or needs a calm machine (root; 25 minutes); in .ci/run
 
 test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 12 minutes)
 	$(BIN)/python -m tests.cluster.image

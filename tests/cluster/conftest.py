@@ -140,7 +140,7 @@ def autoscaler(request: pytest.FixtureRequest, cluster: Cluster) -> Autoscaler:
     return Autoscaler(cluster, shortened_chart(cluster.folders.root), keda)
 
 
-@pytest.fixture(params=["helm 4", "helm 3"])
+@pytest.fixture(params=["helm 4", pytest.param("helm 3", marks=pytest.mark.slow)])
 def helm_program(request: pytest.FixtureRequest, cluster_programs: dict[str, str]) -> str:
     if request.param == "helm 4":
         return cluster_programs["helm"]

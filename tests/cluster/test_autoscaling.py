@@ -96,6 +96,7 @@ def test_a_fivefold_step_in_requests_is_followed_up_and_back(
     assert min(shares.values()) > 0.25 * HIGH / RIGHT_COUNT
 
 
+@pytest.mark.slow
 def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
     cluster: Cluster, autoscaler: Autoscaler, namespace: str, closing: ExitStack
 ) -> None:

@@ -34,9 +34,9 @@ RECOVERY_SECONDS = 90.0
 """A start of the part, a full rate window, the scale-down window, and the pods' way out."""
 PARTS = [
     (autoscalers.ADAPTER, "adapter"),
-    (autoscalers.ADAPTER, "prometheus"),
-    (autoscalers.KEDA, "keda"),
-    (autoscalers.KEDA, "keda-adapter"),
+    pytest.param(autoscalers.ADAPTER, "prometheus", marks=pytest.mark.slow),
+    pytest.param(autoscalers.KEDA, "keda", marks=pytest.mark.slow),
+    pytest.param(autoscalers.KEDA, "keda-adapter", marks=pytest.mark.slow),
     (autoscalers.KEDA, "prometheus"),
 ]
 """Each program without which the autoscaler reads nothing."""
@@ -103,6 +103,7 @@ def test_a_part_of_the_pipeline_that_is_down_never_scales_down(
     assert_none_lost(scaled.load.stop())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale_down_seconds", [HUNG_SECONDS])
 def test_a_hung_pod_never_scales_down(cluster: Cluster, scaled: Scaled) -> None:
     hung = scaled.serving.ready_pods()[0]
@@ -116,6 +117,7 @@ def test_a_hung_pod_never_scales_down(cluster: Cluster, scaled: Scaled) -> None:
     assert served, "the other pods do not serve"
 
 
+@pytest.mark.slow
 def test_pods_that_cannot_load_never_scale_down(scaled: Scaled) -> None:
     (scaled.model / "1").rename(scaled.model / ".taken-away")
     broken_at = scaled.load.elapsed
@@ -126,6 +128,7 @@ def test_pods_that_cannot_load_never_scale_down(scaled: Scaled) -> None:
     assert_none_lost(scaled.load.stop())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("autoscaler", [autoscalers.KEDA], indirect=True)
 def test_the_fallback_that_was_asked_of_keda_holds_while_prometheus_is_down(
     autoscaler: Autoscaler, namespace: str, closing: ExitStack

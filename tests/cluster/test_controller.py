@@ -226,6 +226,7 @@ def test_a_model_whose_status_makes_no_sense_keeps_no_other_waiting(models: Mode
     assert models.running[-1].process.poll() is None
 
 
+@pytest.mark.slow
 def test_a_controller_killed_between_any_two_writes_ends_in_the_same_state(models: Models) -> None:
     claim = {**CLAIMED["model"], "name": "text"}
     everything = {

@@ -36,6 +36,7 @@ def test_each_link_of_the_pods_that_is_broken_alone_is_the_first_that_is_named(
     assert misnamed(patient, ((code, broken(patient)) for code, broken in BREAKS.items())) == {}
 
 
+@pytest.mark.slow
 def test_of_two_faults_the_earlier_is_named(cluster: Cluster, namespace: str) -> None:
     patient = installed(cluster, namespace)
     for pair in PAIRS:

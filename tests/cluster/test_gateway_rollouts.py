@@ -198,6 +198,7 @@ def test_a_good_version_gets_the_share_of_its_steps_and_is_promoted_without_a_lo
     assert direct_versions(models, 4) == {2}
 
 
+@pytest.mark.slow
 def test_a_version_that_fails_is_taken_back_within_the_simulated_requests(
     models: Models, claim: Path, closing: ExitStack
 ) -> None:
@@ -226,6 +227,7 @@ def test_a_version_that_fails_is_taken_back_within_the_simulated_requests(
     assert_stable_alone(models)
 
 
+@pytest.mark.slow
 def test_a_controller_that_dies_after_its_writes_leaves_the_weights_and_loses_no_request(
     models: Models, claim: Path, closing: ExitStack
 ) -> None:

@@ -30,7 +30,7 @@ from tests.cluster.rollouts import (
 )
 from tests.cluster.serving import MANAGEMENT_PORT, Serving
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(500)]
 
 LIFE_SECONDS = 90
 GROUP = 4711

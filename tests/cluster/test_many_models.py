@@ -15,7 +15,7 @@ from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.models import Models, defined, metric, model
 from tests.cluster.node_agent.api import Json
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(400)]
 
 COUNT = 300
 MOST_MEBIBYTES = 64.0

@@ -74,11 +74,19 @@ def test_a_good_version_is_promoted_under_load_without_a_lost_request(
 @pytest.mark.parametrize(
     ("behaviour", "rates", "validation", "reason"),
     [
-        (BREAKS, {MARKED: RATE}, {}, "ErrorsAboveStable"),
-        (BREAKS, {1.0: 0.9 * RATE, MARKED: 0.1 * RATE}, {}, "ErrorsAboveStable"),
-        ("delay_seconds: 0.6\n", {1.0: SLOW_RATE}, {"maxLatencySeconds": 0.5}, "SlowerThanStable"),
+        pytest.param(BREAKS, {MARKED: RATE}, {}, "ErrorsAboveStable", id="all"),
+        pytest.param(
+            *(BREAKS, {1.0: 0.9 * RATE, MARKED: 0.1 * RATE}, {}, "ErrorsAboveStable"),
+            id="a tenth",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("delay_seconds: 0.6\n", {1.0: SLOW_RATE}, {"maxLatencySeconds": 0.5}),
+            "SlowerThanStable",
+            id="slow",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["all", "a tenth", "slow"],
 )
 def test_a_version_that_is_worse_is_taken_back_by_itself(
     models: Models,

@@ -18,7 +18,7 @@ from tests.cluster.load_client import Summary
 from tests.cluster.serving import Serving
 from tests.cluster.timeline import Timeline
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(400)]
 
 LIMIT_CPUS = 0.5
 TARGET = 0.7
