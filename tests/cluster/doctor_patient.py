@@ -13,7 +13,7 @@ from longshore_k8s.doctor.command import COMMAND
 from longshore_k8s.doctor.examination import Verdict
 from tests.cluster import doctor_recording, example_models
 from tests.cluster.autoscalers import Autoscaler
-from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.control_plane.cluster import Cluster, WaitedTooLong
 from tests.cluster.helm import CHART
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
@@ -54,6 +54,22 @@ class Patient:
         """The code of the first broken link; empty for a sound release."""
         broken = self.examine()[1]["broken"]
         return str(broken[0]["code"]) if broken else ""
+
+    def wait_until_named(self, code: str) -> set[str]:
+        """What was the first broken link until `code` was; raises WaitedTooLong, which says it."""
+        named: list[str] = []
+
+        def is_named() -> bool:
+            named.append(self.first())
+            return named[-1] == code
+
+        try:
+            self.cluster.wait_until(is_named, f"{code} to be named", seconds=ROOM_SECONDS)
+        except WaitedTooLong as late:
+            raise WaitedTooLong(
+                f"{late}; named were {sorted({*named})}, last {named[-1]}"
+            ) from None
+        return {*named}
 
     def wait_until_sound(self) -> None:
         self.cluster.wait_until(
@@ -110,20 +126,14 @@ def misnamed(
     """
     wrong: dict[str, list[str]] = {}
     for code, broken in breaks:
-        named: list[str] = []
-
-        def is_named(named: list[str] = named, code: str = code) -> bool:
-            named.append(patient.first())
-            return named[-1] == code
-
         with broken:
-            patient.cluster.wait_until(is_named, f"{code} to be named", seconds=ROOM_SECONDS)
+            named = patient.wait_until_named(code)
             if IS_RECORDED:
                 patient.cluster.wait_until(
                     lambda code=code: doctor_recording.record(patient, code), f"{code} to be kept"
                 )
         patient.wait_until_sound()
         # Right after a change nothing is broken yet, or a rollout is under way.
-        if others := {*named} - {code, "", "LS36", *passing}:
+        if others := named - {code, "", "LS36", *passing}:
             wrong[code] = sorted(others)
     return wrong

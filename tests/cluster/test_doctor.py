@@ -16,7 +16,7 @@ from longshore_k8s.doctor.links import LINKS
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.doctor_breaks import BREAKS, ONE_FIELD
 from tests.cluster.doctor_chain_breaks import second_autoscaler, without_adapter
-from tests.cluster.doctor_patient import ROOM_SECONDS, installed, misnamed
+from tests.cluster.doctor_patient import installed, misnamed
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
 
@@ -44,7 +44,4 @@ def test_of_two_faults_the_earlier_is_named(cluster: Cluster, namespace: str) ->
         with ExitStack() as both:
             for code in pair:
                 both.enter_context({**BREAKS, **LATER}[code](patient))
-            what = f"{earlier} to be named of {pair}"
-            cluster.wait_until(
-                lambda earlier=earlier: patient.first() == earlier, what, seconds=ROOM_SECONDS
-            )
+            patient.wait_until_named(earlier)
