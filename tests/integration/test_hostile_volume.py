@@ -169,20 +169,6 @@ def test_a_manifest_that_may_not_be_written_says_so(small_volume):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [(fill, "No space left on device"), (make_read_only, "Read-only file system")],
-)
-def test_a_cache_that_cannot_be_written_costs_the_cache_alone(tmp_path, small_volume, spoil, words):
-    spoil(small_volume)
-    model = identity_model(tmp_path, "delay_seconds: 0.001\n")
-    with ServedProcess(model, calibration_cache=small_volume, version_settle_seconds=0) as server:
-        assert ask(server)[0] == 200
-        assert "calibration not cached" in server.log
-        assert words in server.log
-    assert [path.name for path in small_volume.iterdir()] in ([], ["filler"])
-
-
 @contextmanager
 def remembering(model: Path, cache: Path) -> Iterator[ServedProcess]:
     """A server that measures batches of at most four rows, to the end, or finds it in the cache."""
@@ -190,6 +176,20 @@ def remembering(model: Path, cache: Path) -> Iterator[ServedProcess]:
     program = ("-c", UNDISTURBED)
     with ServedProcess(model, calibration_cache=cache, program=program, **options) as server:
         yield server
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [(fill, "No space left on device"), (make_read_only, "Read-only file system")],
+)
+def test_a_cache_that_cannot_be_written_costs_the_cache_alone(tmp_path, small_volume, spoil, words):
+    spoil(small_volume)
+    model = identity_model(tmp_path, "delay_seconds: 0.001\n")
+    with remembering(model, small_volume) as server:
+        assert ask(server)[0] == 200
+        assert "calibration not cached" in server.log
+        assert words in server.log
+    assert [path.name for path in small_volume.iterdir()] in ([], ["filler"])
 
 
 @pytest.fixture(scope="module")
