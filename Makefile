@@ -113,7 +113,7 @@ image-cpu image-gpu: image-%: Dockerfile.%
 		--build-arg CREATED=$(shell git show --no-patch --format=%cI HEAD 2>/dev/null || echo unknown) \
 		--build-arg SOURCE=$(SOURCE) .
 
-image-cpu: ## Build the CPU image; IMAGE_ARGS="--build-arg EXTRAS=onnx,torch" chooses backends
+image-cpu: ## Build the CPU image; IMAGE_ARGS="--build-arg EXTRAS=onnx,torch,otel" chooses backends
 image-gpu: ## Build the GPU image
 
 version: ## Print the version

@@ -38,12 +38,14 @@ def of_controller() -> Json:
     return {"repository": CONTROLLER, "tag": TAG, "pullPolicy": "Never"}
 
 
-def build(name: str, *, device: str = "cpu", extras: str = "onnx", tree: Path = ROOT) -> None:
-    """Build `Dockerfile.<device>` of the tree; unchanged layers come from buildah's cache."""
+def build(name: str, *, device: str = "cpu", extras: str | None = None, tree: Path = ROOT) -> None:
+    """Build `Dockerfile.<device>` of the tree, by default with the file's own extras; unchanged
+    layers come from buildah's cache.
+    """
     for base in bases((tree / f"Dockerfile.{device}").read_text(encoding="utf-8")):
         base_image.ensure(base)
     command = ["make", "--directory", str(tree), f"image-{device}", f"IMAGE={name}"]
-    if device == "cpu":
+    if extras is not None:
         command.append(f"IMAGE_ARGS=--build-arg EXTRAS={extras}")
     subprocess.run(["nice", "-n", "10", *command], check=True)
 

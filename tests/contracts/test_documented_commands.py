@@ -151,12 +151,14 @@ def parsed_helm(given: list[str]) -> argparse.Namespace:
     parser.add_argument("-f", "--values", dest="files", action="append", default=[])
     parser.add_argument("-n", "--namespace")
     parser.add_argument("--version")
+    parser.add_argument("--timeout")
     parser.add_argument("-i", "--install", action="store_true")
     for flag in (
         "--create-namespace",
         "--take-ownership",
         "--force-conflicts",
         "--reset-then-reuse-values",
+        "--wait",
     ):
         parser.add_argument(flag, action="store_true")
     return parser.parse_args(given)

@@ -18,7 +18,7 @@ try:
 except ModuleNotFoundError as error:
     raise SettingsError(
         f"tracing: otlp needs the extra 'otel' (no module {error.name}): "
-        "pip install 'longshore[otel]', or an image that was built with it: EXTRAS=onnx,otel"
+        "pip install 'longshore[otel]', or an image whose EXTRAS have it, as they do by default"
     ) from error
 except ValueError as error:  # OTEL_PROPAGATORS names one that is not installed
     raise SettingsError(f"OTEL_PROPAGATORS: {error}") from error
