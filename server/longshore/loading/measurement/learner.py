@@ -254,6 +254,11 @@ def open_splits(options: LoadOptions, device: Device) -> list[Split]:
 
 def _summary(measurements: list[Measurement]) -> str:
     figures = ", ".join(
-        f"{m.split}: {m.best_throughput:.4g}/s at {m.best_rows}" for m in measurements
+        f"{m.split}: {_rate(m.best_throughput)} rows/s in batches of {m.best_rows}"
+        for m in measurements
     )
     return f"measured instances x threads: {figures}"
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
