@@ -1,6 +1,7 @@
 """One kind of object in one namespace, or in all: listed, then watched, for ever.
 
-Bookmarks come about once a minute, so a connection on which nothing comes for longer is dead.
+Bookmarks come about once a minute, but not of a kind of which nothing has happened since the API
+server began. So a watch is asked to end before silence would mean that its connection is dead.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from longshore_k8s.controller.resource import Key
 logger = logging.getLogger(__name__)
 
 _PAGE = 500
-_WATCH_SECONDS, _SILENT_SECONDS = 300, 100.0
+_WATCH_SECONDS, _SILENT_SECONDS = 90, 100.0
 _PAUSE_SECONDS = 1.0
 _GONE = 410
 _METADATA = "{form};as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"
