@@ -55,7 +55,7 @@ class Upgrades:
                 namespace, name = failed[0]
                 return f"{namespace}/{name} has not come up by the newest chart; no other gets it."
             if rolling >= max(1, done):
-                return f"{rolling} models are given the newest chart's pods, and {done} have them."
+                return f"Others get the newest chart's pods first: {rolling} now, {done} have them."
             self._begun[resource.key] = self.clock()
             return ""
 
