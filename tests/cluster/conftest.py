@@ -17,8 +17,9 @@ from tests.cluster.control_plane import cluster as clusters
 from tests.cluster.control_plane import leftovers, operator_kinds, programs
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.keda import Keda, missing_files
+from tests.cluster.control_plane.operator_kinds import DEFINITIONS
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
-from tests.cluster.models import DEFINITIONS, Models, defined, running_models
+from tests.cluster.models import Models, defined, running_models
 from tests.cluster.node_agent.api import Json
 from tests.cluster.rules import SHORT_WINDOW, adapter_rules, scrape_configs, shortened_chart
 from tests.cluster.serving import Serving

@@ -15,12 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from longshore_k8s.controller.kinds import MODEL, OWNED
 from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.control_plane.operator_kinds import is_established
 from tests.cluster.control_plane.program import Program
 from tests.cluster.helm import CHART, Helm
 from tests.cluster.node_agent.api import ApiError, Json
 from tests.contracts.crd import CRD
 
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 PORT = 18080
 RELEASE = "keeper"
 DEPLOYMENT = "keeper-longshore-controller"
@@ -99,12 +99,6 @@ def installed_by_chart(cluster: Cluster, namespace: str, *options: str) -> Itera
         cluster.kubectl("delete", "crd", CRD.stem)
 
 
-def is_established(cluster: Cluster, name: str) -> bool:
-    definition = cluster.api.get(f"{DEFINITIONS}/{name}")
-    conditions = definition.get("status", {}).get("conditions") or ()
-    return ("Established", "True") in {(one["type"], one["status"]) for one in conditions}
-
-
 def model(values: Json, name: str = "text", **spec: object) -> Json:
     return {
         "apiVersion": MODEL.api_version,
@@ -124,6 +118,8 @@ class Models:
     """Further options of `longshore controller`."""
     kubeconfig: Path | None = None
     """Of the controller; by default the administrator's."""
+    chart: Path = CHART
+    """That the controller renders."""
     group: int | None = None
     """Of its process, by which a rule of the firewall knows its packets."""
     running: list[Program] = field(default_factory=list)
@@ -146,7 +142,7 @@ class Models:
             before += _DIES.format(writes=writes)
         if changes is not None:
             before += _DIES_OF_CHANGES.format(changes=str(changes))
-        command = [sys.executable, "-c", f"{before}{_RUN}", "controller", f"--chart={CHART}"]
+        command = [sys.executable, "-c", f"{before}{_RUN}", "controller", f"--chart={self.chart}"]
         command += [f"--port={PORT}", f"--kubeconfig={kubeconfig}"]
         command += self.options or ("-n", self.namespace)
         if self.group is not None:
@@ -257,8 +253,8 @@ def running_models(
 ) -> Iterator[Models]:
     """Resources in the namespace, and a controller that runs."""
     running = Models(cluster, namespace, group=group)
-    running.start()
     try:
+        running.start()
         yield running
     finally:
         running.kill()

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.tools.custom_kinds import OperatorFile
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def is_established(cluster: Cluster, name: str) -> bool:
+    """Whether the API server serves the kind of that definition."""
+    definition = cluster.api.get(f"{DEFINITIONS}/{name}")
+    conditions = definition.get("status", {}).get("conditions") or ()
+    return ("Established", "True") in {(one["type"], one["status"]) for one in conditions}
 
 
 @contextlib.contextmanager
@@ -16,8 +26,9 @@ def defined(cluster: Cluster, kinds: Sequence[OperatorFile]) -> Iterator[None]:
     try:
         for kind in kinds:
             cluster.kubectl("create", "-f", str(kind.cached))
-        definitions = (f"crd/{name}" for name in names)
-        cluster.kubectl("wait", "--for=condition=Established", *definitions, "--timeout=30s")
+        for name in names:
+            # `kubectl wait` fails on a definition that has no conditions yet.
+            cluster.wait_until(partial(is_established, cluster, name), f"{name} to be established")
         yield
     finally:
         cluster.kubectl("delete", "crd", "--ignore-not-found", *names)
