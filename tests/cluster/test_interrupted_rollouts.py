@@ -8,6 +8,7 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.cluster.node_agent.api import Json
 from tests.cluster.rollouts import (
     NAME,
     RATE,
+    ROLLOUT,
     apply,
     assert_as_before,
     installed,
@@ -135,6 +137,38 @@ def test_what_cannot_be_judged_is_held_until_it_can_and_what_ends_again_and_agai
     assert wait_until_ended(watched, 3)["outcome"] == "Promoted"
     assert_none_lost(load.stop())
     assert serving.predicted_version() == 3
+
+
+@pytest.fixture
+def patient_nodes(cluster: Cluster) -> Iterator[None]:
+    """Nodes that may be silent for as long as an API server takes to come back."""
+    plane = cluster.control_plane
+    before = plane.timings
+    plane.restart_controller_manager(replace(before, node_grace_seconds=60))
+    yield
+    plane.restart_controller_manager(before)
+
+
+def test_an_api_server_that_is_killed_in_a_step_costs_no_request_and_the_rollout_goes_on(
+    models: Models, claim: Path, closing: ExitStack, patient_nodes: None
+) -> None:
+    for version in (1, 2):
+        example_models.write_version(claim / NAME, version)
+    serving = installed(models)
+    load = closing.enter_context(serving.load(RATE, fresh_share=1.0))
+    apply(models, 2, rollout={**ROLLOUT, "bakeSeconds": 20})
+    models.cluster.wait_until(
+        lambda: rollout(models).get("requests", 0) > 0, "requests to the candidate", seconds=120
+    )
+    with models.cluster.control_plane.without_api_server(models.cluster.api):
+        before = failed_turns()
+        models.cluster.wait_until(lambda: failed_turns() > before, "a turn that failed")
+
+    assert wait_until_ended(models, 2)["outcome"] == "Promoted"
+    assert_none_lost(load.stop())
+    assert serving.predicted_version() == 2
+    assert len(models.running) == 1
+    assert not models.running[0].has_ended()
 
 
 def failed_turns() -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +38,8 @@ class ControlPlane:
     authority: CertificateAuthority
     timings: Timings
     running: dict[str, Program] = field(default_factory=dict)
+    _arguments: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each program, as it was started last."""
 
     def start(self) -> Api:
         """Start all four; the answer is an administrator's view of the API server."""
@@ -82,6 +86,16 @@ class ControlPlane:
         self.running.pop("kube-controller-manager").stop()
         self.timings = timings
         self.start_controller_manager()
+
+    @contextlib.contextmanager
+    def without_api_server(self, admin: Api) -> Iterator[None]:
+        """Killed, and started again as it was when the context ends; `admin` is a view of it."""
+        self.running["kube-apiserver"].kill()
+        try:
+            yield
+        finally:
+            self._run("kube-apiserver", *self._arguments["kube-apiserver"])
+            self.running["kube-apiserver"].wait_until(lambda: _answers(admin), "/readyz")
 
     def _start_etcd(self) -> None:
         self._run(
@@ -156,6 +170,7 @@ class ControlPlane:
         )
 
     def _run(self, name: str, *arguments: str) -> None:
+        self._arguments[name] = arguments
         command = [self.programs[name], *arguments]
         self.running[name] = Program.start(name, command, self.folders.log(name))
 
