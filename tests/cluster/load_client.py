@@ -213,3 +213,10 @@ def assert_none_lost(outcomes: list[Outcome]) -> Summary:
     summary = Summary.of(outcomes)
     assert summary.lost == 0, summary
     return summary
+
+
+def assert_all_served(outcomes: list[Outcome]) -> Summary:
+    """The same, where no request may be refused either."""
+    summary = assert_none_lost(outcomes)
+    assert summary.refused == 0, summary
+    return summary

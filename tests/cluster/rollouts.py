@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from longshore_k8s.controller.judging.rollout import LOOK_SECONDS
 from tests.cluster import chart_values, example_models
+from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.http_exchange import ConnectionBroke, post
 from tests.cluster.load_client import LoadClient, Target
 from tests.cluster.models import Models
@@ -70,6 +73,17 @@ def is_promoted(models: Models) -> bool:
     """Whether version 2 serves, and nothing is left to do for it."""
     status = models.get(NAME)["status"]
     return status.get("servedVersion") == 2 and not status.get("rollout")
+
+
+@contextlib.contextmanager
+def no_place(cluster: Cluster) -> Iterator[None]:
+    """No node takes another pod."""
+    nodes = [node["metadata"]["name"] for node in cluster.list("/api/v1/nodes")]
+    cluster.kubectl("cordon", *nodes)
+    try:
+        yield
+    finally:
+        cluster.kubectl("uncordon", *nodes)
 
 
 def publish_identity(claim: Path, version: int, extra: str = "") -> None:

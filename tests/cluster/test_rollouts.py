@@ -12,7 +12,7 @@ import pytest
 
 from longshore.repository.integrity import write_manifest
 from tests.cluster import chart_values, example_models
-from tests.cluster.load_client import assert_none_lost
+from tests.cluster.load_client import assert_all_served, assert_none_lost
 from tests.cluster.models import Models
 from tests.cluster.node_agent.api import Json
 from tests.cluster.rollouts import (
@@ -29,6 +29,7 @@ from tests.cluster.rollouts import (
     installed,
     is_promoted,
     load_of,
+    no_place,
     publish_identity,
     wait_until_ended,
     wait_until_it_answers,
@@ -62,7 +63,7 @@ def test_a_good_version_is_promoted_under_load_without_a_lost_request(
 
     models.cluster.wait_until(has_ended, "version 2 to serve", seconds=ROLLOUT_SECONDS)
     time.sleep(AFTER_SECONDS)
-    assert_none_lost(load.stop())
+    assert_all_served(load.stop())
 
     assert serving.predicted_version() == 2
     assert 33.3 in shares
@@ -115,7 +116,7 @@ def test_a_version_that_is_worse_is_taken_back_by_itself(
     taken_back = [load.elapsed for load in loads]
     time.sleep(AFTER_SECONDS)
     for load, moment in zip(loads, taken_back, strict=True):
-        assert_none_lost([one for one in load.stop() if one.at > moment])
+        assert_all_served([one for one in load.stop() if one.at > moment])
 
 
 def test_wrong_answers_digest_signature_and_cost_see_no_traffic(
@@ -152,7 +153,7 @@ def test_wrong_answers_digest_signature_and_cost_see_no_traffic(
 
     assert reasons == ["SampleDiffers", "VerifyFailed", "SignatureChanged", "TooLittleCapacity"]
     assert_as_before(models, serving)
-    assert_none_lost(load.stop())
+    assert_all_served(load.stop())
 
 
 def samples_of(version: int) -> Json:
@@ -187,6 +188,48 @@ def test_a_candidate_without_a_place_waits_with_the_schedulers_reason_and_may_be
     assert models.condition("Stalled", NAME)["status"] == "False"
     assert {pod["metadata"]["uid"] for pod in serving.ready_pods()} == before
     assert not any(kind == "Job" for kind, _ in models.objects())
+
+
+@pytest.mark.slow
+def test_a_promotion_whose_pods_do_not_start_says_why_goes_back_and_loses_no_request(
+    models: Models, claim: Path, closing: ExitStack
+) -> None:
+    for version in (1, 2):
+        example_models.write_version(claim / NAME, version)
+    probes = {"periodSeconds": 1, "startup": {"seconds": 15}}
+    late = {"progressDeadlineSeconds": 30}
+    values = chart_values.serving(replicas=2, probes=probes, deploymentSpec=late)
+    known = {"rollout": {**ROLLOUT, "bakeSeconds": 10}, "validation": VALIDATION}
+    serving = Serving(models.cluster, models.namespace, NAME)
+    models.apply(values, NAME, version=1, **known)
+    wait_until_ended(models, 1)
+    load = closing.enter_context(serving.load(RATE, fresh_share=1.0))
+    models.apply(values, NAME, version=2, **known)
+    wait_until_shown(models, stage="Step", share=33.3)
+    with no_place(models.cluster):
+        wait_until_shown(models, stage="Promote", reason="RollingOut")
+        models.cluster.wait_until(
+            lambda: "unschedulable" in models.get(NAME)["status"]["rollout"]["message"],
+            "the scheduler's reason",
+        )
+        assert models.condition("Ready", NAME)["status"] == "True"
+        assert wait_until_ended(models, 2)["reason"] == "DeadlineExceeded"
+
+    said = models.get(NAME)["status"]["rejected"]["message"]
+    assert "timed out progressing" in said
+    assert "unschedulable" in said
+    time.sleep(AFTER_SECONDS)
+    assert_all_served(load.stop())
+    assert_as_before(models, serving)
+
+
+def wait_until_shown(models: Models, **said: object) -> None:
+    """Until the status says that of the rollout."""
+
+    def is_shown() -> bool:
+        return said.items() <= models.get(NAME)["status"].get("rollout", {}).items()
+
+    models.cluster.wait_until(is_shown, f"a rollout of {said}", seconds=120)
 
 
 def test_an_autoscaler_that_scales_stable_in_a_step_is_followed(
