@@ -62,47 +62,68 @@ def test_installed_by_its_chart_it_does_all_its_work_and_can_do_nothing_else(
 
 NO_RIGHTS = "must be allowed to create deployments.apps"
 PLAIN: Json = {"image": VALUES["image"], "model": {"existingClaim": "models"}}
+EDIT = "--clusterrole=edit"
+DEPLOYER, NAMELESS = "--role=deployer", "--role=nameless"
+"""Who may create what every model has, and the same without ServiceAccounts."""
+OF_EVERY_MODEL = (
+    "deployments.apps", "services", "configmaps", "persistentvolumeclaims",
+    "networkpolicies.networking.k8s.io", "ingresses.networking.k8s.io",
+    "poddisruptionbudgets.policy", "horizontalpodautoscalers.autoscaling",
+)  # fmt: skip
+SAMPLES: Json = {"samplesFrom": {"name": "samples"}}
+ANNOTATED: Json = {**PLAIN, "serviceAccount": {"annotations": {"example.com/role": "admin"}}}
+ADMITTED = "serverside-applied"
 
 
 @pytest.mark.parametrize(
-    ("roles", "values", "words"),
+    ("role", "document", "words"),
     [
-        ((), PLAIN, NO_RIGHTS),
-        (("edit",), PLAIN, ""),
-        (("edit",), {**PLAIN, "ingress": {"enabled": True, "hosts": ["a"]}}, ""),
-        (("edit",), {**PLAIN, "httpRoute": {"enabled": False}}, "create httproutes"),
-        (("edit",), {**PLAIN, "metrics": {"podMonitor": {"enabled": True}}}, "create podmonitors"),
+        ("", model(PLAIN), NO_RIGHTS),
+        (EDIT, model(PLAIN), ADMITTED),
+        (EDIT, model({**PLAIN, "ingress": {"enabled": True, "hosts": ["a"]}}), ADMITTED),
+        (EDIT, model({**PLAIN, "httpRoute": {"enabled": False}}), "create httproutes"),
+        (EDIT, model({**PLAIN, "metrics": {"podMonitor": {"enabled": True}}}), "podmonitors"),
         (
-            ("edit",),
-            {**PLAIN, "autoscaling": {"keda": {"serverAddress": "http://x"}}},
+            EDIT,
+            model({**PLAIN, "autoscaling": {"keda": {"serverAddress": "http://x"}}}),
             "scaledobjects",
         ),
-        (("edit",), {**PLAIN, "autoscaling": {"mode": "hpa"}}, ""),
+        (EDIT, model({**PLAIN, "autoscaling": {"mode": "hpa"}}), ADMITTED),
+        (EDIT, model(PLAIN, version=2, validation=SAMPLES), ADMITTED),
+        (DEPLOYER, model(ANNOTATED), ADMITTED),
+        (NAMELESS, model(ANNOTATED), "create serviceaccounts"),
+        (DEPLOYER, model(PLAIN, version=2), "create jobs in its namespace"),
+        (DEPLOYER, model(PLAIN, validation=SAMPLES), "get configmaps"),
     ],
 )
 def test_the_author_of_a_model_needs_the_rights_of_the_author_of_its_objects(
-    keeper: Models, roles: tuple[str, ...], values: Json, words: str
+    keeper: Models, role: str, document: Json, words: str
 ) -> None:
     cluster, place = keeper.cluster, ("-n", keeper.namespace)
     rights = ("--verb=create,get,patch", "--resource=longshoremodels.longshore.dev")
     cluster.kubectl("create", "role", "author", *rights, *place)
     cluster.kubectl("create", "rolebinding", "author", "--role=author", "--user=author", *place)
 
-    def said() -> str:
-        document = json.dumps(model(values))
+    for name, more in (("deployer", ["serviceaccounts"]), ("nameless", [])):
+        kinds = f"--resource={','.join([*OF_EVERY_MODEL, *more])}"
+        cluster.kubectl("create", "role", name, "--verb=create", kinds, *place)
+
+    def said(asked: Json) -> str:
         apply = ("apply", "--server-side", "--dry-run=server", "--as=author", *place, "-f", "-")
         try:
-            return cluster.kubectl(*apply, stdin=document)
+            return cluster.kubectl(*apply, stdin=json.dumps(asked))
         except CommandFailed as refusal:
             return str(refusal)
 
     # A policy is in force a moment after it is created, and roles are cached.
-    cluster.wait_until(lambda: NO_RIGHTS in said(), "the policy to be in force", seconds=15)
-    for role in roles:
-        words_of_role = (f"--clusterrole={role}", "--user=author")
-        cluster.kubectl("create", "rolebinding", role, *words_of_role, *place)
-    expected = words or "serverside-applied"
-    cluster.wait_until(lambda: expected in said(), f"{expected!r}, not {said()}", seconds=15)
+    cluster.wait_until(
+        lambda: NO_RIGHTS in said(model(PLAIN)), "the policy to be in force", seconds=15
+    )
+    if role:
+        cluster.kubectl("create", "rolebinding", "more", role, "--user=author", *place)
+    cluster.wait_until(
+        lambda: words in said(document), f"{words!r}, not {said(document)}", seconds=15
+    )
 
 
 def _may(models: Models, verb: str, resource: str, namespace: str = "") -> bool:

@@ -76,6 +76,19 @@ def test_what_a_resource_cannot_be_is_refused_by_name(
     assert [word for word in words if word not in str(refusal.value)] == []
 
 
+def test_a_patch_leaves_no_volume_of_the_node_in_a_resource(
+    cluster: Cluster, namespace: str, definition: Json
+) -> None:
+    """Patches are not refused for what the definition does not know."""
+    apply(cluster, namespace, model({"replicas": 0}))
+    volumes = {"extraVolumes": [{"name": "node", "hostPath": {"path": "/"}}]}
+    patch = ("--type=merge", "-p", json.dumps({"spec": {"values": volumes}}))
+    cluster.kubectl("patch", "lsm", "text", "-n", namespace, *patch)
+
+    text = cluster.kubectl("get", "lsm", "text", "-n", namespace, "-o", "json")
+    assert json.loads(text)["spec"]["values"]["extraVolumes"] == [{"name": "node"}]
+
+
 def test_it_is_listed_by_its_short_name_and_scaled(
     cluster: Cluster, namespace: str, definition: Json
 ) -> None:
