@@ -198,6 +198,29 @@ def test_a_canary_without_a_ready_pod_has_no_weight_until_it_has_one():
     assert_stable_alone(world, 2)
 
 
+@pytest.mark.parametrize("on_no_data", ["Hold", "Abort"])
+def test_a_canary_whose_pods_do_not_come_back_is_held_or_taken_back_at_the_deadline(on_no_data):
+    known = {"bakeSeconds": 10, "deadlineSeconds": 60, "onNoData": on_no_data}
+    world = installed(rollout=known)
+    world.change(version=2)
+    until(world, "Step", 1)
+    world.ticks(2)
+    world.versions[2] = Version(starts=False)
+    world.ticks(3)
+    lost = world.lost
+    world.ticks(ENOUGH)
+
+    assert world.lost == lost
+    assert world.weights == {STABLE: 1}
+    if on_no_data == "Hold":
+        assert (world.stage, world.status["rollout"]["reason"]) == ("Step", "DeadlineExceeded")
+        assert "(PodsNotReady)" in world.status["rollout"]["message"]
+        return
+    assert_stable_alone(world, 1)
+    assert world.status["rejected"]["reason"] == "DeadlineExceeded"
+    assert "No pod of the canary is ready." in world.status["rejected"]["message"]
+
+
 def test_a_controller_that_is_away_in_a_step_leaves_the_weights():
     world = installed()
     world.change(version=2)
