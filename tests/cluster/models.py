@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from longshore_k8s.controller.kinds import MODEL, OWNED
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.control_plane.operator_kinds import is_established
+from tests.cluster.control_plane.operator_kinds import wait_until_established
 from tests.cluster.control_plane.program import Program
 from tests.cluster.helm import CHART, Helm
 from tests.cluster.node_agent.api import ApiError, Json
@@ -79,7 +79,7 @@ def defined(cluster: Cluster) -> Iterator[None]:
     """The custom resource, for as long as the context."""
     name = CRD.stem
     cluster.kubectl("apply", "--server-side", "-f", str(CRD))
-    cluster.wait_until(lambda: is_established(cluster, name), "the definition to be established")
+    wait_until_established(cluster, name)
     yield
     cluster.kubectl("delete", "crd", name)
 
@@ -90,7 +90,7 @@ def installed_by_chart(cluster: Cluster, namespace: str, *options: str) -> Itera
     helm = Helm(cluster.programs["helm"], cluster.kubeconfig)
     helm("install", RELEASE, str(CHART / "controller"), "-n", namespace, *options)
     try:
-        cluster.wait_until(lambda: is_established(cluster, CRD.stem), "the definition")
+        wait_until_established(cluster, CRD.stem)
         yield
     finally:
         cluster.kubectl("delete", "lsm", "--all", "-n", namespace, "--wait=false")

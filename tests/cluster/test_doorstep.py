@@ -18,9 +18,10 @@ import yaml
 from longshore import __version__
 from tests.cluster import example_models, image
 from tests.cluster.control_plane.cluster import Cluster
-from tests.cluster.models import CRD, is_established
+from tests.cluster.control_plane.operator_kinds import wait_until_established
 from tests.cluster.node_agent import commands as programs
 from tests.cluster.serving import Serving, fetch
+from tests.contracts.crd import CRD
 from tests.contracts.documented_commands import ROOT, where
 from tests.guides.document import Command, commands
 
@@ -129,7 +130,7 @@ def test_the_page_on_kubernetes_leads_to_a_release_and_to_a_model_as_a_resource(
     for command in (install, push, test):
         reader.run(command)
     reader.run(keeper)
-    reader.cluster.wait_until(lambda: is_established(reader.cluster, CRD.stem), "the definition")
+    wait_until_established(reader.cluster, CRD.stem)
     reader.run(apply)
     reader.run(push_again)
     reader.run(wait)

@@ -15,6 +15,7 @@ from pathlib import Path
 import urllib3
 import yaml
 
+from tests.cluster.control_plane import operator_kinds
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.places import (
     CONTROL_PLANE_ADDRESS,
@@ -111,7 +112,7 @@ class Keda:
         for file in (*custom_kinds.KEDA_KINDS, *custom_kinds.KEDA_ROLES):
             create("create", "-f", str(file.cached))
         for kind in custom_kinds.KEDA_KINDS:
-            create("wait", "--for=condition=Established", f"crd/{kind.name}", "--timeout=30s")
+            operator_kinds.wait_until_established(self.cluster, kind.name)
         authority = self.cluster.control_plane.authority.authority.certificate.read_bytes()
         for entry in _registrations(base64.b64encode(authority).decode()):
             create("create", "-f", "-", stdin=yaml.safe_dump(entry))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.tools.custom_kinds import OperatorFile
@@ -12,11 +11,18 @@ from tests.cluster.tools.custom_kinds import OperatorFile
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
-def is_established(cluster: Cluster, name: str) -> bool:
-    """Whether the API server serves the kind of that definition."""
-    definition = cluster.api.get(f"{DEFINITIONS}/{name}")
-    conditions = definition.get("status", {}).get("conditions") or ()
-    return ("Established", "True") in {(one["type"], one["status"]) for one in conditions}
+def wait_until_established(cluster: Cluster, name: str) -> None:
+    """Until the API server serves the kind of that definition.
+
+    `kubectl wait` fails on a definition that has no conditions yet.
+    """
+
+    def is_established() -> bool:
+        definition = cluster.api.get(f"{DEFINITIONS}/{name}")
+        conditions = definition.get("status", {}).get("conditions") or ()
+        return ("Established", "True") in {(one["type"], one["status"]) for one in conditions}
+
+    cluster.wait_until(is_established, f"the definition of {name}")
 
 
 @contextlib.contextmanager
@@ -27,8 +33,7 @@ def defined(cluster: Cluster, kinds: Sequence[OperatorFile]) -> Iterator[None]:
         for kind in kinds:
             cluster.kubectl("create", "-f", str(kind.cached))
         for name in names:
-            # `kubectl wait` fails on a definition that has no conditions yet.
-            cluster.wait_until(partial(is_established, cluster, name), f"{name} to be established")
+            wait_until_established(cluster, name)
         yield
     finally:
         cluster.kubectl("delete", "crd", "--ignore-not-found", *names)
