@@ -198,7 +198,7 @@ def test_what_keeps_a_release_from_being_measured_is_told_and_leaves_nothing(
 
 
 @pytest.mark.shipped_clocks
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_values_as_measured_are_followed_by_the_autoscaler_as_replay_said(
     cluster: Cluster, serving: Serving, values: Path, tmp_path: Path, shipped_clocks: None,
     closing: ExitStack,
