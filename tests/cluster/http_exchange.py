@@ -56,11 +56,12 @@ class Connection:
         self.writer.close()
 
 
-def post(path: str, body: bytes, *, host: str, is_kept_alive: bool) -> bytes:
+def post(path: str, body: bytes, *, host: str, is_kept_alive: bool, **headers: str) -> bytes:
     """The bytes of a JSON POST request."""
     connection = "keep-alive" if is_kept_alive else "close"
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n{more}"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body

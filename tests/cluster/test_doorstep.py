@@ -1,5 +1,5 @@
-"""What a newcomer follows: the commands of the README, docs/kubernetes.md, docs/autoscaling.md and
-docs/capacity.md, each as it stands there, on this cluster.
+"""What a newcomer follows: the commands of the README, docs/kubernetes.md, docs/autoscaling.md,
+docs/capacity.md and chart/README.md, each as it stands there, on this cluster.
 """
 
 from __future__ import annotations
@@ -163,6 +163,24 @@ def test_the_page_on_capacity_deploys_what_was_measured(reader: Reader) -> None:
 
     assert reader.answers("digits")
     assert "digits-longshore" in reader.watched(watch)
+
+
+def test_the_charts_readme_serves_what_is_on_a_claim_and_takes_another_version(
+    reader: Reader,
+) -> None:
+    install, test, push, versions = own("chart/README.md")
+    folder = Serving(reader.cluster, reader.namespace, "sentiment").create_claim() / "text"
+    example_models.write_version(folder / "sentiment", 1)
+    # The nodes here give no claim to the group of its pods.
+    (folder / "sentiment").chmod(0o777)
+    (reader.model / "1").rename(reader.model / "2")
+
+    reader.run(install)
+    assert "Phase:          Succeeded" in reader.run(test)
+    reader.run(push)
+
+    listed = reader.run(versions)
+    assert [line.split()[0] for line in listed.splitlines()[2:4]] == ["1", "2"], listed
 
 
 def says(reader: Reader, command: Command) -> str:

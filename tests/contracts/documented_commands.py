@@ -71,6 +71,7 @@ WHERE = (
     Row("docs/kubernetes.md", r"(helm|kubectl|longshore) .*", DOORSTEP),
     Row("docs/autoscaling.md", r"helm upgrade .*|kubectl .*", DOORSTEP),
     Row("docs/capacity.md", r"helm .*|longshore push .*|kubectl .*", DOORSTEP),
+    Row("chart/README.md", r"helm (install|test) .*|longshore (push|versions) .*", DOORSTEP),
     Row("README.md", r"pip .*", rung="make serve", reason=NETWORK),
     Row("*.md", r"helm repo add .*", rung="by hand", reason=NETWORK),
     Row("docs/autoscaling.md", r"helm install prometheus.*", rung=CLUSTER, reason=ON_CLUSTER),

@@ -1,6 +1,4 @@
-"""A collector of traces: OTLP over HTTP on the loopback address, decoded by the protocol's own
-messages.
-"""
+"""A collector of traces: OTLP over HTTP, decoded by the protocol's own messages."""
 
 from __future__ import annotations
 
@@ -106,13 +104,13 @@ def _values(attributes: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """A receiver until the end of the block."""
+def receiving(host: str = "127.0.0.1") -> Iterator[Receiver]:
+    """A receiver at an address of this machine, until the end of the block."""
     receiver = Receiver()
     receiver.is_open.set()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver.take))
+    server = ThreadingHTTPServer((host, 0), _handler(receiver.take))
     server.daemon_threads = True
-    receiver.endpoint = f"http://127.0.0.1:{server.server_port}"
+    receiver.endpoint = f"http://{host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
