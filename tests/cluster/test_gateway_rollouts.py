@@ -16,9 +16,10 @@ from tests.cluster.control_plane import gateway
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.places import CONTROL_PLANE_ADDRESS, GATEWAY_PORT
 from tests.cluster.http_exchange import Answer, ConnectionBroke, post
-from tests.cluster.load_client import LoadClient, Summary, Target, assert_none_lost
+from tests.cluster.load_client import LoadClient, Summary, Target, assert_all_served
 from tests.cluster.models import Models, defined, running_models
 from tests.cluster.node_agent.api import Json
+from tests.cluster.rollouts import no_place
 from tests.cluster.serving import Serving, ask
 from tests.cluster.tools import custom_kinds
 
@@ -40,6 +41,8 @@ DEVIATIONS = 4.0
 IDENTITY = "input:\n  - {name: input, data_type: TYPE_FP32, dims: [-1, 256]}\n"
 LOOKS_SECONDS = 2 * 5.0
 """Two looks at the counters: what is counted right after one is seen at the next, and written."""
+FOLLOWED_SECONDS = 1.0
+"""From a change of the weights until the last request by the old ones."""
 FEWEST_TO_BE_SURE = 14
 """Requests to a canary that fails always until it is taken back, at a share of 10 % (p95)."""
 
@@ -81,10 +84,11 @@ def claim(models: Models) -> Path:
     return Serving(models.cluster, models.namespace, NAME).create_claim()
 
 
-def apply(models: Models, version: int) -> None:
+def apply(models: Models, version: int, **rollout: object) -> None:
     route = {"enabled": True, "parentRefs": [{"name": gateway.NAME}]}
     values = chart_values.serving(replicas=2, httpRoute=route)
-    models.apply(values, NAME, version=version, rollout=ROLLOUT, validation=VALIDATION)
+    known = {"rollout": {**ROLLOUT, **rollout}, "validation": VALIDATION}
+    models.apply(values, NAME, version=version, **known)
 
 
 def installed(models: Models) -> None:
@@ -189,7 +193,7 @@ def test_a_good_version_gets_the_share_of_its_steps_and_is_promoted_without_a_lo
         lambda: has_ended(models, 2), "version 2 to serve", seconds=ENDED_SECONDS
     )
     time.sleep(AFTER_SECONDS)
-    assert_none_lost(load.stop())
+    assert_all_served(load.stop())
 
     for count, percent in zip(counts, STEPS, strict=True):
         assert_near(count, percent)
@@ -223,8 +227,56 @@ def test_a_version_that_fails_is_taken_back_within_the_simulated_requests(
     assert status["rejected"]["reason"] == "ErrorsAboveStable"
     most = FEWEST_TO_BE_SURE + RATE * STEPS[0] / 100.0 * LOOKS_SECONDS
     assert 0 < len(failed) <= most
-    assert_none_lost([one for one in outcomes if one.at > taken_back])
+    assert_all_served([one for one in outcomes if one.at > taken_back])
     assert_stable_alone(models)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outcome", ["Promoted", "Aborted"])
+def test_a_canary_whose_pods_all_go_in_a_step_loses_its_weight_and_stable_serves_on(
+    models: Models, claim: Path, closing: ExitStack, outcome: str
+) -> None:
+    for version in (1, 2):
+        example_models.write_version(claim / NAME, version)
+    installed(models)
+    load = VersionedLoad(target(), RATE)
+    closing.enter_context(load)
+    apply(models, 2, deadlineSeconds=60, onNoData="Abort")
+    wait_until_step(models, 1)
+    gone = load.elapsed
+    with no_place(models.cluster):
+        end_canary(models)
+        models.cluster.wait_until(lambda: weights(models) == {FRONT: 1}, "no weight of the canary")
+        taken = load.elapsed + FOLLOWED_SECONDS
+        models.cluster.wait_until(
+            lambda: rollout(models).get("reason") == "PodsNotReady", "the step to be held"
+        )
+        assert (rollout(models)["stage"], rollout(models)["share"]) == ("Step", 0)
+        assert models.condition("Ready", NAME)["status"] == "True"
+        if outcome == "Aborted":
+            wait_until_step_ends(models, 1)
+    models.cluster.wait_until(
+        lambda: has_ended(models, 2), "the rollout of 2 to end", seconds=ENDED_SECONDS
+    )
+    time.sleep(AFTER_SECONDS)
+    outcomes = load.stop()
+    failed = [one for one in outcomes if not one.is_served]
+    print(f"failed: {len(failed)} of {len(outcomes)}, weight taken after {taken - gone:.1f} s")
+
+    status = models.get(NAME)["status"]
+    assert status["history"][0]["outcome"] == outcome
+    if outcome == "Aborted":
+        assert status["rejected"]["reason"] == "DeadlineExceeded"
+        assert "No pod of the canary is ready." in status["rejected"]["message"]
+    assert len(failed) <= RATE * STEPS[0] / 100.0 * LOOKS_SECONDS
+    assert all(gone <= one.at <= taken for one in failed)
+    assert_stable_alone(models)
+
+
+def end_canary(models: Models) -> None:
+    """All of its pods, without the time to finish anything."""
+    which = ("-l", "app.kubernetes.io/name=longshore-canary", "-n", models.namespace)
+    models.cluster.kubectl("delete", "pod", *which, "--grace-period=1", "--wait=false")
 
 
 @pytest.mark.slow
@@ -254,7 +306,7 @@ def test_a_controller_that_dies_after_its_writes_leaves_the_weights_and_loses_no
     models.start()
     models.wait_for("Progressing", "RolledOut", NAME)
     time.sleep(AFTER_SECONDS)
-    assert_none_lost(load.stop())
+    assert_all_served(load.stop())
 
     print(f"deaths: {deaths}, answers by version 2 without a controller: {met}")
     assert deaths >= 6
