@@ -122,7 +122,9 @@ class Serving:
 
         self._wait_until_every_pod(does, f"every pod to serve version {version}")
 
-    def wait_until_every_pod_tells(self, reasons: dict[int, str]) -> None:
+    def wait_until_every_pod_tells(
+        self, reasons: dict[int, str], *, seconds: float = NOTICED_SECONDS
+    ) -> None:
         """Each pod names these versions among its problems, for these reasons."""
 
         def does(pod: Json) -> bool:
@@ -132,11 +134,13 @@ class Serving:
                 for version, reason in reasons.items()
             )
 
-        self._wait_until_every_pod(does, f"every pod to tell of versions {[*reasons]}")
+        self._wait_until_every_pod(does, f"every pod to tell of versions {[*reasons]}", seconds)
 
-    def _wait_until_every_pod(self, does: Callable[[Json], bool], what: str) -> None:
+    def _wait_until_every_pod(
+        self, does: Callable[[Json], bool], what: str, seconds: float = NOTICED_SECONDS
+    ) -> None:
         self.cluster.wait_until(
-            lambda: all(does(pod) for pod in self.ready_pods()), what, seconds=NOTICED_SECONDS
+            lambda: all(does(pod) for pod in self.ready_pods()), what, seconds=seconds
         )
 
     def load(self, rate: float, **options: Any) -> LoadClient:
