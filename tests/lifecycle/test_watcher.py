@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,3 +88,26 @@ async def test_nothing_of_the_volume_is_touched_on_the_event_loop(manage, model,
     assert len(touches) > 20
     loop = threading.current_thread()
     assert [path for thread, path in touches if thread is loop] == []
+
+
+async def test_a_file_written_right_after_a_look_at_a_new_folder_leads_to_another(manage, tmp_path):
+    looks: asyncio.Queue[int] = asyncio.Queue()
+
+    async def look_and_write() -> None:
+        looks.put_nowait(1)
+        if (tmp_path / "1").is_dir():
+            (tmp_path / "1" / "model.onnx").touch()
+
+    still = SimpleNamespace(settling=False)
+    looking = SimpleNamespace(
+        workers=(await manage()).workers, served=still, refresh=look_and_write
+    )
+    watching = asyncio.create_task(VersionWatcher(looking, tmp_path, poll_seconds=3600).run())
+    try:
+        await looks.get()
+        (tmp_path / "1").mkdir()
+        async with asyncio.timeout(30):
+            await looks.get()
+            await looks.get()
+    finally:
+        watching.cancel()

@@ -27,12 +27,13 @@ class VersionWatcher:
         events = VolumeEvents()
         watch = self._manager.workers.run
         try:
-            await watch(events.watch, self._root)
-            await self._manager.refresh()
-            while self._poll_seconds > 0 or self._manager.served.settling:
+            while True:
+                # First: what is written after the look has to raise an event, in new folders too.
                 await watch(events.watch, self._root)
-                await events.wait(self._pause(), gather_seconds=self._gathering())
                 await self._manager.refresh()
+                if not (self._poll_seconds > 0 or self._manager.served.settling):
+                    return
+                await events.wait(self._pause(), gather_seconds=self._gathering())
         finally:
             events.close()
 
