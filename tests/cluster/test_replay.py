@@ -29,7 +29,7 @@ from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
 from tests.cluster.timeline import Sample, Timeline
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(400)]
 
 LOW, HIGH, TARGET = 19.0, 95.0, 20.0
 WINDOW_SECONDS = 10.0
