@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.chart import rendering
 from tests.cluster import chart_values, example_models
 from tests.cluster.control_plane.cluster import Cluster
+from tests.cluster.helm import CHART
 from tests.cluster.models import Models, metric
 from tests.cluster.node_agent.api import Json
 from tests.cluster.node_agent.commands import CommandFailed
@@ -209,6 +211,38 @@ def test_what_is_no_longer_rendered_is_deleted(models: Models) -> None:
         "budget and policy to go",
     )
     assert ("Deployment", NAME) in models.objects()
+
+
+@pytest.mark.slow
+def test_another_chart_gives_one_model_its_pods_and_then_the_next(
+    models: Models, tmp_path: Path
+) -> None:
+    names = ("first", "second")
+    for name in names:
+        models.apply(LEFT_OPEN, name)  # of an image that no node has
+    models.wait_until_applied(*names)
+    models.kill()
+    models.chart = shutil.copytree(CHART, tmp_path / "chart")
+    values = models.chart / "values.yaml"
+    text = values.read_text(encoding="utf-8")
+    values.write_text(text.replace("\npreStopSeconds: 2\n", "\npreStopSeconds: 3\n"))
+    models.start()
+
+    def upgraded() -> set[str]:
+        return {name for name in names if "seconds: 3" in pods_of(models, name)}
+
+    models.cluster.wait_until(upgraded, "the first model's pods")
+    (first,) = upgraded()
+    (held,) = {*names} - {first}
+    assert "newest chart" in models.wait_for("Reconciling", "AwaitingUpgrade", held)["message"]
+    models.apply(NO_POD, first)
+    models.cluster.wait_until(lambda: upgraded() == {*names}, "the other's pods", seconds=150)
+
+
+def pods_of(models: Models, name: str) -> str:
+    """The template of its Deployment."""
+    template = models.objects()["Deployment", f"{name}-longshore"]["spec"]["template"]
+    return json.dumps(template).replace('"', "")
 
 
 def test_a_model_whose_status_makes_no_sense_keeps_no_other_waiting(models: Models) -> None:
