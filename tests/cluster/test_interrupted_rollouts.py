@@ -69,7 +69,8 @@ def test_a_controller_that_is_killed_after_every_write_promotes_without_a_lost_r
 
     written = [line.split() for line in changes.read_text(encoding="utf-8").splitlines()]
     print(f"killed after each of {deaths} writes")
-    assert deaths == len(written)
+    # The promotion may be seen between the last write and the death that follows it.
+    assert len(written) - deaths in (0, 1)
     assert {f"{verb} {plural_of(path)}" for verb, path, _ in written} >= WRITTEN
     assert serving.predicted_version() == 2
     assert not any(name == f"{NAME}-canary" or kind == "Job" for kind, name in models.objects())
