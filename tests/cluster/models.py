@@ -258,4 +258,5 @@ def running_models(
         yield running
     finally:
         running.kill()
-        cluster.kubectl("delete", "lsm", "--all", "-n", namespace, "--wait=false")
+        # kubectl remembers which kinds it found, also where the API server had just begun.
+        cluster.api.delete(MODEL.path(namespace))
