@@ -128,6 +128,7 @@ def test_utilization_leads_to_the_count_that_the_offered_work_asks_for(
     assert fewest <= count <= most
 
 
+@pytest.mark.slow
 def test_with_the_shipped_clocks_the_step_is_followed_within_the_lag_formula(
     cluster: Cluster, shipped_clocks: None, namespace: str, closing: ExitStack
 ) -> None:
