@@ -147,9 +147,9 @@ test-cluster test-cluster-quick: cluster-tools
 	$(BIN)/pytest -m '$(SCENARIOS)' tests/cluster --capture no --durations 15 $(PYTEST_ARGS)
 
 test-cluster: SCENARIOS = cluster and not shipped_clocks
-test-cluster: ## Build the images, and prove the charts on a real control plane (root; 65 minutes)
+test-cluster: ## Build the images, and prove the charts on a real control plane (root; 75 minutes)
 test-cluster-quick: SCENARIOS = cluster and not shipped_clocks and not slow
-test-cluster-quick: ## The same without what takes minutes or needs a calm machine (root; 25 minutes); in .ci/run
+test-cluster-quick: ## The same without what takes minutes or needs a calm machine (root; 30 minutes); in .ci/run
 
 test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 12 minutes)
 	$(BIN)/python -m tests.cluster.image
