@@ -31,7 +31,7 @@ LONGEST = (
     "chart/test_types.py",
     "chart/test_set.py",
     "capacity/test_knee_by_seeds.py",
-    "controller/test_gateway_steps.py",
+    "controller/test_gateway_interruptions.py",
     "controller/test_interruptions.py",
     "integration/test_tracing.py",
     "backends/test_lazy_imports.py",

@@ -21,6 +21,11 @@ from tests.controller.life_world import (
 )
 from tests.controller.world import NAMESPACE
 
+NARROW = "longshore"
+"""The `app.kubernetes.io/name` that the Service selects: pods of stable alone."""
+ENOUGH = 60
+"""Ticks within which every rollout here has ended."""
+
 ROUTE = "HTTPRoute", STABLE
 PARENT = {"name": "front"}
 VALUES = {"replicas": 4, "httpRoute": {"enabled": True}}
@@ -146,3 +151,12 @@ def installed(**more: Any) -> GatewayWorld:
     assert world.taken == {STABLE: 1}
     world.written = world.lost = 0
     return world
+
+
+def assert_stable_alone(world: GatewayWorld, version: int) -> None:
+    assert world.status["servedVersion"] == version
+    assert world.stage == ""
+    assert world.weights == {STABLE: 1}
+    assert world.taken == {STABLE: 1}
+    assert {number for _, number in world.pods_of(STABLE)} == {version}
+    assert not any(name == CANARY for _, name in world.live)

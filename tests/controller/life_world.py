@@ -334,3 +334,13 @@ def _as_applied(document: dict[str, Any], before: LiveObject | None, digest: str
         owns_replicas="replicas" in document.get("spec", {}), pods=pods,
         job=before.job if before else ("", ""),
     )  # fmt: skip
+
+
+def assert_same_end(died: LifeWorld, undisturbed: LifeWorld) -> None:
+    """Of a rollout whose controller died, and of the same one that was not disturbed."""
+    assert died.documents == undisturbed.documents
+    assert died.status["stable"] == undisturbed.status["stable"]
+    assert [one["outcome"] for one in died.status["history"]] == [
+        one["outcome"] for one in undisturbed.status["history"]
+    ]
+    assert died.status.get("rejected", {}).keys() == undisturbed.status.get("rejected", {}).keys()
