@@ -51,11 +51,6 @@ class Scaled:
     load: LoadClient
     watch: Timeline
 
-    def scaling_is_active(self) -> bool:
-        status = chart_values.autoscaler(self.serving).get("status", {})
-        conditions = status.get("conditions") or []
-        return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in conditions)
-
     def least_wanted_since(self, at: float) -> int:
         """The smallest count that the autoscaler asked for since then."""
         return min(sample.desired for sample in self.watch.samples if sample.at >= at)
@@ -94,7 +89,9 @@ def test_a_part_of_the_pipeline_that_is_down_never_scales_down(
     broken_at = scaled.load.elapsed
     scaled.load.set_rate(LOW)
     what = "the autoscaler to notice"
-    cluster.wait_until(lambda: not scaled.scaling_is_active(), what, seconds=NOTICE_SECONDS)
+    cluster.wait_until(
+        lambda: not chart_values.reads_metrics(scaled.serving), what, seconds=NOTICE_SECONDS
+    )
     time.sleep(BLIND_SECONDS)
     assert scaled.least_wanted_since(broken_at) == COUNT
     assert len(scaled.serving.ready_pods()) == COUNT
