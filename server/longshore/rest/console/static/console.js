@@ -118,7 +118,9 @@ async function showTexts(request) {
 }
 
 function showText() {
-  byId("code").textContent = texts[byId("forms").elements.form.value] ?? "";
+  const text = texts[byId("forms").elements.form.value] ?? "";
+  if (byId("code").textContent === text) return; // it may be selected, to be copied
+  byId("code").textContent = text;
   byId("copied").textContent = "";
 }
 
