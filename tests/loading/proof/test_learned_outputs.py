@@ -69,7 +69,7 @@ def artifact(tmp_path: Path):
 
 def loaded(artifact: Artifact, config: str) -> LoadedModel:
     parsed = parse_model_config(load_strict_yaml(config.encode()), file="config.yaml")
-    return load_model(artifact, parsed, LoadOptions(cpus=1, calibration_budget_seconds=0.1))
+    return load_model(artifact, parsed, LoadOptions(cpus=1, calibration_budget_seconds=5.0))
 
 
 @pytest.mark.parametrize(
