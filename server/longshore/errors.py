@@ -207,5 +207,9 @@ class ModelLoadError(RuntimeError):
     """An artifact that cannot be served; names the file and the reason."""
 
 
+class NoDeviceMemory(ModelLoadError):
+    """The device has no room for the model, beside what else is loaded there."""
+
+
 class ArtifactChanged(ModelLoadError):
     """A file was written to or replaced while it was loaded: another look is needed."""

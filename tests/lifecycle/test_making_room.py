@@ -84,3 +84,18 @@ async def test_at_a_start_one_that_is_larger_than_what_is_free_is_passed_over(
     assert manager.served.default.version == "1"
     (problem,) = manager.served.describe_problems()
     assert "needs 2 MiB of memory, 1 MiB are free of a limit of 1 MiB" in problem
+
+
+async def test_one_that_the_device_has_no_room_for_beside_it_lets_it_go_as_well(
+    manage, model, trials_in
+):
+    write_version(model, "1")
+    manager = await manage(trials=trials_in(lambda: 512 * MIB), may_replace=True)
+    first = manager.served.default
+    write_version(model, "2", "max_device_rows: 0")
+    await manager.refresh()
+
+    assert manager.served.default.version == "1"
+    assert manager.served.default is not first
+    (problem,) = manager.served.describe_problems()
+    assert "no memory for 1 rows" in problem

@@ -16,6 +16,7 @@ from longshore.errors import (
     ExecutionFailed,
     LongshoreError,
     ModelLoadError,
+    NoDeviceMemory,
     OutOfDeviceMemory,
 )
 from longshore.repository.integrity import VerifiedArtifact
@@ -130,9 +131,11 @@ class FrameworkBackend(Backend):
 
 def load_failure(path: Path, error: Exception, text: str, device: Device) -> ModelLoadError:
     """What stands against loading `path`; noted when it is the end of the device."""
+    found = None
     if device.kind != "cpu":
-        device_error(error, text, device.health)
-    return ModelLoadError(f"{path}: {text}")
+        found = device_error(error, text, device.health)
+    kind = NoDeviceMemory if isinstance(found, OutOfDeviceMemory) else ModelLoadError
+    return kind(f"{path}: {text}")
 
 
 def plain(error: Exception) -> str:

@@ -135,7 +135,7 @@ def _read_behaviour(text: bytes, path: Path) -> _Behaviour:
         break_when=_element(keys.get("break_when")),
         work_when=_element(keys.get("work_when")),
         lose_device_when=_element(keys.get("lose_device_when")),
-        max_device_rows=keys["max_device_rows"].integer(minimum=1)
+        max_device_rows=keys["max_device_rows"].integer(minimum=0)
         if "max_device_rows" in keys
         else None,
     )

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
+from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError, NoDeviceMemory
 from longshore.lifecycle.candidate_spread import CandidateSpread
 from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.lifecycle.due_versions import DueVersions
@@ -223,9 +223,10 @@ class ModelManager:
         return await self._place(candidate)
 
     def _may_make_room(self, error: Exception) -> bool:
-        if not isinstance(error, TrialFailed) or error.kind is not FailureKind.MEMORY:
-            return False
-        return self._may_replace and error.fits_alone and bool(self.served.ready)
+        is_short = isinstance(error, NoDeviceMemory)
+        if isinstance(error, TrialFailed):
+            is_short = error.kind is FailureKind.MEMORY and error.fits_alone
+        return is_short and self._may_replace and bool(self.served.ready)
 
     async def _make_room(self, served: ServedVersion, reason: str) -> None:
         """Let what serves go before `served` is tried again: nothing is served until then."""

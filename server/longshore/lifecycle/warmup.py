@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from longshore.backends.base import Backend
-from longshore.errors import LongshoreError, ModelLoadError
+from longshore.errors import LongshoreError, ModelLoadError, NoDeviceMemory, OutOfDeviceMemory
 from longshore.loading.loaded_model import LoadedModel
 from longshore.loading.plan import batch_buckets
 from longshore.progress import Progress
@@ -48,7 +48,8 @@ def warm_up(
             else:
                 _run_at_once(loaded, inputs)
         except LongshoreError as error:
-            raise ModelLoadError(
+            kind = NoDeviceMemory if isinstance(error, OutOfDeviceMemory) else ModelLoadError
+            raise kind(
                 f"{loaded.artifact.path.name}: warm-up with {rows} rows failed: {error}"
             ) from error
     return time.perf_counter() - started

@@ -13,7 +13,7 @@ from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices.selection import resolve_device
 from longshore.backends.registry import examine
 from longshore.cpu.quantity import whole_cpus
-from longshore.errors import ModelLoadError
+from longshore.errors import ModelLoadError, NoDeviceMemory, OutOfDeviceMemory
 from longshore.loading import widening
 from longshore.loading.backend_pool import BackendPool
 from longshore.loading.budget import Budget
@@ -59,6 +59,7 @@ def load_model(
 
     Raises:
         ModelLoadError: the artifact is refused or broken, or the device is not there.
+        NoDeviceMemory: the device has no room for it.
         ArtifactChanged: a file of it changed meanwhile.
         ModelConfigError: the config does not fit the artifact.
     """
@@ -85,7 +86,10 @@ def run_load(
             if load.wanted_device.kind == "cpu":
                 load.known = known
             undo.callback(load.pool.keep_only, [])
-            loaded = load.run()
+            try:
+                loaded = load.run()
+            except OutOfDeviceMemory as error:  # of the smallest execution that is tried
+                raise NoDeviceMemory(f"{artifact.path}: {error}") from error
         undo.pop_all()
     return load, loaded
 

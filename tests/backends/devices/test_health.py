@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from longshore.backends.base import Device
 from longshore.backends.devices.health import DeviceHealth, device_error
-from longshore.errors import DeviceLost, OutOfDeviceMemory
+from longshore.backends.framework_backend import load_failure
+from longshore.errors import DeviceLost, ModelLoadError, NoDeviceMemory, OutOfDeviceMemory
 
 STICKY = [
     "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be ...",
@@ -60,3 +64,17 @@ def test_the_first_fault_is_the_one_that_is_told():
     health.lose("its echo")
 
     assert health.fault == "first"
+
+
+@pytest.mark.parametrize("message", OUT_OF_MEMORY)
+def test_a_model_that_does_not_load_for_want_of_its_memory_says_so_by_its_kind(message):
+    error = load_failure(Path("m.onnx"), RuntimeError(message), message, Device("cuda"))
+
+    assert isinstance(error, NoDeviceMemory)
+    assert message in str(error)
+
+
+def test_one_that_does_not_load_for_another_reason_does_not():
+    error = load_failure(Path("m.onnx"), RuntimeError("no such op"), "no such op", Device("cuda"))
+
+    assert type(error) is ModelLoadError

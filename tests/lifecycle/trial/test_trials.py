@@ -102,6 +102,13 @@ def test_a_version_larger_than_what_is_free_is_not_even_tried(version):
     assert caught.value.kind is FailureKind.MEMORY
 
 
+def test_a_version_for_which_the_device_has_no_memory_is_refused_for_it(version):
+    with pytest.raises(TrialFailed, match=r"model\.identity: no memory for 1 rows") as caught:
+        try_version(version("max_device_rows: 0"))
+    assert caught.value.kind is FailureKind.MEMORY
+    assert caught.value.fits_alone
+
+
 @pytest.mark.usefixtures("_harmful")
 def test_a_trial_that_nobody_waits_for_ends_at_once(version):
     trials, ended = make_trials(), []

@@ -219,6 +219,8 @@ class Supervisor:
             return ArtifactChanged(message)
         if kind == "memory":
             return self._watch.no_memory(message)
+        if kind == "device memory":
+            return TrialFailed(message, FailureKind.MEMORY)
         return TrialFailed(message, FailureKind.REFUSED)
 
     def _tell_what_was_printed(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from longshore.errors import LongshoreError, ModelLoadError
+from longshore.errors import LongshoreError, ModelLoadError, OutOfDeviceMemory
 from longshore.loading.budget import BudgetSpent
 from longshore.loading.proof.trial_run import TrialRun
 from longshore.tensors import Array, Signature, Tensors
@@ -47,6 +47,7 @@ def run_recorded(samples: list[RecordedSample], run: TrialRun) -> list[Tensors]:
 
     Raises:
         ModelLoadError: the model fails on one of them, or gives other outputs than were recorded.
+        OutOfDeviceMemory: the device has no room for one.
     """
     ran = []
     for sample in samples:
@@ -55,6 +56,8 @@ def run_recorded(samples: list[RecordedSample], run: TrialRun) -> list[Tensors]:
                 _compare(sample, run(sample.inputs))
         except BudgetSpent:
             break
+        except OutOfDeviceMemory:
+            raise
         except LongshoreError as error:
             raise ModelLoadError(f"{sample.origin}: the model fails on it: {error}") from error
         ran.append(sample.inputs)

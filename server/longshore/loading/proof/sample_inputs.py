@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from longshore.batching.padding import PaddingPlan
+from longshore.errors import OutOfDeviceMemory
 from longshore.loading.budget import BudgetSpent
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec, element_count
 
@@ -86,12 +87,12 @@ def find_sample_maker(
     to `errors` at once, so that it is known when `run` is out of budget.
 
     Raises:
-        BudgetSpent: `run` did.
+        BudgetSpent, OutOfDeviceMemory: `run` did, and would for others too.
     """
     for maker in _candidates(signature, integer_bounds):
         try:
             run(maker.make(1, seed=0))
-        except BudgetSpent:
+        except (BudgetSpent, OutOfDeviceMemory):
             raise
         except Exception as error:
             errors.append(error)
