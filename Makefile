@@ -69,7 +69,7 @@ test: $(VENV)/.dev ## Every test that needs no cluster and no GPU (under 10 minu
 coverage: $(VENV)/.dev ## The same with branch coverage of `longshore`
 	$(BIN)/pytest $(HERE) --cov --cov-report=term-missing:skip-covered
 
-attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their figures (10 minutes), and harmful versions, with bars (root; 48 minutes); alone on the machine
+attacks: $(VENV)/.dev ## Drains, overload, hostile clients and swaps, with their figures (10 minutes), and harmful versions, with bars (root; 55 minutes); alone on the machine
 	$(BIN)/python -m tests.attacks.measure
 	$(BIN)/python -m tests.attacks.candidates $(CANDIDATE_ARGS)
 

@@ -5,7 +5,7 @@ the 99th percentile of the latency from when the files appear until the version 
 refused, over that of the seconds before; what was lost; what was said, and how soon. Then the same
 files at a cold start. `nothing` is a row too, in which no version appears.
 
-A round of everything takes about 18 minutes: 20 s for each version that harms its process, 30 s for
+A round of everything takes 18 minutes: 20 s for each version that harms its process, 30 s for
 a good one, 70 s for one under half a CPU, and as long for `nothing` there, 45 s for one on a busy
 pod, 80 s for files that are no model, 105 s for a growing one, 90 s for the swaps, 5 s for each
 cold start and 20 s for one that hangs. The verdict is on the medians of three rounds. `--keep` adds
