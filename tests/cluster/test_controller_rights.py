@@ -100,30 +100,51 @@ def test_the_author_of_a_model_needs_the_rights_of_the_author_of_its_objects(
     keeper: Models, role: str, document: Json, words: str
 ) -> None:
     cluster, place = keeper.cluster, ("-n", keeper.namespace)
-    rights = ("--verb=create,get,patch", "--resource=longshoremodels.longshore.dev")
-    cluster.kubectl("create", "role", "author", *rights, *place)
-    cluster.kubectl("create", "rolebinding", "author", "--role=author", "--user=author", *place)
-
     for name, more in (("deployer", ["serviceaccounts"]), ("nameless", [])):
         kinds = f"--resource={','.join([*OF_EVERY_MODEL, *more])}"
         cluster.kubectl("create", "role", name, "--verb=create", kinds, *place)
 
-    def said(asked: Json) -> str:
-        apply = ("apply", "--server-side", "--dry-run=server", "--as=author", *place, "-f", "-")
-        try:
-            return cluster.kubectl(*apply, stdin=json.dumps(asked))
-        except CommandFailed as refusal:
-            return str(refusal)
-
-    # A policy is in force a moment after it is created, and roles are cached.
-    cluster.wait_until(
-        lambda: NO_RIGHTS in said(model(PLAIN)), "the policy to be in force", seconds=15
-    )
+    wait_for_the_policy(keeper)
     if role:
         cluster.kubectl("create", "rolebinding", "more", role, "--user=author", *place)
     cluster.wait_until(
-        lambda: words in said(document), f"{words!r}, not {said(document)}", seconds=15
+        lambda: words in said(keeper, document),
+        f"{words!r}, not {said(keeper, document)}",
+        seconds=15,
     )
+
+
+def test_who_leaves_the_spec_as_it_is_needs_no_rights_to_its_objects(keeper: Models) -> None:
+    cluster, place = keeper.cluster, ("-n", keeper.namespace)
+    keeper.apply(PLAIN)
+    wait_for_the_policy(keeper)
+
+    cluster.kubectl("label", "lsm", "text", "team=ours", "--as=author", *place)
+    for cascade in ("orphan", "foreground"):  # the garbage collector takes their finalizers away
+        keeper.apply(PLAIN)
+        cluster.kubectl("delete", "lsm", "text", f"--cascade={cascade}", "--timeout=60s", *place)
+
+
+def wait_for_the_policy(keeper: Models) -> None:
+    """An author who may write models, and nothing else, is refused."""
+    cluster, place = keeper.cluster, ("-n", keeper.namespace)
+    rights = ("--verb=create,get,patch", "--resource=longshoremodels.longshore.dev")
+    cluster.kubectl("create", "role", "author", *rights, *place)
+    cluster.kubectl("create", "rolebinding", "author", "--role=author", "--user=author", *place)
+    # A policy is in force a moment after it is created, and roles are cached.
+    cluster.wait_until(
+        lambda: NO_RIGHTS in said(keeper, model(ANNOTATED)), "the policy to be in force", seconds=15
+    )
+
+
+def said(keeper: Models, asked: Json) -> str:
+    """To the author who would apply that model."""
+    place = ("-n", keeper.namespace)
+    apply = ("apply", "--server-side", "--dry-run=server", "--as=author", *place, "-f", "-")
+    try:
+        return keeper.cluster.kubectl(*apply, stdin=json.dumps(asked))
+    except CommandFailed as refusal:
+        return str(refusal)
 
 
 def _may(models: Models, verb: str, resource: str, namespace: str = "") -> bool:
