@@ -21,6 +21,7 @@ from tests.cluster.control_plane.operator_kinds import DEFINITIONS
 from tests.cluster.control_plane.timings import SHIPPED, SHORTENED, Timings
 from tests.cluster.models import Models, defined, running_models
 from tests.cluster.node_agent.api import Json
+from tests.cluster.reader import Reader
 from tests.cluster.rules import SHORT_WINDOW, adapter_rules, scrape_configs, shortened_chart
 from tests.cluster.serving import Serving
 from tests.cluster.tools import custom_kinds, helm3
@@ -193,3 +194,15 @@ def models(cluster: Cluster, definition: Json, namespace: str) -> Iterator[Model
 def claim(models: Models) -> Path:
     """The folder behind the claim of the example model, to put versions on."""
     return Serving(models.cluster, models.namespace, example_models.NAME).create_claim()
+
+
+@pytest.fixture
+def reader(cluster: Cluster, namespace: str, tmp_path: Path, closing: ExitStack) -> Reader:
+    return Reader.arrive(cluster, namespace, tmp_path, closing)
+
+
+@pytest.fixture
+def without_the_kind(cluster: Cluster) -> Iterator[None]:
+    """The definition goes with the models, which the controller's chart leaves."""
+    yield
+    cluster.kubectl("delete", "crd", CRD.stem, "--ignore-not-found")
