@@ -151,7 +151,7 @@ test-cluster: ## Build the images, and prove the charts on a real control plane 
 test-cluster-quick: SCENARIOS = cluster and not shipped_clocks and not slow
 test-cluster-quick: ## The same without what takes minutes or needs a calm machine (root; 30 minutes); in .ci/run
 
-test-cluster-clocks: cluster-tools ## One load step there and back with the shipped timings (root; 12 minutes)
+test-cluster-clocks: cluster-tools ## Loads followed with the shipped timings (root; 50 minutes)
 	$(BIN)/python -m tests.cluster.image
 	$(BIN)/pytest -m shipped_clocks tests/cluster --capture no
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from longshore_k8s.replay.outcome import Outcome
 from tests.cluster.timeline import Sample
 
 AGREED_SHARE = 0.95
@@ -37,3 +38,15 @@ def count_at(seconds: float, predicted: Counts) -> int:
     """The first count before the first second."""
     place = bisect_right(predicted, seconds, key=lambda one: one[0])
     return predicted[max(place - 1, 0)][1]
+
+
+def median_counts(outcome: Outcome) -> Counts:
+    """Of a replay, over its seeds."""
+    middle = outcome.bands()[1]
+    return [(float(at), round(count)) for at, count in zip(outcome.seconds, middle, strict=True)]
+
+
+def pod_seconds_ratio(samples: list[Sample], since: float, predicted: Counts) -> float:
+    """Those of the replay over the real ones."""
+    ours = sum(count_at(sample.at - since, predicted) for sample in samples)
+    return ours / sum(sample.desired for sample in samples)

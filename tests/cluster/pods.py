@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from tests.cluster.control_plane.cluster import Cluster
@@ -77,3 +78,11 @@ def events(cluster: Cluster, namespace: str, name: str) -> list[Json]:
         f"/api/v1/namespaces/{namespace}/events", fieldSelector=f"involvedObject.name={name}"
     )
     return sorted(found, key=lambda event: event["metadata"]["creationTimestamp"])
+
+
+def start_seconds(pod: Json) -> float:
+    """From its container's start until it was ready, at least one: the API has whole seconds."""
+    ready = next(one for one in pod["status"]["conditions"] if one["type"] == "Ready")
+    began = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    there = datetime.fromisoformat(ready["lastTransitionTime"])
+    return max(1.0, (there - datetime.fromisoformat(began)).total_seconds())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import time
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,20 @@ from longshore_k8s.replay.pod_queue import PodCapacity
 from longshore_k8s.replay.simulation import Conditions, simulate
 from longshore_k8s.replay.trace import Trace
 from longshore_k8s.replay.values_file import autoscaler, read_values
-from tests.cluster import chart_values, example_models
-from tests.cluster.agreement import AGREED_SHARE, Counts, agreement, count_at
+from tests.cluster import chart_values, example_models, pods
+from tests.cluster.agreement import (
+    AGREED_SHARE,
+    Counts,
+    agreement,
+    median_counts,
+    pod_seconds_ratio,
+)
 from tests.cluster.control_plane.cluster import Cluster
 from tests.cluster.control_plane.timings import SHORTENED
 from tests.cluster.load_client import Summary
 from tests.cluster.node_agent.api import Json
 from tests.cluster.serving import Serving
-from tests.cluster.timeline import Sample, Timeline
+from tests.cluster.timeline import Timeline
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -66,7 +71,7 @@ def test_a_load_is_followed_as_replay_said(
     serving.release.install(values)
     serving.wait_until_ready(1)
     rates = _rates(shape)
-    predicted = _predicted(values, rates, _start_seconds(serving.ready_pods()[0]), tmp_path)
+    predicted = _predicted(values, rates, pods.start_seconds(serving.ready_pods()[0]), tmp_path)
     load = closing.enter_context(serving.load(LOW, fresh_share=0.2, kept_connections=32))
     watch = closing.enter_context(Timeline(serving, load))
     cluster.wait_until(lambda: chart_values.reads_metrics(serving), "its metrics", seconds=60)
@@ -84,7 +89,8 @@ def test_a_load_is_followed_as_replay_said(
     )
     print(
         f"{shape}: within one pod for {100 * share:.1f} % of the seconds, shifted by {shift:+.1f} "
-        f"s; {_pods(samples, began, predicted)}; {summary}"
+        f"s; pod-seconds {100 * (pod_seconds_ratio(samples, began, predicted) - 1):+.1f} % of the "
+        f"real ones; {summary}"
     )
     assert summary.lost == 0, summary
     assert share >= AGREED_SHARE
@@ -105,19 +111,4 @@ def _predicted(values: Json, rates: list[float], start: float, folder: Path) -> 
         sync_ms=1000 * SHORTENED.autoscaler_sync_seconds,
     )
     [outcome] = simulate(conditions, [autoscaler(read_values([file]))], SEEDS)
-    middle = outcome.bands()[1]
-    return [(float(at), round(count)) for at, count in zip(outcome.seconds, middle, strict=True)]
-
-
-def _start_seconds(pod: Json) -> float:
-    """From its container's start until it was ready."""
-    ready = next(one for one in pod["status"]["conditions"] if one["type"] == "Ready")
-    began = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
-    there = datetime.fromisoformat(ready["lastTransitionTime"])
-    return max(1.0, (there - datetime.fromisoformat(began)).total_seconds())
-
-
-def _pods(samples: list[Sample], began: float, predicted: Counts) -> str:
-    ours = sum(count_at(sample.at - began, predicted) for sample in samples)
-    theirs = sum(sample.desired for sample in samples)
-    return f"pod-seconds {100 * (ours / theirs - 1):+.1f} % of the real ones"
+    return median_counts(outcome)
