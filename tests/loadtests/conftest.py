@@ -67,13 +67,17 @@ def run_locust(digits_host: str) -> RunLocust:
             str(BIN / "locust"), "-f", str(ROOT / "loadtests" / "locustfile.py"), "--headless",
             "--host", host, "--users", "2", "--spawn-rate", "2", "--run-time", "1s", *arguments,
         ]  # fmt: skip
-        environ = {key: value for key, value in os.environ.items() if "LONGSHORE" not in key}
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=LOCUST_SECONDS, env=environ
+            command, capture_output=True, text=True, timeout=LOCUST_SECONDS, env=without_settings()
         )
         return LocustRun(done.returncode, done.stdout + done.stderr)
 
     return run
+
+
+def without_settings() -> dict[str, str]:
+    """The environment, with nothing of it that locust's file or a server would read."""
+    return {key: value for key, value in os.environ.items() if "LONGSHORE" not in key}
 
 
 def _wait_until_ready(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
