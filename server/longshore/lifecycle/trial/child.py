@@ -106,7 +106,7 @@ def _failure(error: BaseException) -> dict[str, str]:
     from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError, NoDeviceMemory
 
     text = str(error)
-    if isinstance(error, NoDeviceMemory):  # in words that are like those of the host's
+    if isinstance(error, NoDeviceMemory):  # whose texts may be like those of the host's
         return {"kind": "device memory", "message": text}
     told = f"{type(error).__name__}: {text}".lower()
     if any(words in told for words in _NO_MEMORY):
