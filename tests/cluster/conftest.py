@@ -26,6 +26,7 @@ from tests.cluster.rules import SHORT_WINDOW, adapter_rules, scrape_configs, sho
 from tests.cluster.serving import Serving
 from tests.cluster.tools import custom_kinds, helm3
 from tests.contracts.crd import CRD
+from tests.guides.document import Command
 
 KEPT_LOGS = Path(__file__).resolve().parents[2] / "build/cluster-logs"
 NODES = ("node-a", "node-b")
@@ -202,7 +203,10 @@ def reader(cluster: Cluster, namespace: str, tmp_path: Path, closing: ExitStack)
 
 
 @pytest.fixture
-def without_the_kind(cluster: Cluster) -> Iterator[None]:
-    """The definition goes with the models, which the controller's chart leaves."""
+def keeper_goes(reader: Reader) -> Iterator[None]:
+    """The controller that the documents install has objects outside of its namespace, and its chart
+    leaves the definition, with which the models go.
+    """
     yield
-    cluster.kubectl("delete", "crd", CRD.stem, "--ignore-not-found")
+    reader.ended(Command("helm uninstall keeper", "", ""))
+    reader.cluster.kubectl("delete", "crd", CRD.stem, "--ignore-not-found")

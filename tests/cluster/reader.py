@@ -62,9 +62,11 @@ class Reader:
 
     def run(self, command: Command) -> str:
         """What it prints; fails where it ends otherwise than well."""
-        done = self.ended(command)
-        assert done.returncode == 0, f"$ {command.text}\n{done.stdout}{done.stderr}"
-        return done.stdout
+        return self._ended_well(command).stdout
+
+    def says(self, command: Command) -> str:
+        """The same of what it says on the way."""
+        return self._ended_well(command).stderr
 
     def watched(self, command: Command) -> str:
         """What one that does not end by itself prints at first."""
@@ -84,11 +86,10 @@ class Reader:
         service = Serving(self.cluster, self.namespace, release).service()["spec"]
         return fetch(service["clusterIP"], 8000, f"/v2/models/{release}/ready").status == 200
 
-    def says(self, command: Command) -> str:
-        """What a command that ends well says on the way."""
+    def _ended_well(self, command: Command) -> subprocess.CompletedProcess[str]:
         done = self.ended(command)
-        assert done.returncode == 0, done.stderr
-        return done.stderr
+        assert done.returncode == 0, f"$ {command.text}\n{done.stdout}{done.stderr}"
+        return done
 
 
 def left_to(test: str, document: str) -> list[Command]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -37,14 +36,7 @@ def serving(reader: Reader) -> Serving:
     return serving
 
 
-@pytest.fixture
-def _keeper_goes(reader: Reader) -> Iterator[None]:
-    """It has objects outside of its namespace."""
-    yield
-    reader.ended(Command("helm uninstall keeper", "", ""))
-
-
-@pytest.mark.usefixtures("without_the_kind", "_keeper_goes")
+@pytest.mark.usefixtures("keeper_goes")
 def test_a_release_becomes_a_model_and_a_release_again_without_a_new_pod(
     reader: Reader, serving: Serving
 ) -> None:

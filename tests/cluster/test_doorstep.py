@@ -52,7 +52,7 @@ def look_closer(reader: Reader) -> None:
     assert "below the peak that was measured" in reader.run(measured)
 
 
-@pytest.mark.usefixtures("without_the_kind")
+@pytest.mark.usefixtures("keeper_goes")
 def test_the_page_on_kubernetes_leads_to_a_release_and_to_a_model_as_a_resource(
     reader: Reader,
 ) -> None:
