@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from longshore_k8s.capacity.client import Client
+from longshore_k8s.capacity.client import FIRST_CONNECTIONS, NEW_AT_ONCE, Client
 from longshore_k8s.capacity.payloads import Payload
 
 REQUEST = Payload(b"{}").request("/infer", "host")
@@ -98,3 +98,34 @@ async def test_a_closed_load_counts_results():
         rate = await own.closed_load(0.2, 4)
 
     assert rate > 100
+
+
+async def test_a_server_that_stalls_is_not_flooded_with_connections():
+    goes_on = asyncio.Event()
+    connections = while_stalled = 0
+
+    async def serve(reader, writer):
+        nonlocal connections
+        connections += 1
+        try:
+            while await reader.readuntil(b"{}"):
+                await goes_on.wait()
+                writer.write(OK)
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            pass
+        writer.close()
+
+    def go_on():
+        nonlocal while_stalled
+        while_stalled = connections
+        goes_on.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        own = Client(*server.sockets[0].getsockname()[:2], [REQUEST])
+        asyncio.get_running_loop().call_later(0.25, go_on)
+        step = await own.open_load(2000, 400, seed=1, patience=5)
+        await own.close()
+
+    assert step.is_answered.all()
+    assert step.latency.max() > 0.1
+    assert while_stalled == FIRST_CONNECTIONS + NEW_AT_ONCE

@@ -27,6 +27,11 @@ TURNING_SECONDS = 0.002
 POLL_SECONDS = 0.005
 MOST_CONNECTIONS = 4_096
 FIRST_CONNECTIONS = 64
+NEW_AT_ONCE = 8
+"""Connections without an answer yet. Were one opened for each request that waits, a stall of the
+pod would end in a flood of them, which costs it more than the requests do, and overflows the
+queue of its listener.
+"""
 
 
 class Client:
@@ -39,6 +44,8 @@ class Client:
         self._idle: deque[Connection] = deque()
         self._open: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
+        self._new: set[Connection] = set()
+        """Open, and not answered yet: the kernel opens them whether the server accepts or not."""
         self._waiting: deque[int] = deque()
         self._end = 0.0
         """Of a closed load, which sends again at once until then."""
@@ -93,6 +100,8 @@ class Client:
 
     def opened(self, connection: Connection) -> None:
         self._open.add(connection)
+        if self._waiting:
+            self._new.add(connection)
         self._free(connection)
 
     def answered(self, connection: Connection, request: int, status: int) -> None:
@@ -100,6 +109,9 @@ class Client:
         self._latency[request] = now - self._due[request]
         self._status[request] = status
         self._left -= 1
+        if connection in self._new:
+            self._new.remove(connection)
+            self._open_further()
         if now < self._end:
             self._waiting.append(self._add())
         if not connection.is_closing:
@@ -107,12 +119,12 @@ class Client:
 
     def broke(self, connection: Connection, request: int | None) -> None:
         self._open.discard(connection)
+        self._new.discard(connection)
         if request is not None:
             self._left -= 1
         elif connection in self._idle:
             self._idle.remove(connection)
-        if self._waiting:
-            self._open_another(self._waiting.popleft())
+        self._open_further()
 
     # Sending.
 
@@ -146,10 +158,11 @@ class Client:
     def _dispatch(self, request: int) -> None:
         if self._idle:
             self._send(self._idle.popleft(), request)
-        elif len(self._open) + len(self._opening) < MOST_CONNECTIONS:
-            self._open_another(request)
-        else:
-            self._waiting.append(request)
+            return
+        self._waiting.append(request)
+        if self._lag[request] == np.inf:
+            self._lag[request] = time.perf_counter() - self._due[request]
+        self._open_further()
 
     def _send(self, connection: Connection, request: int) -> None:
         if self._lag[request] == np.inf:
@@ -162,16 +175,21 @@ class Client:
         else:
             self._idle.append(connection)
 
-    def _open_another(self, request: int) -> None:
-        """A further connection; the request takes it, or what is free before: opening is work of
+    def _open_further(self) -> None:
+        """A connection for those that wait, who take it or what is free before: opening is work of
         the server, and no lag of ours.
         """
-        if self._lag[request] == np.inf:
-            self._lag[request] = time.perf_counter() - self._due[request]
-        self._waiting.append(request)
-        task = asyncio.ensure_future(self._try_to_open())
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        opening, new = len(self._opening), len(self._opening) + len(self._new)
+        if len(self._waiting) <= opening or new >= NEW_AT_ONCE:
+            return
+        if len(self._open) + opening < MOST_CONNECTIONS:
+            task = asyncio.ensure_future(self._try_to_open())
+            self._opening.add(task)
+            task.add_done_callback(self._end_opening)
+
+    def _end_opening(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        self._open_further()
 
     async def _try_to_open(self) -> None:
         try:
