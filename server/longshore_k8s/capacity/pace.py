@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MOST_REQUESTS = 40_000
+MOST_REQUESTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class Pace:
     step_seconds: tuple[float, float] = (5.0, 30.0)
     confirmed_requests: int = 7_000
     confirmed_seconds: tuple[float, float] = (5.0, 170.0)
+    verdict_seconds: tuple[float, float] = (5.0, 60.0)
+    """Of a step that confirms another of a bisection; as many requests as a confirmation has."""
     burst_seconds: float = 5.0
     overload_seconds: float = 30.0
 
@@ -24,6 +26,9 @@ class Pace:
 
     def confirmation(self, rate: float) -> int:
         return _count(rate, self.confirmed_requests, self.confirmed_seconds)
+
+    def verdict(self, rate: float) -> int:
+        return _count(rate, self.confirmed_requests, self.verdict_seconds)
 
 
 def _count(rate: float, wanted: int, seconds: tuple[float, float]) -> int:
@@ -36,6 +41,7 @@ QUICK = Pace(
     step_seconds=(2.0, 8.0),
     confirmed_requests=1_000,
     confirmed_seconds=(2.0, 20.0),
+    verdict_seconds=(2.0, 20.0),
     burst_seconds=2.0,
     overload_seconds=5.0,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from longshore_k8s.capacity.agreement import disagreements, stall_sentence
-from longshore_k8s.capacity.bisection import Bisection, Bracket
+from longshore_k8s.capacity.bisection import Bisection, keeps
 from longshore_k8s.capacity.fit import fit_bounds, fit_scale
 from longshore_k8s.capacity.knee import SIMULATED_REQUESTS, KneeTable
 from longshore_k8s.capacity.objective import Objective
@@ -22,6 +22,10 @@ FIT_SHARES = (0.75, 0.9, 0.97)
 CHECK_SHARE = 0.25
 CONFIRMED_SHARE = 0.97
 """Of the knee, where the objective should be kept by a hair."""
+MOVED = 1.02
+"""By a confirmation, upwards: a knee beyond what was tried."""
+MOST_STEPS = 8
+"""By the model; then its last confirmation stands."""
 LAG_SHARE = 0.02
 """Of the objective: a step whose requests were sent later than that (p99) does not count."""
 TRIES = 3
@@ -97,6 +101,7 @@ class KneeSearch:
         return self._confirm(scale, guess, [quarter, *steps])
 
     def _confirm(self, scale: float, guess: float, steps: list[Step]) -> Knee:
+        """Again where the confirmation itself moved the knee: none is told that was not tried."""
         model, objective = self._model, self._objective
         confirmation = self._step("confirm", CONFIRMED_SHARE * guess, self._pace.confirmation)
         doubts = disagreements(model, scale, [confirmation], objective)
@@ -107,8 +112,11 @@ class KneeSearch:
             ]
         if doubts or not self._keeps_errors(confirmation):
             return self._bisect(scale, doubts, [*steps, confirmation])
-        fit = fit_bounds(model, [*steps, confirmation])
+        steps = [*steps, confirmation]
+        fit = fit_bounds(model, steps)
         low, rate, high = (self._table.rate(scale) for scale in (fit.high, fit.scale, fit.low))
+        if rate > MOVED * guess and len(steps) < MOST_STEPS:
+            return self._confirm(fit.scale, rate, steps)
         low, high = (
             min(low, rate * (1 - LEAST_HALF_WIDTH)),
             max(high, rate * (1 + LEAST_HALF_WIDTH)),
@@ -118,14 +126,20 @@ class KneeSearch:
     def _bisect(self, scale: float, doubts: list[str], steps: list[Step]) -> Knee:
         for doubt in doubts:
             self._tell(f"the model does not hold: {doubt}")
-        bracket = Bracket.of(steps, self._objective)
-        bisection = Bisection(lambda rate: self._step("bisect", rate), self._objective)
-        found = bisection.narrow(bracket)
-        confirmation = found.low
-        assert confirmation is not None
+
+        def run(rate: float, confirms: bool) -> Step:
+            return self._step("bisect", rate, self._pace.verdict if confirms else None)
+
+        found = Bisection(run, self._objective, steps).narrow()
+        for outvoted in (step for look in found.ends for step in look.outvoted):
+            verb = "kept" if keeps(outvoted, self._objective) else "missed"
+            self._tell(
+                f"one step at {rate_text(outvoted.rate)}/s {verb} the objective, where two did not"
+                f"{stall_sentence(outvoted, self._objective)}"
+            )
         return Knee(
             found.low_rate, found.knee(self._objective), found.high_rate, scale,
-            confirmation, tuple(doubts), found.shape(self._objective),
+            found.low.step, tuple(doubts), found.shape(self._objective),
         )  # fmt: skip
 
     def _step(
