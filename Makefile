@@ -167,7 +167,7 @@ docs: $(VENV)/.dev ## Bring the documents' tables, the chart's schema and the cu
 bench: $(VENV)/.dev ## Measure against an echo and bare onnxruntime (needs wrk; 20 minutes)
 	$(BIN)/python -m loadtests.bench
 
-bench-peers: $(VENV)/.dev ## The same beside MLServer, LitServe, BentoML and TorchServe
+bench-peers: $(VENV)/.dev ## The same beside MLServer, LitServe, BentoML, TorchServe, KServe and Triton
 	$(BIN)/python -m loadtests.bench --peers
 
 loadtest: $(VENV)/.dev ## Load HOST with locust; LOCUST_ARGS="--headless --users 8 --run-time 1m" runs it unattended

@@ -28,6 +28,7 @@ from loadtests.bench.payloads import (
     read_plain,
     read_v2_json,
     v2_json,
+    v2_wires,
 )
 from loadtests.bench.servers import HOST, Target
 from longshore_k8s.capacity.local_ports import unused_port
@@ -198,6 +199,18 @@ def _torchserve_config(model: BenchModel, port: int, work: Path) -> str:
     )
 
 
+def _with_v2_wires(name: str) -> MakeTarget:
+    """A program of `peer_apps` that is told the model's name and a port."""
+
+    def make_target(model: BenchModel, programs: Path, work: Path) -> Target:
+        def command(port: int) -> list[str]:
+            return [str(programs / "python"), str(APPS / f"{name}_app.py"), model.name, str(port)]
+
+        return Target(name, command, v2_wires(model.name), directory=work)
+
+    return make_target
+
+
 def _form(row: Array) -> Payload:
     """The raw bytes as an uploaded file (RFC 7578)."""
     head = (
@@ -222,4 +235,6 @@ PEERS = (
         _torchserve,
         programs=("java",),
     ),
+    Peer("kserve", ("kserve==0.21.0", "onnxruntime"), _with_v2_wires("kserve")),
+    Peer("pytriton", ("nvidia-pytriton==0.7.0", "onnxruntime"), _with_v2_wires("pytriton")),
 )  # fmt: skip
