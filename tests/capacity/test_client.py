@@ -100,32 +100,52 @@ async def test_a_closed_load_counts_results():
     assert rate > 100
 
 
-async def test_a_server_that_stalls_is_not_flooded_with_connections():
-    goes_on = asyncio.Event()
-    connections = while_stalled = 0
+class StallingServer:
+    """Answers nothing for the first quarter of a second."""
 
-    async def serve(reader, writer):
-        nonlocal connections
-        connections += 1
+    def __init__(self) -> None:
+        self.connections = self.while_stalled = 0
+        self._goes_on = asyncio.Event()
+
+    async def serve(self, reader, writer):
+        self.connections += 1
         try:
             while await reader.readuntil(b"{}"):
-                await goes_on.wait()
+                await self._goes_on.wait()
                 writer.write(OK)
         except (asyncio.IncompleteReadError, ConnectionResetError):
             pass
+        self.connections -= 1
         writer.close()
 
-    def go_on():
-        nonlocal while_stalled
-        while_stalled = connections
-        goes_on.set()
+    def go_on(self):
+        self.while_stalled = self.connections
+        self._goes_on.set()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+
+async def test_a_server_that_stalls_is_not_flooded_with_connections():
+    stalling = StallingServer()
+    async with await asyncio.start_server(stalling.serve, "127.0.0.1", 0) as server:
         own = Client(*server.sockets[0].getsockname()[:2], [REQUEST])
-        asyncio.get_running_loop().call_later(0.25, go_on)
+        asyncio.get_running_loop().call_later(0.25, stalling.go_on)
         step = await own.open_load(2000, 400, seed=1, patience=5)
         await own.close()
 
     assert step.is_answered.all()
     assert step.latency.max() > 0.1
-    assert while_stalled == FIRST_CONNECTIONS + NEW_AT_ONCE
+    assert stalling.while_stalled == FIRST_CONNECTIONS + NEW_AT_ONCE
+
+
+async def test_each_load_begins_with_as_many_connections_as_the_first():
+    stalling = StallingServer()
+    async with await asyncio.start_server(stalling.serve, "127.0.0.1", 0) as server:
+        own = Client(*server.sockets[0].getsockname()[:2], [REQUEST])
+        asyncio.get_running_loop().call_later(0.25, stalling.go_on)
+        await own.open_load(2000, 400, seed=1, patience=5)
+        more = stalling.connections
+        await own.open_load(200, FIRST_CONNECTIONS, seed=1, patience=5)
+        remaining = stalling.connections
+        await own.close()
+
+    assert more > FIRST_CONNECTIONS
+    assert remaining == FIRST_CONNECTIONS

@@ -63,6 +63,17 @@ def test_a_pod_dearer_by_the_row_than_its_calibration_is_still_found():
     assert knee.rate == pytest.approx(truth, rel=WITHIN)
 
 
+def test_a_knee_beyond_the_rate_that_confirmed_it_is_tried_as_well():
+    """The machine becomes faster after the steps that the model was fitted to."""
+    known = KNOWN["cnn"]
+    pod = known.pod(1)
+    pod.disturb = lambda now, seconds, random: seconds * (1.0 if len(pod.rates) < 4 else 0.9)
+
+    knee = known.search(pod).find()
+
+    assert max(pod.rates) > 0.95 * knee.rate
+
+
 def test_an_objective_shorter_than_an_execution_is_out_of_reach():
     known = KNOWN["cnn"]
     objective = Objective(99, 0.004, 0.001)

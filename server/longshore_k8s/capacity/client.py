@@ -204,6 +204,9 @@ class Client:
         await loop.create_connection(lambda: Connection(self), *self._address)
 
     async def _connect(self, count: int) -> None:
+        """Of an earlier load there may be more, which would make this one dearer for the pod."""
+        for connection in list(self._idle)[count:]:
+            connection.abort()
         for _ in range(count - len(self._idle)):
             await self._open_one()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MOST_REQUESTS = 100_000
+MOST_REQUESTS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,9 @@ class Pace:
     step_requests: int = 1_200
     step_seconds: tuple[float, float] = (5.0, 30.0)
     confirmed_requests: int = 7_000
-    confirmed_seconds: tuple[float, float] = (5.0, 170.0)
-    verdict_seconds: tuple[float, float] = (5.0, 60.0)
+    confirmed_seconds: tuple[float, float] = (30.0, 170.0)
+    """A machine is not equally fast in each of ten seconds, however many requests they have."""
+    verdict_seconds: tuple[float, float] = (20.0, 60.0)
     """Of a step that confirms another of a bisection; as many requests as a confirmation has."""
     burst_seconds: float = 5.0
     overload_seconds: float = 30.0
