@@ -53,6 +53,7 @@ def test_a_refusal_is_the_charts_own_sentence(renderer, values, sentence):
 def test_a_process_that_ended_is_started_again(renderer):
     renderer.render(KEY, VALUES)
     renderer._process.kill()
+    renderer._process.wait()
     with pytest.raises(RendererFailed, match="models/release"):
         renderer.render(KEY, VALUES)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -107,7 +108,8 @@ class Renderer:
             assert process.stdin is not None
             assert process.stdout is not None
             process.kill()
-            process.stdin.close()
+            with suppress(OSError):  # what it did not read any more is lost with it
+                process.stdin.close()
             process.stdout.close()
             process.wait()
 
