@@ -36,6 +36,7 @@ from longshore_k8s.capacity.local_ports import unused_port
 APPS = Path(__file__).with_name("peer_apps")
 MAX_BATCH_SIZE, MAX_BATCH_WAIT_SECONDS = 32, 0.002
 BOUNDARY = "bench-boundary"
+SYSTEM_PYTHON = "/usr/bin/python3"
 Report = Callable[[str], None]
 MakeTarget = Callable[[BenchModel, Path, Path], Target]
 """From the model, the `bin` folder of the peer's environment, and a folder to write to."""
@@ -48,6 +49,7 @@ class Peer:
     make_target: MakeTarget
     programs: tuple[str, ...] = ()
     """What has to be on the PATH besides."""
+    python: str = sys.executable
 
 
 def install_peers(
@@ -74,12 +76,14 @@ def install_peers(
 
 def _environment(peer: Peer, cache: Path, report: Report) -> Path:
     """The peer's virtual environment, made when its requirements have none yet."""
-    key = hashlib.sha256(" ".join((sys.version, *peer.requirements)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        " ".join((sys.version, peer.python, *peer.requirements)).encode()
+    ).hexdigest()[:12]
     environment = cache / "peers" / f"{peer.name}-{key}"
     complete = environment / "complete"
     if not complete.exists():
         report(f"installing {peer.name} into {environment}")
-        _call(sys.executable, "-m", "venv", "--clear", str(environment))
+        _call(peer.python, "-m", "venv", "--clear", str(environment))
         _call(str(environment / "bin" / "pip"), "install", "--quiet", *peer.requirements)
         complete.touch()
     return environment
@@ -236,5 +240,9 @@ PEERS = (
         programs=("java",),
     ),
     Peer("kserve", ("kserve==0.21.0", "onnxruntime"), _with_v2_wires("kserve")),
-    Peer("pytriton", ("nvidia-pytriton==0.7.0", "onnxruntime"), _with_v2_wires("pytriton")),
+    # What Triton embeds of Python 3.11 is older than 3.11.7, whose `multiprocessing` fails in it.
+    Peer(
+        "pytriton", ("nvidia-pytriton==0.7.0", "onnxruntime"), _with_v2_wires("pytriton"),
+        programs=(SYSTEM_PYTHON,), python=SYSTEM_PYTHON,
+    ),
 )  # fmt: skip
