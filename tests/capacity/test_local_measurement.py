@@ -15,7 +15,7 @@ from longshore_k8s.capacity.unsound import UnsoundError
 from longshore_k8s.capacity.wanted import Wanted
 
 MODELS = Path(__file__).parents[2] / "models"
-SHORT = Pace(60, (0.3, 0.5), 100, (0.3, 0.5), burst_seconds=0.4, overload_seconds=0.3)
+SHORT = Pace(60, (0.3, 0.5), 100, (0.3, 0.5), (0.3, 0.5), burst_seconds=0.4, overload_seconds=0.3)
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a core for the client")
