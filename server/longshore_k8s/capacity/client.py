@@ -205,8 +205,8 @@ class Client:
 
     async def _connect(self, count: int) -> None:
         """Of an earlier load there may be more, which would make this one dearer for the pod."""
-        for connection in list(self._idle)[count:]:
-            connection.abort()
+        while len(self._idle) > count:
+            self._idle.pop().abort()
         for _ in range(count - len(self._idle)):
             await self._open_one()
 
