@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -29,8 +31,10 @@ class OneStall:
         return execution + seconds
 
 
-def bisected(name: str, seed: int, disturb: OneStall | None = None) -> tuple[float, list[float]]:
-    """The knee over the true one, and the rates of all steps."""
+def bisected(
+    name: str, seed: int, disturb: OneStall | None = None, shares: Sequence[float] = SHARES
+) -> tuple[float, list[float]]:
+    """The knee over the true one, and the rates of all steps; those of `shares` were before."""
     known = KNOWN[name]
     pod = known.pod(seed, **({"disturb": disturb} if disturb else {}))
     if disturb:
@@ -39,7 +43,7 @@ def bisected(name: str, seed: int, disturb: OneStall | None = None) -> tuple[flo
     def run(rate: float, confirms: bool):
         return pod.run("", rate, PACE.verdict(rate) if confirms else PACE.step(rate))
 
-    steps = [run(share * known.knee, False) for share in SHARES]
+    steps = [run(share * known.knee, False) for share in shares]
     found = Bisection(run, known.objective, steps).narrow()
     return found.knee(known.objective) / known.knee, pod.rates
 
@@ -62,15 +66,8 @@ def test_both_ends_of_the_last_bracket_were_seen_at_least_twice():
         assert above / below <= 1.04 + 1e-9
 
 
-def test_a_knee_that_is_far_from_the_steps_is_still_found():
-    known = KNOWN["cnn"]
-    for shares in [(0.05, 0.1), (0.1, 3.0, 2.5)]:
-        pod = known.pod(1)
+@pytest.mark.parametrize("shares", [(0.05, 0.1), (0.1, 3.0, 2.5)])
+def test_a_knee_that_is_far_from_the_steps_is_still_found(shares):
+    ratio, _ = bisected("cnn", 1, shares=shares)
 
-        def run(rate: float, confirms: bool, pod=pod):
-            return pod.run("", rate, PACE.verdict(rate) if confirms else PACE.step(rate))
-
-        steps = [run(share * known.knee, False) for share in shares]
-        found = Bisection(run, known.objective, steps).narrow()
-
-        assert found.knee(known.objective) == pytest.approx(known.knee, rel=0.06)
+    assert ratio == pytest.approx(1.0, rel=0.06)
