@@ -45,7 +45,9 @@ def _measure(options: argparse.Namespace) -> tuple[report.Run, dict[str, object]
     before = report.machine()
     if os.getloadavg()[0] > BUSY_LOAD_AVERAGE:
         _say(f"the load average is {os.getloadavg()[0]:.1f}: other work will show in the figures")
-    grid = QUICK_GRID if options.quick else Grid(rounds=options.rounds)
+    grid = QUICK_GRID
+    if not options.quick:
+        grid = Grid(rounds=options.rounds, seconds_factor=options.seconds_factor)
     run = report.Run(rounds=grid.rounds, idle_count=IDLE_CONNECTIONS)
     for model in (MODELS[name] for name in options.models):
         _measure_cells(model, grid, options, run)
@@ -106,6 +108,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"only these of {', '.join(MODELS)}",
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over these")
+    parser.add_argument(
+        "--seconds-factor", type=float, default=1.0, metavar="FACTOR",
+        help="of the seconds of each cell: 0.5 makes many peers bearable",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one short round: an indication only")
     parser.add_argument("--peers", action="store_true", help="install and measure the peers too")
     parser.add_argument("--output", type=Path, default=Path("build/bench"))
