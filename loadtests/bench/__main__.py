@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from loadtests.bench import plot, report, wrk
-from loadtests.bench.cells import Grid, measure_model
+from loadtests.bench.cells import ENCODINGS, Grid, measure_model
 from loadtests.bench.idle_connections import measure_idle_connections
 from loadtests.bench.models import MODELS, BenchModel, model_directory
 from loadtests.bench.payloads import random_rows
@@ -47,7 +47,10 @@ def _measure(options: argparse.Namespace) -> tuple[report.Run, dict[str, object]
         _say(f"the load average is {os.getloadavg()[0]:.1f}: other work will show in the figures")
     grid = QUICK_GRID
     if not options.quick:
-        grid = Grid(rounds=options.rounds, seconds_factor=options.seconds_factor)
+        grid = Grid(
+            encodings=tuple(options.encodings), rounds=options.rounds,
+            seconds_factor=options.seconds_factor,
+        )  # fmt: skip
     run = report.Run(rounds=grid.rounds, idle_count=IDLE_CONNECTIONS)
     for model in (MODELS[name] for name in options.models):
         _measure_cells(model, grid, options, run)
@@ -106,6 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--models", nargs="+", choices=list(MODELS), default=list(MODELS), metavar="MODEL",
         help=f"only these of {', '.join(MODELS)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--encodings", nargs="+", choices=ENCODINGS, default=ENCODINGS, metavar="ENCODING",
+        help=f"only these of {', '.join(ENCODINGS)}",
     )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over these")
     parser.add_argument(

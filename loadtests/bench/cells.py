@@ -30,6 +30,7 @@ from loadtests.bench.targets import ONNXRUNTIME
 CHECKED_ROWS = 12
 WARMUP_CONNECTIONS = 32
 IDLE_TIMEOUT_SECONDS = 15.0
+ENCODINGS = ("json", "binary")
 
 Report = Callable[[str], None]
 
@@ -39,7 +40,7 @@ class Grid:
     """What to measure and for how long."""
 
     concurrencies: tuple[int, ...] = (1, 8, 32, 64)
-    encodings: tuple[str, ...] = ("json", "binary")
+    encodings: tuple[str, ...] = ENCODINGS
     rounds: int = 3
     seconds_factor: float = 1.0
     """Of the model's own `cell_seconds`."""

@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 
 from loadtests.bench.cells import Cell
 from loadtests.bench.ratios import Table
-from loadtests.bench.targets import ECHO, ONNXRUNTIME
+from loadtests.bench.targets import ECHO, LONGSHORE, ONNXRUNTIME
 
 FLOORS = {"tiny": ECHO, "encoder": ONNXRUNTIME, "cnn": ONNXRUNTIME}
 """What limits each model: the HTTP server, or the model itself."""
 STYLES = {"json": "-", "binary": "--"}
+WIDTHS = {LONGSHORE: 2.5}
+"""Of lines; the others are thinner."""
 
 
 def draw(cells: list[Cell], path: Path) -> None:
@@ -37,8 +39,6 @@ def draw(cells: list[Cell], path: Path) -> None:
 def _throughput(axes: Axes, table: Table, model: str) -> None:
     floor = FLOORS[model]
     for target, encoding, concurrencies in _lines(table, model):
-        if target == ECHO != floor:
-            continue  # a hundred times what the model can do: the others would lie on the axis
         points = [
             (c, table.throughput_ratio(model, floor, encoding, c, target=target))
             for c in concurrencies
@@ -46,7 +46,7 @@ def _throughput(axes: Axes, table: Table, model: str) -> None:
         known = [(c, ratio) for c, ratio in points if ratio is not None]
         axes.plot(
             [c for c, _ in known], [ratio for _, ratio in known], STYLES[encoding], marker="o",
-            color=_colour(table, target),
+            color=_colour(table, target), linewidth=WIDTHS.get(target, 1.2),
         )  # fmt: skip
     axes.set_title(model)
     axes.set_ylabel(f"throughput / {floor}")
@@ -65,6 +65,7 @@ def _latency(axes: Axes, table: Table, model: str) -> None:
         axes.plot(
             [c for c, _ in points], [p50 for _, p50 in points], STYLES[encoding], marker="o",
             label=f"{target} {encoding}", color=_colour(table, target),
+            linewidth=WIDTHS.get(target, 1.2),
         )  # fmt: skip
     axes.set_ylabel("p50, ms")
     axes.set_yscale("log")
@@ -72,10 +73,13 @@ def _latency(axes: Axes, table: Table, model: str) -> None:
 
 
 def _lines(table: Table, model: str) -> list[tuple[str, str, list[int]]]:
-    """Target, encoding and concurrencies of every line that has points."""
+    """Target, encoding and concurrencies of every line that has points; an echo does a hundred
+    times what a larger model can, and the others would lie on the axis.
+    """
+    left_out = {ONNXRUNTIME, *({ECHO} - {FLOORS[model]})}
     found: dict[tuple[str, str], dict[int, None]] = {}
     for cell in table.cells:
-        if cell.model == model and cell.target != ONNXRUNTIME:
+        if cell.model == model and cell.target not in left_out:
             found.setdefault((cell.target, cell.encoding), {})[cell.concurrency] = None
     return [(target, encoding, sorted(each)) for (target, encoding), each in found.items()]
 

@@ -1,4 +1,4 @@
-"""What every peer runs: the same model in onnxruntime, with the same threads."""
+"""What every peer runs: the same model in onnxruntime, as that is by itself."""
 
 import os
 
@@ -7,14 +7,11 @@ import onnxruntime
 
 
 class BenchSession:
-    """`BENCH_MODEL` names the file, `BENCH_THREADS` the threads."""
+    """`BENCH_MODEL` names the file."""
 
     def __init__(self):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ["BENCH_THREADS"])
-        options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
-            os.environ["BENCH_MODEL"], options, providers=["CPUExecutionProvider"]
+            os.environ["BENCH_MODEL"], providers=["CPUExecutionProvider"]
         )
         spec = self._session.get_inputs()[0]
         self.dtype = numpy.int64 if spec.type == "tensor(int64)" else numpy.float32
