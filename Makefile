@@ -11,6 +11,7 @@ PACKAGES ?= batching execution rest
 HOST ?= http://localhost:$(PORT)
 LOCUST_ARGS ?=
 TRUTH_ARGS ?=
+BENCH_ARGS ?=
 CANDIDATE_ARGS ?=
 PYTEST_ARGS ?=
 WORKERS ?= 2
@@ -165,10 +166,10 @@ docs: $(VENV)/.dev ## Bring the documents' tables, the chart's schema and the cu
 	$(BIN)/python -m tests.contracts.document_tables
 
 bench: $(VENV)/.dev ## Measure against an echo and bare onnxruntime (needs wrk; 20 minutes)
-	$(BIN)/python -m loadtests.bench
+	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 bench-peers: $(VENV)/.dev ## The same beside MLServer, LitServe, BentoML, TorchServe, KServe and Triton
-	$(BIN)/python -m loadtests.bench --peers
+	$(BIN)/python -m loadtests.bench --peers $(BENCH_ARGS)
 
 loadtest: $(VENV)/.dev ## Load HOST with locust; LOCUST_ARGS="--headless --users 8 --run-time 1m" runs it unattended
 	$(BIN)/locust -f loadtests/locustfile.py --host $(HOST) $(LOCUST_ARGS)

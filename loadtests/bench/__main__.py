@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from loadtests.bench import plot, report, wrk
@@ -45,12 +46,7 @@ def _measure(options: argparse.Namespace) -> tuple[report.Run, dict[str, object]
     before = report.machine()
     if os.getloadavg()[0] > BUSY_LOAD_AVERAGE:
         _say(f"the load average is {os.getloadavg()[0]:.1f}: other work will show in the figures")
-    grid = QUICK_GRID
-    if not options.quick:
-        grid = Grid(
-            encodings=tuple(options.encodings), rounds=options.rounds,
-            seconds_factor=options.seconds_factor,
-        )  # fmt: skip
+    grid = _grid(options)
     run = report.Run(rounds=grid.rounds, idle_count=IDLE_CONNECTIONS)
     for model in (MODELS[name] for name in options.models):
         _measure_cells(model, grid, options, run)
@@ -68,6 +64,13 @@ def _measure(options: argparse.Namespace) -> tuple[report.Run, dict[str, object]
             count=IDLE_CONNECTIONS, rounds=grid.rounds, seconds=seconds,
         )  # fmt: skip
     return run, before
+
+
+def _grid(options: argparse.Namespace) -> Grid:
+    encodings = tuple(options.encodings)
+    if options.quick:
+        return replace(QUICK_GRID, encodings=encodings)
+    return Grid(encodings=encodings, rounds=options.rounds, seconds_factor=options.seconds_factor)
 
 
 def _measure_cells(

@@ -1,7 +1,7 @@
 """Whether a pod that its quota holds back is named so: `python -m tests.capacity.bench_throttled`.
 
 The server starts and calibrates with one CPU; then its quota is lowered from outside, as a changed
-limit does. `--runs 20` takes 20 minutes on two cores.
+limit does. `--runs 20` takes 15 minutes on two cores.
 """
 
 from __future__ import annotations
