@@ -68,6 +68,8 @@ def _measured(pod: LocalPod, objective: Objective, seed: int) -> float:
     print(
         f"knee {found.knee:.1f}/s ({found.knee_low:.1f} to {found.knee_high:.1f}) after "
         f"{sum(spent):.0f} s of load{'; bisected' if found.doubts else ''}",
+        *found.drift.sentences,
+        sep="\n  ",
         flush=True,
     )
     return found.knee

@@ -77,6 +77,16 @@ def test_one_size_gives_a_values_file_a_record_and_lines(call, pods, capsys):
     assert Path("knee.png").exists()
 
 
+def test_a_machine_that_changed_its_speed_is_told_in_the_lines_and_in_the_file(call, pods, capsys):
+    pods[2.0] = measured(burst_rate_after=300.0)
+
+    assert call("--cpus", "2") == 0
+
+    sentence = "a noisy machine: a closed load had 450 results/s before the search and 300 after it"
+    assert f"             {sentence}" in capsys.readouterr().out
+    assert f"# Beware of {sentence}" in Path("capacity.yaml").read_text()
+
+
 def test_several_sizes_are_ranked_and_the_cheapest_is_written(call, pods, capsys):
     pods.update({1.0: measured(knee=150.0), 2.0: measured(), 4.0: UnsoundError("too few cores")})
 

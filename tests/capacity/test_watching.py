@@ -14,10 +14,14 @@ from longshore_k8s.capacity.client_process import Address, document_of, step_of
 from longshore_k8s.capacity.measurement import PodMeasurement, Task
 from longshore_k8s.capacity.memory_peak import MemoryPeak
 from longshore_k8s.capacity.objective import parse_objective
+from longshore_k8s.capacity.pace import QUICK
+from longshore_k8s.capacity.payloads import Payload
+from longshore_k8s.capacity.pod_model import PodModel
 from longshore_k8s.capacity.readings import Change, Readings
 from longshore_k8s.capacity.step import Step
 from longshore_k8s.capacity.unsound import UnsoundError
 from longshore_k8s.capacity.watched_load import WatchedLoad
+from tests.capacity.pods import KNOWN, KnownPod
 
 OBJECTIVE = parse_objective("p99=100ms", "0.1%")
 
@@ -148,6 +152,51 @@ def test_a_pod_that_is_throttled_without_a_request_gives_no_number(management, m
 
     with pytest.raises(UnsoundError, match=r"a throttled pod: .* 4 periods of a second"):
         measurement._require_unthrottled()
+
+
+class VirtualServer:
+    """What a measurement asks of a served model and of its client; the knee is known."""
+
+    def __init__(self, known: KnownPod, speed_after: float) -> None:
+        self._known, self._pod = known, known.pod(1)
+        self._speeds = [1.0, speed_after]
+
+    def metadata(self) -> dict[str, object]:
+        return {"name": "known", "platform": "virtual", "parameters": {}}
+
+    def model(self, metadata: dict[str, object], rows: int) -> PodModel:
+        return self._known.model()
+
+    def idle_seconds(self, payload: Payload) -> float:
+        return self._known.fixed + self._known.per_request
+
+    def closed_load(self, seconds: float, connections: int) -> float:
+        return self._pod.capacity * self._speeds.pop(0)
+
+    def open_load(self, rate: float, count: int, *, seed: int, patience: float) -> Step:
+        return self._pod.run("", rate, count)
+
+
+@pytest.mark.parametrize(
+    ("speed_after", "is_named"), [(1.0, False), (0.95, False), (0.75, True), (1.3, True)]
+)
+def test_the_knee_of_a_machine_that_changed_its_speed_is_said_to_be_uncertain(
+    management, monkeypatch, speed_after, is_named
+):
+    monkeypatch.setattr("longshore_k8s.capacity.measurement.time.sleep", lambda seconds: None)
+    known = KNOWN["two"]
+    pod, server = FakePod(management(exposition())), VirtualServer(known, speed_after)
+    pod.model = server
+
+    found = PodMeasurement(
+        pod, server, Task(known.objective, [Payload(b"")], 1, pace=QUICK),
+        peak=MemoryPeak(lambda: 0), tell=lambda text: None, record=lambda document: None,
+    ).run()  # fmt: skip
+
+    assert found.knee == pytest.approx(known.knee, rel=0.05)
+    assert bool(found.drift.sentences) == is_named
+    assert (found.knee_low < found.knee / 1.2) == is_named
+    assert (found.knee_high > found.knee * 1.2) == is_named
 
 
 def test_a_machine_that_others_use_is_refused_before_any_load(monkeypatch, tmp_path):

@@ -45,6 +45,7 @@ def _found(measured: Measured, recommended: Recommendation, objective: Objective
         f"Knee {rate_text(measured.knee)} requests/s (95 % CI {rate_text(measured.knee_low)} to "
         f"{rate_text(measured.knee_high)}), {how}; bound by {measured.bound_by}.",
         *(f"The model does not hold: {doubt}." for doubt in measured.doubts),
+        *(f"Beware of {sentence}." for sentence in measured.drift.sentences),
         f"Target: {recommended.reason}. `utilization` read {measured.utilization:.2f} at the knee.",
         f"Memory: a peak of {measured.memory_peak / MIB:.0f} MiB, with a buffer of "
         f"{100 * (BUFFER - 1):.0f} %.",

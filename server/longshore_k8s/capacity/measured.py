@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from longshore_k8s.capacity.drift import Drift
+
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
@@ -44,7 +46,7 @@ class Measured:
     confirmation: Confirmation
     overload: Overload
     burst_rate: float
-    """Of a closed load."""
+    """Of a closed load before the search."""
     idle_seconds: float
     utilization: float
     """What an autoscaler reads at the knee."""
@@ -58,6 +60,8 @@ class Measured:
     probe_seconds: float
     """The slowest answer of the management port, overload included."""
     longest_batch_seconds: float
+    burst_rate_after: float | None = None
+    """Of one after the search; `None` of a record that is older than it."""
     cold_seconds: tuple[float, ...] = ()
     """Starts without a calibration."""
     kept_seconds: tuple[float, ...] = ()
@@ -65,6 +69,10 @@ class Measured:
     model: dict[str, Any] = field(default_factory=dict)
     """What the server says of it."""
     steps: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def drift(self) -> Drift:
+        return Drift(self.burst_rate, self.burst_rate_after or self.burst_rate)
 
     def document(self) -> dict[str, Any]:
         return asdict(self)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from longshore_k8s.capacity.client_process import ClientProcess
+from longshore_k8s.capacity.drift import Drift
 from longshore_k8s.capacity.measured import Confirmation, Measured, Overload
 from longshore_k8s.capacity.memory_peak import MemoryPeak
 from longshore_k8s.capacity.objective import Objective
@@ -71,21 +72,23 @@ class PodMeasurement:
         self._require_unthrottled()
         memory_start = pod.working_set() or 0
         model = pod.model.model(metadata, rows_of(task.payloads, task.rows))
-        self._tell(f"closed burst of {task.pace.burst_seconds:g} s")
-        burst_rate = self._client.closed_load(task.pace.burst_seconds, _connections(model))
-        if not burst_rate:
-            raise UnsoundError("a closed load had no result: every request was refused or failed")
+        connections = _connections(model)
+        burst_rate = self._burst(connections)
         model = fitted_to(model, burst_rate=burst_rate, idle_seconds=idle_seconds)
         knee = KneeSearch(
             self._load, model, task.objective, pace=task.pace,
             is_noise_allowed=task.is_noise_allowed, tell=self._tell,
         ).find()  # fmt: skip
+        drift = Drift(burst_rate, self._burst(connections))
         near = self._load.of(knee.confirmation)
         overload, last = self._overload(knee)
         found = self._measured(knee, near, overload)
         return replace(
             found,
-            burst_rate=burst_rate,
+            knee_low=knee.low / drift.factor,
+            knee_high=knee.high * drift.factor,
+            burst_rate=drift.before,
+            burst_rate_after=drift.after,
             idle_seconds=idle_seconds,
             memory_start=memory_start,
             memory_peak=max(self._peak.bytes, memory_start),
@@ -96,6 +99,15 @@ class PodMeasurement:
             model={name: metadata[name] for name in ("name", "platform", "parameters")},
             steps=tuple(watched.document(task.objective) for watched in self._load.watched),
         )
+
+    def _burst(self, connections: int) -> float:
+        """Results per second of a closed load: as fast as the pod can be."""
+        seconds = self._task.pace.burst_seconds
+        self._tell(f"closed burst of {seconds:g} s")
+        rate = self._client.closed_load(seconds, connections)
+        if not rate:
+            raise UnsoundError("a closed load had no result: every request was refused or failed")
+        return rate
 
     def _measured(self, knee: Knee, near: Watched, overload: Overload) -> Measured:
         objective, step = self._task.objective, knee.confirmation

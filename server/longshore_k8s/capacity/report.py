@@ -69,6 +69,7 @@ def lines(result: Result, objective: Objective) -> list[str]:
             f"             the model does not hold ({measured.shape}): {doubt}"
             for doubt in measured.doubts
         ),
+        *(f"             {sentence}" for sentence in measured.drift.sentences),
         f"overload     {rate_text(measured.overload.rate)} req/s: "
         f"{measured.overload.answered} answered, {measured.overload.refused} refused, "
         f"{measured.overload.lost} lost",
