@@ -16,7 +16,7 @@ CPUS = 0.5
 WORK = "longshore_offered_work_seconds_total"
 
 
-@dataclass
+@dataclass(eq=False)
 class PricedModel:
     """What the signal asks of a model."""
 

@@ -43,6 +43,7 @@ class ScalingSignal:
         self._inflight = TimeIntegral(clock)
         self._work = OfferedWork()
         self._mean_rows = 1.0
+        self._row_prices: dict[Model, tuple[float, float]] = {}
         self._arrivals: dict[tuple[str, str], Count] = {}
         self._departures: dict[tuple[str, str], tuple[Count, Distribution]] = {}
         self._cpus = cpus
@@ -112,18 +113,25 @@ class ScalingSignal:
         self.event_loop_price.learn(elapsed, company=min(connections, batch))
         self._model_price.learn(elapsed, is_working=self.inflight > 0, is_disturbed=is_disturbed)
         self._cost_reasons.show(models, self._model_price.seconds_per_second)
+        self._row_prices.clear()
 
     def _add(self, model: Model, rows: float) -> None:
-        price = self.event_loop_price
+        loop = self.event_loop_price
+        row_cpu, row_instances = self._row_prices.get(model) or self._price_row(model)
+        self._work.add(
+            loop.seconds / self._cpus.value + rows * row_cpu,
+            loop.seconds_of_core,
+            rows * row_instances,
+        )
+
+    def _price_row(self, model: Model) -> tuple[float, float]:
+        """What a row takes of CPU and instances; it holds until the next look at the clocks."""
         cpus, plan = self._cpus.value, model.plan
         # At first the CPUs are taken to be as full as the instances at most: a device may compute.
         threads = 0.0 if plan.is_inline else min(plan.threads, cpus / plan.instances)
-        model_cpu = self._model_price.seconds(model.predicted_seconds(rows), threads)
-        self._work.add(
-            (price.seconds + model_cpu) / cpus,
-            price.seconds_of_core,
-            model.instance_seconds(rows),
-        )
+        cpu = self._model_price.seconds(model.predicted_seconds(1), threads) / cpus
+        price = self._row_prices[model] = (cpu, model.instance_seconds(1))
+        return price
 
     def depart(self, version: str, outcome: str, seconds: float) -> None:
         """The request is answered, or nobody waits for it any more."""
