@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from longshore.cpu.child import cpu_seconds_of
 from longshore.cpu.quota import Quota
 from longshore.cpu.spare_quota import SpareQuota
-from longshore.lifecycle.trial.activity import cpu_seconds_of
 from longshore.lifecycle.trial.pace import BLIND_SHARE, LEAST_SHARE, Pace, SharedCpus
 from tests.clock import FakeClock
 

@@ -1,14 +1,15 @@
 """What a child is at, as the kernel sees it.
 
-Sources: proc_pid_stat(5), field 3; clock_getcpuclockid(3), whose number is `CPUCLOCK_SCHED`.
+Source: proc_pid_stat(5), field 3.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from longshore.cpu.child import cpu_seconds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,6 @@ def activity_of(pid: int) -> Activity:
         if state in ("R", "T"):  # one says it of all
             break
     return Activity(state == "R", state == "T", cpu_seconds_of(pid))
-
-
-def cpu_seconds_of(pid: int) -> float:
-    """CPU seconds of all threads of a child; 0 where there is none."""
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0
 
 
 def _threads(pid: int) -> list[str]:

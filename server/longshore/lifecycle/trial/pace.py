@@ -16,9 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from longshore.cpu.child import cpu_seconds_of
 from longshore.cpu.quota import Quota
 from longshore.cpu.spare_quota import WORTH_SECONDS, SpareQuota
-from longshore.lifecycle.trial.activity import cpu_seconds_of
 
 LEAST_SHARE = 0.05
 """Of the CPUs that the server has, however busy it is."""

@@ -12,9 +12,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from longshore.cpu.child import cpu_seconds_of, one_thread_environment
 from longshore.errors import ArtifactChanged, ModelLoadError
 from longshore.lifecycle.trial import messages
-from longshore.lifecycle.trial.activity import cpu_seconds_of
 from longshore.lifecycle.trial.pace import Pace, SharedCpus
 from longshore.lifecycle.trial.request import TrialRequest
 from longshore.lifecycle.trial.room import Room
@@ -35,8 +35,6 @@ TICK_SECONDS = 0.05
 READ_BYTES = 65536
 STDERR_KEPT = 2000
 """Of what the child's libraries print; the last of it says most of a crash."""
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Pools that libraries would open for the whole node; backends set their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ class Supervisor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+            env=one_thread_environment(),  # backends set their own
             bufsize=0,
         )
 
