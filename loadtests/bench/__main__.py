@@ -76,6 +76,9 @@ def _grid(options: argparse.Namespace) -> Grid:
 def _measure_cells(
     model: BenchModel, grid: Grid, options: argparse.Namespace, run: report.Run
 ) -> None:
+    grid = replace(grid, encodings=tuple(e for e in grid.encodings if e in model.encodings))
+    if not grid.encodings:
+        return
     directory = model_directory(model, options.cache)
     longshore = longshore_target(model, directory, options.cache / "calibrations")
     run.calibrations[model.name] = _calibration(model, longshore, options.cache)

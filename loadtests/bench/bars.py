@@ -57,6 +57,10 @@ def throughput_bars(table: Table) -> Iterator[Bar]:
             ratio = table.throughput_ratio(model, ONNXRUNTIME, encoding, connections)
             what = f"{model} {encoding}, c={connections}, throughput / onnxruntime at its best"
             yield from _bar(what, ratio, bound, at_least=True)
+    yield from _bar(
+        "image json, best of c=8/32, throughput / echo",
+        table.best_throughput_ratio("image", ECHO, "json", (8, 32)), 0.35, at_least=True,
+    )  # fmt: skip
     for model, encoding in (("encoder", "json"), ("encoder", "binary"), ("cnn", "binary")):
         ratio = table.latency_ratio(model, encoding, 1, over=ONNXRUNTIME)
         what = f"{model} {encoding}, c=1, p50 / the fastest execution of onnxruntime alone"

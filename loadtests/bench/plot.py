@@ -13,7 +13,7 @@ from loadtests.bench.cells import Cell
 from loadtests.bench.ratios import Table
 from loadtests.bench.targets import ECHO, LONGSHORE, ONNXRUNTIME
 
-FLOORS = {"tiny": ECHO, "encoder": ONNXRUNTIME, "cnn": ONNXRUNTIME}
+FLOORS = {"tiny": ECHO, "encoder": ONNXRUNTIME, "cnn": ONNXRUNTIME, "image": ECHO}
 """What limits each model: the HTTP server, or the model itself."""
 STYLES = {"json": "-", "binary": "--"}
 WIDTHS = {LONGSHORE: 2.5}

@@ -25,7 +25,7 @@ longshore_executions_total_other 100.0
 """
 
 
-@pytest.mark.parametrize("name", ["tiny", "encoder"])
+@pytest.mark.parametrize("name", ["tiny", "encoder", "image"])
 def test_a_model_is_the_same_every_time_and_its_rows_do_not_depend_on_company(
     name: str, tmp_path: Path
 ) -> None:
