@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.types import ASGIApp
 
+from longshore.autoscaling.clocks import Clocks
 from longshore.autoscaling.signal import ScalingSignal
 from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.cpu.available import AvailableCpus
@@ -27,6 +28,8 @@ from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
 from longshore.loading.load_options import LoadOptions
 from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
+from longshore.protocol.large_json import Convert
+from longshore.protocol.processes.pool import ConverterPool, default_count
 from longshore.repository.layout import ModelRepository
 from longshore.repository.manifest import ManifestPolicy
 from longshore.rest.access import TokenFile
@@ -69,6 +72,7 @@ class Parts:
     """With a GPU alone."""
     observer: Observer | None
     """Where requests are logged or traced."""
+    converters: ConverterPool
 
 
 def assemble(settings: Settings) -> Parts:
@@ -97,12 +101,18 @@ def assemble(settings: Settings) -> Parts:
         spread=CandidateSpread(settings.lifecycle.candidate_spread_seconds),
     )
     metrics.create_model(manager.served.name)
+    converters = _converters(settings.http, cpus)
+
+    def serving_seconds() -> float:
+        return time.process_time() + converters.cpu_seconds()
+
     available_cpus = AvailableCpus(
         cpus,
         settings.model.cpu_request,
-        own_seconds=lambda: time.process_time() + trials.cpu_seconds(),
+        own_seconds=lambda: serving_seconds() + trials.cpu_seconds(),
     )
-    signal = ScalingSignal(metrics, manager.served.name, available_cpus)
+    clocks = Clocks(metrics.predicted_compute_seconds.total, process_cpu=serving_seconds)
+    signal = ScalingSignal(metrics, manager.served.name, available_cpus, clocks=clocks)
     drain = DrainController(
         metrics,
         delay_seconds=settings.lifecycle.drain_delay_seconds,
@@ -111,7 +121,9 @@ def assemble(settings: Settings) -> Parts:
     heartbeat = Heartbeat()
     health = Health(manager.served, drain, heartbeat)
     tokens = _tokens(settings.http)
-    app = _inference_app(settings, manager, metrics, signal, drain, health, tokens, observer)
+    app = _inference_app(
+        settings, manager, metrics, signal, drain, health, tokens, observer, converters.convert
+    )
     certificate = _certificate(settings.http)
     return Parts(
         metrics,
@@ -136,7 +148,13 @@ def assemble(settings: Settings) -> Parts:
         ),
         _device_sampler(settings, manager, metrics),
         observer,
+        converters,
     )
+
+
+def _converters(http: HttpSettings, cpus: float) -> ConverterPool:
+    count = http.json_processes
+    return ConverterPool(default_count(cpus) if count is None else count)
 
 
 def _observer(settings: Settings, metrics: ServerMetrics) -> Observer | None:
@@ -157,6 +175,7 @@ def _inference_app(
     health: Health,
     tokens: TokenFile | None,
     observer: Observer | None,
+    convert: Convert,
 ) -> ASGIApp:
     http, has_repository = settings.http, settings.lifecycle.repository_api
     served, loop = manager.served, asyncio.get_running_loop()
@@ -177,6 +196,7 @@ def _inference_app(
             bodies,
             default_timeout_seconds=settings.batching.request_timeout_seconds,
             is_observed=observer is not None,
+            convert=convert,
         ),
         Endpoints(served, shows_version=http.show_version, has_repository=has_repository),
         health,

@@ -101,6 +101,7 @@ class Server:
         if parts.observer is not None:
             await self._tell_what_is_left(parts.observer, started + timeout)
         parts.management_port.close()
+        parts.converters.close()
         logger.info("stopped")
         return is_clean
 

@@ -205,6 +205,19 @@ class ServedProcess:
             self._process.wait(10)
 
 
+def children(pid: int) -> list[int]:
+    """Of any thread of it (proc(5), `/proc/pid/task/tid/children`)."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def identity_model(
     directory: Path, behaviour: str = "", *, config: str = "", name: str = "echo"
 ) -> Path:

@@ -18,8 +18,10 @@ from tests.attacks.served_process import (
     IDENTITY,
     TOLD_SECONDS,
     ServedProcess,
+    children,
     identity_model,
     infer_body,
+    is_running,
 )
 
 pytestmark = pytest.mark.timeout(TOLD_SECONDS + 60)
@@ -209,16 +211,3 @@ def test_a_child_does_not_outlive_the_server(model):
         while is_running(child) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not is_running(child)
-
-
-def children(pid: int) -> list[int]:
-    """Of any thread of it (proc(5), `/proc/pid/task/tid/children`)."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -29,6 +29,7 @@ HERE = {
     "calibration_budget_seconds": BUDGET_SECONDS,
     "calibration_cache": "",
     "version_settle_seconds": 0,
+    "json_processes": 0,
 }
 """The model is loaded as by `longshore serve`; batching is neither proven nor measured."""
 

@@ -15,7 +15,7 @@ from longshore.errors import InferenceFailed, InvalidRequest
 from longshore.protocol import validation
 from longshore.protocol.json_data import array_from_list
 from longshore.protocol.json_document import may_hold_booleans, parse_object, shown
-from longshore.protocol.large_json import LARGE_BODY_BYTES, NumberList, take_apart
+from longshore.protocol.large_json import LARGE_BODY_BYTES, Convert, NumberList, take_apart
 from longshore.protocol.messages import InferenceRequest, InferenceResponse, Parameters
 from longshore.protocol.steps import STEP_BYTES, Body, is_long, join, json_pieces
 from longshore.protocol.text_pieces import LongTexts, are_long, not_text
@@ -25,10 +25,14 @@ ReadTensor: TypeAlias = Callable[[dict[str, Any], Parameters, TensorSpec, tuple[
 """Takes an entry of `inputs`, its parameters, what the model wants, and the checked shape."""
 
 
-def decode_json_request(body: Body, *, signature: Signature) -> InferenceRequest:
-    """Raises:
-    InvalidRequest: anything that is wrong with the request.
-    UnsupportedFeature: an extension that this server does not offer.
+def decode_json_request(
+    body: Body, *, signature: Signature, convert: Convert = NumberList.to_array
+) -> InferenceRequest:
+    """`convert` is asked for the long lists of numbers of a large body.
+
+    Raises:
+        InvalidRequest: anything that is wrong with the request.
+        UnsupportedFeature: an extension that this server does not offer.
     """
     number_lists: dict[str, NumberList] = {}
     if len(body) < LARGE_BODY_BYTES:
@@ -47,7 +51,7 @@ def decode_json_request(body: Body, *, signature: Signature) -> InferenceRequest
             )
         data = entry.get("data")
         if number_lists and type(data) is str and data in number_lists:
-            return number_lists[data].to_array(shape, datatype=spec.datatype, name=spec.name)
+            return convert(number_lists[data], shape, datatype=spec.datatype, name=spec.name)
         return read_json_data(entry, spec, shape, may_hold_booleans=booleans)
 
     return read_request(document, signature, read_tensor)

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -127,6 +127,14 @@ class NumberList:
             f"input '{name}': `data` is not nested as shape {list(shape)} says; "
             "send it flat in row-major order, or nested exactly so"
         )
+
+
+class Convert(Protocol):
+    """How a list becomes an array: `NumberList.to_array`, or as that does it."""
+
+    def __call__(
+        self, numbers: NumberList, shape: tuple[int, ...], /, *, datatype: Datatype, name: str
+    ) -> Array: ...
 
 
 def take_apart(body: Body) -> tuple[dict[str, Any], dict[str, NumberList]]:

@@ -21,6 +21,7 @@ from longshore.errors import (
 )
 from longshore.execution.model import Model
 from longshore.lifecycle.served_versions import ServedVersions
+from longshore.protocol.large_json import Convert, NumberList
 from longshore.protocol.messages import InferenceRequest, InferenceResponse
 from longshore.protocol.steps import Body
 from longshore.rest.answer_encoding import encode_answer
@@ -50,14 +51,18 @@ class InferenceEndpoint:
         *,
         default_timeout_seconds: float,
         is_observed: bool = False,
+        convert: Convert = NumberList.to_array,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`is_observed` says that every request has a `RequestRecord` as `scope["record"]`."""
+        """`is_observed` says that every request has a `RequestRecord` as `scope["record"]`;
+        `convert` makes arrays of long lists in JSON.
+        """
         self._served = served
         self._signal = signal
         self._body_reader = body_reader
         self._default_timeout_seconds = default_timeout_seconds
         self._is_observed = is_observed
+        self._convert = convert
         self._clock = clock
 
     async def answer(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,7 +131,7 @@ class InferenceEndpoint:
             body = self._body_reader.take_whole(scope, head)
             # Decoded without yielding to other requests: the queue is still as checked above.
             if body is not None and wire.is_light(body, head, model.signature):
-                request, is_admitted = wire.decode(body, head, model.signature), True
+                request, is_admitted = wire.decode(body, head, model.signature, self._convert), True
             else:
                 request = await self._read_request(model, wire, scope, receive, head, body)
                 is_admitted = False
@@ -175,8 +180,8 @@ class InferenceEndpoint:
             if body is None:
                 body = await self._body_reader.read(scope, receive, head, share)
             if wire.is_light(body, head, model.signature):
-                return wire.decode(body, head, model.signature)
-            return await asyncio.to_thread(wire.decode, body, head, model.signature)
+                return wire.decode(body, head, model.signature, self._convert)
+            return await asyncio.to_thread(wire.decode, body, head, model.signature, self._convert)
 
     async def _wait(self, pending: PendingRequest, receive: Receive) -> Tensors:
         """The outputs; a request whose client disconnects meanwhile is taken out of the queue."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from longshore.protocol import codec, v1
 from longshore.protocol.json_codec import decode_json_request
-from longshore.protocol.large_json import LARGE_BODY_BYTES
+from longshore.protocol.large_json import LARGE_BODY_BYTES, Convert
 from longshore.protocol.messages import EncodedResponse, InferenceRequest, InferenceResponse
 from longshore.protocol.steps import Body
 from longshore.rest.request_head import RequestHead
@@ -17,7 +17,8 @@ from longshore.tensors import Datatype, Signature
 LARGE_BINARY_BYTES = 2 * 1024 * 1024
 """Smaller tensors are copied in half a millisecond when they are not aligned."""
 
-Decode = Callable[[Body, RequestHead, Signature], InferenceRequest]
+Decode = Callable[[Body, RequestHead, Signature, Convert], InferenceRequest]
+"""The last converts long lists of numbers, where the format has them."""
 Encode = Callable[[InferenceResponse, InferenceRequest], EncodedResponse]
 
 
@@ -59,11 +60,15 @@ def _is_light_binary(body: Body, head: RequestHead, signature: Signature) -> boo
     )
 
 
-def _decode_json(body: Body, head: RequestHead, signature: Signature) -> InferenceRequest:
-    return decode_json_request(body, signature=signature)
+def _decode_json(
+    body: Body, head: RequestHead, signature: Signature, convert: Convert
+) -> InferenceRequest:
+    return decode_json_request(body, signature=signature, convert=convert)
 
 
-def _decode_binary(body: Body, head: RequestHead, signature: Signature) -> InferenceRequest:
+def _decode_binary(
+    body: Body, head: RequestHead, signature: Signature, _: Convert
+) -> InferenceRequest:
     return codec.decode_request(body, header_length=_json_length(body, head), signature=signature)
 
 
@@ -72,7 +77,7 @@ def _json_length(body: Body, head: RequestHead) -> int:
     return codec.parse_header_length(head.json_length, len(body))
 
 
-def _decode_v1(body: Body, head: RequestHead, signature: Signature) -> InferenceRequest:
+def _decode_v1(body: Body, head: RequestHead, signature: Signature, _: Convert) -> InferenceRequest:
     return v1.decode_request(body, signature=signature)
 
 

@@ -100,6 +100,14 @@ class HttpSettings:
         "of four times as much are being read at once.",
         minimum=1,
     )
+    json_processes: int | None = option(
+        None,
+        "Processes that decode large JSON bodies that come at once, beside the server; started "
+        "when they first do, where memory is free. The default is one for each CPU, but at most 4, "
+        "and none with fewer than 2 CPUs.",
+        minimum=0,
+        maximum=64,
+    )
     body_timeout_seconds: float = option(
         30.0, "Longest time that a client may take to send its body; then 408.", minimum=0.01
     )

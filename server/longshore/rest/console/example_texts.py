@@ -13,6 +13,7 @@ from longshore.examples.forms import FORMS
 from longshore.examples.request import ExampleRequest, example_tensors
 from longshore.execution.model import Model
 from longshore.protocol.json_document import shown
+from longshore.protocol.large_json import NumberList
 from longshore.rest.body import BodyReader
 from longshore.rest.request_head import read_head
 from longshore.rest.wire import V2
@@ -36,7 +37,9 @@ async def example_texts(
     body_reader.refuse_if_too_large(head)
     with body_reader.share() as share:
         body = await body_reader.read(scope, receive, head, share)
-        request = await asyncio.to_thread(V2.json.decode, body, head, model.signature)
+        request = await asyncio.to_thread(
+            V2.json.decode, body, head, model.signature, NumberList.to_array
+        )
     example = ExampleRequest(
         base.rstrip("/"),
         model.name,

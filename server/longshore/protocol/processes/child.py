@@ -1,0 +1,54 @@
+"""The process that converts: `python -m longshore.protocol.processes.child SOCKET MEMORY`, two open
+descriptors. It ends with the other end of the socket.
+
+A list that is refused, for whatever reason, is converted again by the server, whose words the
+client gets.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from longshore.protocol.large_json import NumberList
+from longshore.protocol.processes.shared_list import MOST_MESSAGE_BYTES, SharedList, SharedMemory
+
+READY, CONVERTED, REFUSED = b"ready", b"converted", b"refused"
+FIRST_TO_BE_KILLED = 1000
+
+
+def main() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group or container
+        signal.signal(number, signal.SIG_IGN)
+    _be_first_without_memory()
+    memory = SharedMemory(int(sys.argv[2]))
+    with socket.socket(fileno=int(sys.argv[1])) as server:
+        server.send(READY)
+        while message := server.recv(MOST_MESSAGE_BYTES):
+            server.send(_convert(memory, SharedList.of(message)))
+
+
+def _convert(memory: SharedMemory, shared: SharedList) -> bytes:
+    numbers = NumberList(memory.text(shared), 0, shared.text_bytes)
+    try:
+        array = numbers.to_array(shared.shape, datatype=shared.datatype, name="x")
+    except Exception:  # the server finds it again, and says it to the client
+        return REFUSED
+    memory.write_array(shared, array)
+    return CONVERTED
+
+
+def _be_first_without_memory() -> None:
+    """Where memory is short, the server does without this process (proc_pid_oom_score_adj(5))."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_BE_KILLED), "ascii")
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main()
