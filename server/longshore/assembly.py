@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
 from longshore.autoscaling.clocks import Clocks
 from longshore.autoscaling.signal import ScalingSignal
-from longshore.backends.base import CudaOptions, GraphUse, Precision
 from longshore.cpu.available import AvailableCpus
-from longshore.cpu.quota import binding_quota, cpu_quantity
+from longshore.cpu.quota import binding_quota
 from longshore.errors import SettingsError
 from longshore.lifecycle.candidate_spread import CandidateSpread
 from longshore.lifecycle.cgroup_metrics import export_cgroups
@@ -26,12 +24,11 @@ from longshore.lifecycle.trial.room import room_left
 from longshore.lifecycle.trial.trials import Trials
 from longshore.lifecycle.version_loader import ServingOptions
 from longshore.lifecycle.watcher import VersionWatcher
+from longshore.load_assembly import load_options, planned_cpus, repository
 from longshore.loading.load_options import LoadOptions
 from longshore.metrics import DEFAULT_LATENCY_BUCKETS_SECONDS, ServerMetrics
 from longshore.protocol.large_json import Convert
 from longshore.protocol.processes.pool import ConverterPool, default_count
-from longshore.repository.layout import ModelRepository
-from longshore.repository.manifest import ManifestPolicy
 from longshore.rest.access import TokenFile
 from longshore.rest.app import inference_app, management_app
 from longshore.rest.body import BodyReader
@@ -43,15 +40,13 @@ from longshore.rest.listener import affordable_connections
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.ports import HttpServer, InferencePort, ManagementPort, uvicorn_config
 from longshore.rest.repository_extension import RepositoryExtension
-from longshore.settings.groups import CudaSettings, HttpSettings, ModelSettings, Settings
+from longshore.settings.groups import HttpSettings, Settings
 
 if TYPE_CHECKING:
     from longshore.lifecycle.device_sampler import DeviceSampler
     from longshore.rest.certificate import Certificate
     from longshore.rest.console_routes import ConsoleRoutes
     from longshore.rest.observation.observer import Observer
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,70 +274,6 @@ def _watcher(settings: Settings, manager: ModelManager) -> VersionWatcher:
         manager,
         Path(settings.model.model_path),
         poll_seconds=settings.lifecycle.model_poll_seconds,
-    )
-
-
-def model_root(path: Path) -> Path:
-    """The directory of the model that is served from `path`, which may be a lone file."""
-    return path.parent if path.is_file() else path
-
-
-def repository(settings: Settings) -> ModelRepository:
-    """What lies on the volume."""
-    lifecycle = settings.lifecycle
-    return ModelRepository(
-        Path(settings.model.model_path),
-        name=settings.model.name,
-        version=settings.model.model_version,
-        settle_seconds=lifecycle.version_settle_seconds,
-        manifest=cast(ManifestPolicy, lifecycle.manifest),
-    )
-
-
-def planned_cpus(model: ModelSettings) -> float:
-    """What to plan for: the setting, but never more than this process may use."""
-    usable = cpu_quantity()
-    cpus = min(usable, model.cpus or usable)
-    request = f" cpu_request={model.cpu_request:g}" if model.cpu_request else ""
-    logger.info("planning threads and instances: cpus=%g usable=%g%s", cpus, usable, request)
-    return cpus
-
-
-def load_options(settings: Settings, cpus: float) -> LoadOptions:
-    """What loading obeys, with `cpus` to plan for."""
-    model = settings.model
-    return LoadOptions(
-        cpus=cpus,
-        device=model.device,
-        cuda=_cuda_options(settings.cuda),
-        instances=model.instances,
-        threads=model.threads,
-        max_batch_size=settings.batching.max_batch_size,
-        calibration_budget_seconds=settings.calibration.calibration_budget_seconds,
-        max_execution_seconds=settings.calibration.max_execution_seconds,
-        calibration_cache=_calibration_cache(settings.calibration.calibration_cache),
-        model_root=model_root(Path(model.model_path)),
-        waits_for_batches=bool(settings.batching.max_queue_delay_microseconds),
-    )
-
-
-def _calibration_cache(directory: str) -> Path | None:
-    """`None` keeps nothing; so does a home that is not there, as for a user id without an entry in
-    the password file (OpenShift's arbitrary ones) and without HOME.
-    """
-    try:
-        return Path(directory).expanduser() if directory else None
-    except RuntimeError as error:
-        logger.warning("calibration not kept: calibration_cache=%s %s", directory, error)
-        return None
-
-
-def _cuda_options(settings: CudaSettings) -> CudaOptions:
-    return CudaOptions(
-        precision=cast(Precision, settings.cuda_precision),
-        graphs=cast(GraphUse, settings.cuda_graphs),
-        compiles=settings.torch_compile,
-        memory_limit_bytes=settings.cuda_memory_limit_bytes,
     )
 
 

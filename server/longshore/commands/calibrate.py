@@ -30,8 +30,8 @@ def run(options: argparse.Namespace) -> int:
     """
     settings = read_settings(options, command="calibrate")
     configure_logging(settings.log.log_level, settings.log.log_format)
-    from longshore.assembly import load_options, model_root, planned_cpus, repository
     from longshore.lifecycle.memory import use_one_arena
+    from longshore.load_assembly import load_options, model_root, planned_cpus, repository
     from longshore.loading.calibrate import calibrate
 
     use_one_arena()
