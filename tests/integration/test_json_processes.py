@@ -26,6 +26,15 @@ def server(tmp_path):
         yield server
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """With both processes."""
+    model = identity_model(tmp_path_factory.mktemp("models"))
+    with ServedProcess(model, json_processes=2, **QUICK) as server:
+        started(server)
+        yield server
+
+
 def firsts(server: ServedProcess, numbers: list[float]) -> list[float]:
     """The first number of each answer to bodies that begin with these, sent at once."""
     with ThreadPoolExecutor(CLIENTS) as clients:
@@ -49,27 +58,31 @@ def started(server: ServedProcess) -> list[int]:
     return children(server.pid)
 
 
-def test_small_bodies_and_a_lone_large_one_start_no_process(server):
-    assert ask(server)[0] == 200
-    assert firsts(server, [7.0]) == [7.0]
-    assert children(server.pid) == []
-
-
-def test_each_client_gets_its_own_answer(server):
-    started(server)
+def test_each_client_gets_its_own_answer(shared):
     numbers = [float(number) for number in range(4 * CLIENTS)]
 
-    assert firsts(server, numbers) == numbers
+    assert firsts(shared, numbers) == numbers
 
 
-def test_a_body_that_is_wrong_is_answered_400_with_the_place(server):
-    started(server)
+def test_a_body_that_is_wrong_is_answered_400_with_the_place(shared):
     body = infer_body(1.5, ROWS).replace(b"1.5", b"null", 1)
 
-    status, _, answer = ask(server, body=body)
+    status, _, answer = ask(shared, body=body)
 
     assert status == 400
     assert "element 0 of `data` is null" in answer["error"]
+
+
+def test_they_come_with_large_bodies_at_once_and_end_with_a_drain(server):
+    assert ask(server)[0] == 200
+    assert firsts(server, [7.0]) == [7.0]
+    assert children(server.pid) == []
+    pids = started(server)
+
+    server.terminate()
+
+    assert server.wait() == 0
+    assert not any(map(is_running, pids))
 
 
 def test_they_do_not_outlive_a_server_that_is_killed(server):
@@ -78,12 +91,3 @@ def test_they_do_not_outlive_a_server_that_is_killed(server):
     server.signal("SIGKILL")
 
     wait_for(lambda: not any(map(is_running, pids)))
-
-
-def test_they_end_with_a_drain(server):
-    pids = started(server)
-
-    server.terminate()
-
-    assert server.wait() == 0
-    assert not any(map(is_running, pids))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -231,6 +232,20 @@ def test_processes_end_with_the_pool_and_ignore_a_signal_to_the_group():
 
     np.testing.assert_array_equal(found, NUMBERS)
     assert converter._process.returncode == 0
+
+
+def test_closing_does_not_wait_for_a_process_that_does_not_start(monkeypatch):
+    monkeypatch.setattr(pool, "CLOSE_SECONDS", 0.01)
+    is_closed = threading.Event()
+    converters = in_company(ConverterPool(1))
+    monkeypatch.setattr(converters, "_start", is_closed.wait)
+    convert(converters, text_of(NUMBERS.ravel()), NUMBERS.shape)
+
+    converters.close()
+
+    assert converters._starting.is_alive()
+    is_closed.set()
+    converters._starting.join()
 
 
 @pytest.mark.parametrize(

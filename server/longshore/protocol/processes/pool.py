@@ -33,6 +33,8 @@ PROCESS_BYTES = 32 * 1024 * 1024 + 2 * MOST_BYTES
 MOST_PROCESSES = 4
 """By default: more than the event loop can receive for."""
 RETRY_SECONDS = 60.0
+CLOSE_SECONDS = 1.0
+"""For a process that starts; it ends with the server."""
 WAIT_SECONDS = 1.0
 """For a process that is free; then the list is converted here."""
 
@@ -89,7 +91,7 @@ class ConverterPool:
             self._is_closed = True
             starting = self._starting
         if starting is not None:
-            starting.join()
+            starting.join(CLOSE_SECONDS)
         for converter in list(self._all):
             self._end(converter)
 
