@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.cpu.child import cpu_seconds_of
+from longshore.child_process import cpu_seconds_of
 from longshore.cpu.quota import Quota
 from longshore.cpu.spare_quota import SpareQuota
 from longshore.lifecycle.trial.pace import BLIND_SHARE, LEAST_SHARE, Pace, SharedCpus

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from longshore.cpu.child import cpu_seconds_of
+from longshore.child_process import cpu_seconds_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from longshore.cpu.child import cpu_seconds_of
+from longshore.child_process import cpu_seconds_of
 from longshore.cpu.quota import Quota
 from longshore.cpu.spare_quota import WORTH_SECONDS, SpareQuota
 

@@ -4,7 +4,7 @@ Called by the child before it imports or reads anything.
 
 Sources: sched(7) (`SCHED_IDLE` yields to every other thread of its cgroup at once, where nice 19
 may finish its slice; without `CAP_SYS_NICE` there is no way back from either),
-proc_pid_oom_score_adj(5), prctl(2), getrlimit(2).
+prctl(2), getrlimit(2).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import os
 import resource
 import signal
 from contextlib import suppress
-from pathlib import Path
+
+from longshore.child_process import be_expendable
 
 PR_SET_PDEATHSIG = 1
 LOWEST_PRIORITY = 19
-FIRST_TO_BE_KILLED = 1000
 
 
 def restrain(parent: int, memory_bytes: int | None, *, is_last: bool = True) -> None:
@@ -36,10 +36,7 @@ def restrain(parent: int, memory_bytes: int | None, *, is_last: bool = True) -> 
             os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
         with suppress(OSError, AttributeError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_BE_KILLED), "ascii")
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    be_expendable()
     if memory_bytes is not None:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from longshore.cpu.child import cpu_seconds_of, one_thread_environment
+from longshore.child_process import cpu_seconds_of, one_thread_environment
 from longshore.errors import ArtifactChanged, ModelLoadError
 from longshore.lifecycle.trial import messages
 from longshore.lifecycle.trial.pace import Pace, SharedCpus

@@ -7,24 +7,21 @@ client gets.
 
 from __future__ import annotations
 
-import resource
 import signal
 import socket
 import sys
-from contextlib import suppress
-from pathlib import Path
 
+from longshore.child_process import be_expendable
 from longshore.protocol.large_json import NumberList
 from longshore.protocol.processes.shared_list import MOST_MESSAGE_BYTES, SharedList, SharedMemory
 
 READY, CONVERTED, REFUSED = b"ready", b"converted", b"refused"
-FIRST_TO_BE_KILLED = 1000
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group or container
         signal.signal(number, signal.SIG_IGN)
-    _be_first_without_memory()
+    be_expendable()
     memory = SharedMemory(int(sys.argv[2]))
     with socket.socket(fileno=int(sys.argv[1])) as server:
         server.send(READY)
@@ -40,14 +37,6 @@ def _convert(memory: SharedMemory, shared: SharedList) -> bytes:
         return REFUSED
     memory.write_array(shared, array)
     return CONVERTED
-
-
-def _be_first_without_memory() -> None:
-    """Where memory is short, the server does without this process (proc_pid_oom_score_adj(5))."""
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_BE_KILLED), "ascii")
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 
-from longshore.cpu.child import cpu_seconds_of, one_thread_environment
+from longshore.child_process import cpu_seconds_of, one_thread_environment
 from longshore.protocol.large_json import NumberList
 from longshore.protocol.processes.child import CONVERTED, READY
 from longshore.protocol.processes.shared_list import MOST_MESSAGE_BYTES, SharedList, SharedMemory
