@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadtests.bench import plot, report, wrk
-from loadtests.bench.cells import ENCODINGS, Grid, measure_model
+from loadtests.bench.cells import Grid, measure_model
 from loadtests.bench.idle_connections import measure_idle_connections
-from loadtests.bench.models import MODELS, BenchModel, model_directory
+from loadtests.bench.models import ENCODINGS, MODELS, BenchModel, model_directory
 from loadtests.bench.payloads import random_rows
 from loadtests.bench.servers import ServerError, Target, get_text, running, wait_for_answer
 from loadtests.bench.start_up import measure_start_up

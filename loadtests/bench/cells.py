@@ -16,7 +16,7 @@ import onnxruntime
 
 from loadtests.bench import floors, processes, wrk
 from loadtests.bench.mean_batch import BatchCounters, read_counters
-from loadtests.bench.models import BenchModel, artifact
+from loadtests.bench.models import ENCODINGS, BenchModel, artifact
 from loadtests.bench.payloads import Array, random_rows
 from loadtests.bench.servers import (
     RunningServer,
@@ -30,7 +30,6 @@ from loadtests.bench.targets import ONNXRUNTIME
 CHECKED_ROWS = 12
 WARMUP_CONNECTIONS = 32
 IDLE_TIMEOUT_SECONDS = 15.0
-ENCODINGS = ("json", "binary")
 
 Report = Callable[[str], None]
 

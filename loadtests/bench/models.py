@@ -18,6 +18,7 @@ from loadtests.bench.graph import Graph
 SEED = 7
 SEQUENCE, VOCABULARY, WIDTH, HEADS, LAYERS = 128, 1000, 256, 4, 4
 IMAGE = (3, 224, 224)
+ENCODINGS = ("json", "binary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class BenchModel:
     """Largest difference between two right answers: a batch may be summed in another order."""
     cell_seconds: float
     """Long enough that the answers still under way at the end of a cell do not count."""
-    encodings: tuple[str, ...] = ("json", "binary")
+    encodings: tuple[str, ...] = ENCODINGS
 
 
 def _input(shape: tuple[int, ...], kind: int) -> onnx.ValueInfoProto:

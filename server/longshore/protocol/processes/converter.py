@@ -42,7 +42,7 @@ class Converter:
             self._memory.close()
             raise
         try:
-            self._require(READY, START_SECONDS)
+            self._wait_until_ready()
         except OSError:
             self.close()
             raise
@@ -85,8 +85,7 @@ class Converter:
                 return self._socket.recv(MOST_MESSAGE_BYTES)
         raise TimeoutError(f"no answer for {MOST_WAITS * WAIT_SECONDS:g} s")
 
-    def _require(self, word: bytes, seconds: float) -> None:
-        self._socket.settimeout(seconds)
-        answer = self._socket.recv(MOST_MESSAGE_BYTES)
-        if answer != word:
+    def _wait_until_ready(self) -> None:
+        self._socket.settimeout(START_SECONDS)
+        if self._socket.recv(MOST_MESSAGE_BYTES) != READY:
             raise ConnectionResetError(f"it ended with status {self._process.wait()}")
