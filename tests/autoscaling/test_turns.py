@@ -73,3 +73,17 @@ def test_what_is_taken_off_a_turn_leaves_each_request_its_own_part():
 
     assert costs.less(0.0001).of_request(1) == pytest.approx(FIXED + EACH - 0.0001)
     assert costs.less(1.0).of_request(1) == pytest.approx(EACH)
+
+
+def test_turns_that_answer_others_than_came_in_them_do_not_change_what_a_request_adds(turns, cpu):
+    """Three groups of clients take turns: one arrives, one is computed, one is answered."""
+    for arrivals, answers, seconds in [(34, 24, 0.0014), (6, 34, 0.0012), (24, 6, 0.0011)] * 100:
+        for _ in range(arrivals):
+            turns.arrive()
+        cpu.advance(seconds)
+        for _ in range(answers):
+            turns.depart()
+
+    seen = turns.look(1.0)
+    assert seen.fixed == 0.0
+    assert seen.each == pytest.approx((0.0014 + 0.0012 + 0.0011) / 64, rel=0.05)

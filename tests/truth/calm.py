@@ -1,4 +1,8 @@
-"""A steady load of half the capacity, read minute by minute."""
+"""A steady load of half the capacity, read minute by minute.
+
+Beside each reading stands what a request took of the CPU in that minute (`cpu_us`): where that
+moves, the machine was not steady, and the signal says so.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,7 @@ def measure(workload: Workload, directory: Path, limit: str) -> Iterator[Figure]
         readings = [minute.reading for minute in minutes]
         figures = details(load, minutes[-1], capacity)
         figures["readings"] = [round(reading, 4) for reading in readings]
+        figures["cpu_us"] = [round(1e6 * each.cpus / each.rate, 1) for each in minutes]
         key = Key(CELL, workload.name, limit, "spread of minutes")
         yield Figure(key, spread(readings), BAR, figures)
 

@@ -2,7 +2,7 @@
 
 A turn of the loop (a system call for events, an execution of a model that runs on the loop, cold
 caches) costs several times what one more request in it does. How many come in one turn differs from
-turn to turn at any load, so both costs are seen at a steady load too.
+turn to turn at any load, so both costs are seen at a steady load too (`TurnOverhead`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from longshore.autoscaling.decayed_line import DecayedLine
+from longshore.autoscaling.turn_overhead import TurnOverhead
+
+MOST_COMPARED = 512
+"""Turns between two looks: comparing so many takes less than a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,17 @@ class TurnCosts:
 class Turns:
     """Counts requests between the answers of one turn and the arrivals of the next; used on the
     event loop only, whose thread `cpu_clock` is of.
+
+    A turn that answers others than those that came in it (a batch was under way) is counted, but
+    its company is not known well enough to compare it.
     """
 
     def __init__(self, cpu_clock: Callable[[], float] = time.thread_time) -> None:
         self._cpu_clock = cpu_clock
         self._began = cpu_clock()
-        self._arrivals = self._answers = self._turns = 0
-        self._costs = DecayedLine()
+        self._arrivals = self._answers = 0
+        self._overhead = TurnOverhead()
+        self._forget()
 
     def arrive(self) -> None:
         """A request came in: with the first one after an answer a new turn begins."""
@@ -56,15 +63,28 @@ class Turns:
         self._answers += 1
 
     def look(self, wall_seconds: float) -> TurnCosts:
-        """At what turns cost lately; the last look was `wall_seconds` ago."""
-        turns, self._turns = self._turns, 0
-        fixed, each = self._costs.parts()
-        self._costs.forget(wall_seconds)
-        return TurnCosts(turns, fixed, each)
+        """At what turns cost since the last look, `wall_seconds` ago."""
+        count, requests, seconds = self._count, self._requests, self._seconds
+        self._overhead.learn(self._compared, wall_seconds)
+        self._forget()
+        if not count:
+            return TurnCosts(0, 0.0, 0.0)
+        overhead = self._overhead.requests(requests / count)
+        each = seconds / (overhead * count + requests)
+        return TurnCosts(count, overhead * each, each)
+
+    def _forget(self) -> None:
+        self._count = 0
+        self._requests = self._seconds = 0.0
+        self._compared: list[tuple[int, float]] = []
 
     def _end_turn(self) -> None:
-        now = self._cpu_clock()
-        self._costs.add((self._arrivals + self._answers) / 2, now - self._began)
-        self._turns += 1
+        now, arrivals, answers = self._cpu_clock(), self._arrivals, self._answers
+        seconds = now - self._began
+        self._count += 1
+        self._requests += (arrivals + answers) / 2
+        self._seconds += seconds
+        if len(self._compared) < MOST_COMPARED:
+            self._compared.append((arrivals if arrivals == answers else 0, seconds))
         self._began = now
         self._arrivals = self._answers = 0
