@@ -48,6 +48,25 @@ async def test_more_instances_let_more_wait(clock):
         submit(batcher, clock)
 
 
+async def test_what_is_being_decoded_waits_before_what_arrives_meanwhile(clock):
+    batcher = make_batcher(clock, max_wait_seconds=1.0)
+    for _ in range(8):
+        submit(batcher, clock)
+
+    too_long = pytest.raises(QueueFull, match=r"expected wait of 1.05 s exceeds the 1 s allowed")
+    with batcher.expecting(2.5), too_long:
+        submit(batcher, clock)
+    submit(batcher, clock)
+
+
+async def test_what_is_being_decoded_counts_in_a_bound_of_requests(clock):
+    batcher = make_batcher(clock, max_wait_seconds=60.0, max_requests=2)
+    submit(batcher, clock)
+
+    with batcher.expecting(1.0), pytest.raises(QueueFull, match="2 requests wait already"):
+        submit(batcher, clock)
+
+
 async def test_a_request_that_could_not_be_answered_in_time_is_refused_at_once(clock):
     batcher = make_batcher(clock, max_wait_seconds=60.0)
     for _ in range(5):

@@ -37,6 +37,8 @@ class Transport(asyncio.Transport):
         self.writes = 0
         self.is_closed = False
         self.pauses = 0
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.unparsed = 0
 
     def write(self, data) -> None:
         self.written += data
@@ -50,6 +52,22 @@ class Transport(asyncio.Transport):
 
     def close(self) -> None:
         self.is_closed = True
+
+    def set_protocol(self, protocol) -> None:
+        self.protocol = protocol
+
+    def deliver(self, data: bytes, first: asyncio.Protocol) -> None:
+        """To the protocol that was set, or the `first` one, as an event loop does: a buffer is held
+        until it was reported.
+        """
+        while data and isinstance(self.protocol, asyncio.BufferedProtocol):
+            with self.protocol.get_buffer(-1)[: len(data)] as buffer:
+                buffer[:] = data[: len(buffer)]
+                self.unparsed += len(buffer)
+                data = data[len(buffer) :]
+                self.protocol.buffer_updated(len(buffer))
+        if data:
+            (self.protocol or first).data_received(data)
 
     def pause_reading(self) -> None:
         self.pauses += 1
@@ -146,6 +164,6 @@ def make_protocol(
 
 async def exchange(protocol: LimitedProtocol, data: bytes) -> None:
     """Let `data` arrive, and whatever follows from it."""
-    protocol.data_received(data)
+    protocol.transport.deliver(data, protocol)
     for _ in range(6):
         await asyncio.sleep(0)

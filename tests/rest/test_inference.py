@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
+from longshore.batching.dynamic_batcher import DynamicBatcher
 from longshore.errors import InferenceFailed, InvalidRequest
 from tests.rest.endpoint_client import EndpointClient, infer_body
 
@@ -79,3 +81,29 @@ async def test_every_answer_is_a_line_when_debugging(client, caplog):
     with caplog.at_level(logging.INFO, logger="longshore.rest.inference"):
         await client.post(BODY)
     assert not caplog.records
+
+
+async def test_a_request_counts_as_waiting_while_its_large_body_is_decoded(client, monkeypatch):
+    """Others would be decoded for nothing: there is room for one."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    at_once = asyncio.to_thread
+
+    async def decode(function, *arguments):
+        begun.set()
+        await go_on.wait()
+        return await at_once(function, *arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", decode)
+    monkeypatch.setattr("longshore.rest.wire.LARGE_BODY_BYTES", 1)
+    monkeypatch.setattr(
+        DynamicBatcher, "expected_wait_seconds",
+        lambda batcher: 60.0 * (batcher.admitted_rows + batcher._expected_rows),
+    )  # fmt: skip
+    async with asyncio.timeout(10.0):
+        first = asyncio.ensure_future(client.post(BODY))
+        await begun.wait()
+        refused = await client.post(BODY)
+        go_on.set()
+        answered = await first
+
+    assert (answered.status, refused.status) == (200, 429)

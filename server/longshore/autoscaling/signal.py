@@ -68,6 +68,11 @@ class ScalingSignal:
         """Requests between arrival and answer."""
         return self._inflight.level
 
+    @property
+    def mean_rows(self) -> float:
+        """Of the last requests."""
+        return self._mean_rows
+
     def resource_seconds(self) -> dict[str, float]:
         """What was asked of each resource since the start. Reading it changes nothing of what an
         autoscaler reads.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from longshore.batching.abandonment import AbandonmentBound
@@ -52,6 +53,8 @@ class DynamicBatcher:
         self._clock = clock
         self._on_put = on_put
         self._admitted_rows = 0
+        self._expected_rows = 0.0
+        self._expected_requests = 0
         self.abandonment = AbandonmentBound(clock)
         self._loop = asyncio.get_running_loop()
         self._idle_waiters: list[asyncio.Event] = []
@@ -77,7 +80,22 @@ class DynamicBatcher:
 
     def expected_wait_seconds(self) -> float:
         """Until everything admitted so far is computed, with all instances at work."""
-        return self._admitted_rows * self.cost.seconds_per_row / self._instance_count
+        rows = self._admitted_rows + self._expected_rows
+        return rows * self.cost.seconds_per_row / self._instance_count
+
+    @contextmanager
+    def expecting(self, rows: float) -> Iterator[None]:
+        """While a request that `refuse_if_full` let through is decoded, which takes time: its
+        `rows` are counted as admitted, so that what arrives meanwhile is refused before that time
+        is spent on it too.
+        """
+        self._expected_rows += rows
+        self._expected_requests += 1
+        try:
+            yield
+        finally:
+            self._expected_requests -= 1
+            self._expected_rows -= rows
 
     def refuse_if_full(self, deadline: float) -> None:
         """Raise before any work is spent on a request that could not be answered in time.
@@ -86,7 +104,7 @@ class DynamicBatcher:
             QueueFull: the expected wait exceeds the bound of the queue, the deadline, or what
                 clients were seen to wait.
         """
-        if self._admitted_rows == 0:
+        if not self._admitted_rows and not self._expected_requests:
             return
         wait = self.expected_wait_seconds()
         allowed = min(
@@ -101,7 +119,8 @@ class DynamicBatcher:
                 expected_wait_seconds=wait,
                 retry_after_seconds=wait - allowed / 2,
             )
-        if self._bounds.max_requests and len(self.queue) >= self._bounds.max_requests:
+        waiting = len(self.queue) + self._expected_requests
+        if self._bounds.max_requests and waiting >= self._bounds.max_requests:
             raise QueueFull(
                 f"{self._bounds.max_requests} requests wait already",
                 reason="queue_length",

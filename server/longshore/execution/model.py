@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from longshore.backends.base import Backend
@@ -160,6 +161,10 @@ class Model:
     def refuse_if_full(self, deadline: float) -> None:
         """Raises `QueueFull` when a request that arrives now could not be answered in time."""
         self._batcher.refuse_if_full(deadline)
+
+    def expecting(self, rows: float) -> AbstractContextManager[None]:
+        """To be held while a request of about `rows` rows that was let through is decoded."""
+        return self._batcher.expecting(rows)
 
     def infer(
         self,

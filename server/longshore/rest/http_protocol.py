@@ -9,6 +9,7 @@
   for each request would refer to the request's cycle, a reference cycle that only the garbage
   collector could free.
 - A request that offers `Upgrade` keeps its body (`rest.upgrade`).
+- The rest of a long body is received without the parser (`rest.rest_of_body`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from longshore.protocol.steps import Body
 from longshore.rest.connection_timers import HeadTimer, IdleTimer
 from longshore.rest.responses import refusal
+from longshore.rest.rest_of_body import (
+    LEAST_BYTES,
+    CollectedRest,
+    DiscardedRest,
+    RestOfBody,
+    left_of_body,
+)
 from longshore.rest.upgrade import has_body, parser_behind
 from longshore.rest.write_watch import WriteWatch
 
@@ -68,6 +76,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._common_headers: object = None
         self._common_lines = b""
         self._admit: Admit | None = None
+        self._body_bytes = 0
+        self._rest: RestOfBody | None = None
         self._head_timer = HeadTimer(self.loop, self.limits.header_timeout_seconds)
         self._idle_timer = IdleTimer(self.loop, self.timeout_keep_alive)
 
@@ -87,6 +97,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_timer.stop()
         self._idle_timer.stop()
         self._writes.stop()
+        self._rest = None
         super().connection_lost(exc)
         self._forget_requests()
 
@@ -114,7 +125,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._head_timer.stop()
         header_map = dict(self.headers)
         fault = self._check_whole_head(header_map)
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         if fault is not None:
             self._refuse(*fault)
             return
@@ -125,11 +136,15 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
         if self._admit is None:
             super().on_body(body)
             return
         self.cycle.body += body
-        if not self._admit(len(body)):
+        self._continue_if_admitted(len(body))
+
+    def _continue_if_admitted(self, size: int) -> None:
+        if self._admit is not None and not self._admit(size):
             self.flow.pause_reading()
             self.cycle.message_event.set()
 
@@ -165,11 +180,37 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         cycle.message_event.clear()
         self._admit = admit
+        if (left := left_of_body(self.cycle, self._body_bytes)) >= LEAST_BYTES:
+            self._receive_rest(CollectedRest(self, left, cycle.body, self._collected))
         self.flow.resume_reading()
         try:
             await cycle.message_event.wait()
         finally:
             self._admit = None
+            if self._rest is not None:
+                self._parse_rest()
+
+    def _collected(self, size: int) -> None:
+        self._body_bytes += size
+        if not left_of_body(self.cycle, self._body_bytes):
+            self._parse_rest()
+        else:
+            self._continue_if_admitted(size)
+
+    def _receive_rest(self, rest: RestOfBody) -> None:
+        self._rest = rest
+        self.transport.set_protocol(rest)
+
+    def _parse_rest(self) -> None:
+        """Read on with a parser, after the body or in the middle of it."""
+        rest, self._rest = self._rest, None
+        assert rest is not None
+        if isinstance(rest, CollectedRest):
+            self.cycle.body = rest.body()
+        self.parser = parser_behind(rest.framing(), self)
+        self.transport.set_protocol(self)
+        if not rest.left:
+            self.on_message_complete()
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Go on as if no upgrade had been offered: `rest` is the body, or the next request."""
@@ -226,6 +267,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._idle_timer.start(self)
         else:
             self._idle_timer.since = self.loop.time()
+        if (left := left_of_body(self.cycle, self._body_bytes)) >= LEAST_BYTES:
+            self._receive_rest(DiscardedRest(self, left, self._parse_rest))
 
     @property
     def is_idle(self) -> bool:

@@ -131,10 +131,11 @@ class InferenceEndpoint:
             body = self._body_reader.take_whole(scope, head)
             # Decoded without yielding to other requests: the queue is still as checked above.
             if body is not None and wire.is_light(body, head, model.signature):
-                request, is_admitted = wire.decode(body, head, model.signature, self._convert), True
+                request = wire.decode(body, head, model.signature, self._convert)
             else:
-                request = await self._read_request(model, wire, scope, receive, head, body)
-                is_admitted = False
+                request = await self._read_request(
+                    model, wire, scope, receive, head, body, deadline
+                )
             del body
             rows = model.count_rows(request.inputs)
         except QueueFull:
@@ -146,8 +147,6 @@ class InferenceEndpoint:
         self._signal.offer(model, rows)
         if request.timeout_seconds is not None:
             deadline = min(deadline, arrived + request.timeout_seconds)
-            is_admitted = False
-        if not is_admitted:
             model.refuse_if_full(deadline)
         pending = model.infer(
             request.inputs, request.output_names, rows=rows, arrived=arrived, deadline=deadline
@@ -172,6 +171,7 @@ class InferenceEndpoint:
         receive: Receive,
         head: RequestHead,
         body: Body | None,
+        deadline: float,
     ) -> InferenceRequest:
         """A request whose body has not arrived yet, or takes long to decode: that is done on a
         thread, so that other clients do not wait.
@@ -179,9 +179,13 @@ class InferenceEndpoint:
         with self._body_reader.share() as share:
             if body is None:
                 body = await self._body_reader.read(scope, receive, head, share)
+                model.refuse_if_full(deadline)
             if wire.is_light(body, head, model.signature):
                 return wire.decode(body, head, model.signature, self._convert)
-            return await asyncio.to_thread(wire.decode, body, head, model.signature, self._convert)
+            with model.expecting(self._signal.mean_rows):
+                return await asyncio.to_thread(
+                    wire.decode, body, head, model.signature, self._convert
+                )
 
     async def _wait(self, pending: PendingRequest, receive: Receive) -> Tensors:
         """The outputs; a request whose client disconnects meanwhile is taken out of the queue."""
