@@ -25,7 +25,8 @@ WRITE_SECONDS = 30
 HEAD_SECONDS = 60
 MAX_HEADER_BYTES = 65536
 MAX_BODY_BYTES = 300_000
-REQUEST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n%b"
+HEAD = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+REQUEST = HEAD % 2 + b"%b"
 
 
 class Transport(asyncio.Transport):
@@ -115,8 +116,8 @@ class _Timer:
 class Echo:
     """Answers what it is sent, `repeat` times; remembers the errors that reading met."""
 
-    def __init__(self, repeat: int = 1) -> None:
-        self.reader = BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=60.0)
+    def __init__(self, repeat: int = 1, *, timeout_seconds: float = 60.0) -> None:
+        self.reader = BodyReader(max_bytes=MAX_BODY_BYTES, timeout_seconds=timeout_seconds)
         self.repeat = repeat
         self.errors: list[str] = []
 

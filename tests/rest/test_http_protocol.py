@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from tests.rest.connection import (
+    HEAD,
     IDLE_SECONDS,
     MAX_BODY_BYTES,
     REQUEST,
@@ -68,8 +69,7 @@ async def test_requests_sent_together_are_answered_in_their_order(connection):
 
 
 def in_pieces(body, size=100_000):
-    head = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body)
-    return [head, *(body[begin : begin + size] for begin in range(0, len(body), size))]
+    return [HEAD % len(body), *(body[begin : begin + size] for begin in range(0, len(body), size))]
 
 
 async def test_a_long_body_is_collected_without_a_pause(connection):

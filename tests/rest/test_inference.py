@@ -5,7 +5,6 @@ import logging
 
 import pytest
 
-from longshore.batching.dynamic_batcher import DynamicBatcher
 from longshore.errors import InferenceFailed, InvalidRequest
 from tests.rest.endpoint_client import EndpointClient, infer_body
 
@@ -83,8 +82,11 @@ async def test_every_answer_is_a_line_when_debugging(client, caplog):
     assert not caplog.records
 
 
-async def test_a_request_counts_as_waiting_while_its_large_body_is_decoded(client, monkeypatch):
-    """Others would be decoded for nothing: there is room for one."""
+async def test_a_request_counts_as_waiting_while_its_large_body_is_decoded(
+    load_identity, metrics, clock, monkeypatch
+):
+    """Others would be decoded for nothing: nobody may wait here."""
+    client = EndpointClient(load_identity(""), metrics, clock=clock, max_queue_seconds=1e-9)
     begun, go_on = asyncio.Event(), asyncio.Event()
     at_once = asyncio.to_thread
 
@@ -95,15 +97,12 @@ async def test_a_request_counts_as_waiting_while_its_large_body_is_decoded(clien
 
     monkeypatch.setattr(asyncio, "to_thread", decode)
     monkeypatch.setattr("longshore.rest.wire.LARGE_BODY_BYTES", 1)
-    monkeypatch.setattr(
-        DynamicBatcher, "expected_wait_seconds",
-        lambda batcher: 60.0 * (batcher.admitted_rows + batcher._expected_rows),
-    )  # fmt: skip
     async with asyncio.timeout(10.0):
         first = asyncio.ensure_future(client.post(BODY))
         await begun.wait()
         refused = await client.post(BODY)
         go_on.set()
         answered = await first
+        assert await client.model.close(5.0)
 
-    assert (answered.status, refused.status) == (200, 429)
+    assert (answered.status, refused.status) == (200, 503)

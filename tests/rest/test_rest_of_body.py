@@ -13,6 +13,7 @@ import uvloop
 from longshore.rest.rest_of_body import LEAST_BYTES
 from tests.integration.test_access import make_certificate
 from tests.rest.connection import (
+    HEAD,
     MAX_BODY_BYTES,
     REQUEST,
     Echo,
@@ -22,13 +23,8 @@ from tests.rest.connection import (
     make_protocol,
 )
 
-HEAD = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n%b\r\n"
 LONG = bytes(range(250)) * 1000
 SECONDS = 10.0
-
-
-def head(size: int, more: bytes = b"") -> bytes:
-    return HEAD % (size, more)
 
 
 class Refusing(Echo):
@@ -50,7 +46,7 @@ def answers(transport) -> list[bytes]:
 
 async def test_the_rest_of_a_long_body_is_received_where_it_belongs():
     protocol, transport = connected(Echo())
-    await exchange(protocol, head(len(LONG)) + LONG[:1000])
+    await exchange(protocol, HEAD % len(LONG) + LONG[:1000])
     for begin in range(1000, len(LONG), 60_000):
         await exchange(protocol, LONG[begin : begin + 60_000])
 
@@ -60,7 +56,7 @@ async def test_the_rest_of_a_long_body_is_received_where_it_belongs():
 
 async def test_the_rest_of_a_body_that_is_refused_is_thrown_away():
     protocol, transport = connected(Refusing())
-    await exchange(protocol, head(len(LONG)) + LONG[:1000])
+    await exchange(protocol, HEAD % len(LONG) + LONG[:1000])
     await exchange(protocol, LONG[1000:] + REQUEST % b"ab")
 
     assert answers(transport) == [b"503", b"503"]
@@ -71,7 +67,7 @@ async def test_the_rest_of_a_body_that_is_refused_is_thrown_away():
 @pytest.mark.parametrize("left", [LEAST_BYTES - 1, LEAST_BYTES])
 async def test_a_short_rest_is_left_to_the_parser(app, left):
     protocol, transport = connected(app())
-    await exchange(protocol, head(1000 + left) + LONG[:1000])
+    await exchange(protocol, HEAD % (1000 + left) + LONG[:1000])
     await exchange(protocol, LONG[1000 : 1000 + left])
 
     assert len(answers(transport)) == 1
@@ -80,7 +76,7 @@ async def test_a_short_rest_is_left_to_the_parser(app, left):
 
 async def test_what_is_promised_takes_no_memory_before_it_comes():
     protocol, transport = connected(Echo())
-    await exchange(protocol, head(MAX_BODY_BYTES) + LONG[:1000])
+    await exchange(protocol, HEAD % MAX_BODY_BYTES + LONG[:1000])
 
     assert len(protocol.cycle.body) <= 1000
     transport.deliver(LONG[:10], protocol)
@@ -88,10 +84,9 @@ async def test_what_is_promised_takes_no_memory_before_it_comes():
 
 
 async def test_a_client_that_is_too_slow_with_a_long_body_may_go_on_with_the_next_request():
-    app = Echo()
-    app.reader._timeout_seconds = 0.0
+    app = Echo(timeout_seconds=0.0)
     protocol, transport = connected(app)
-    await exchange(protocol, head(len(LONG)) + LONG[:1000])
+    await exchange(protocol, HEAD % len(LONG) + LONG[:1000])
     await asyncio.sleep(0.01)
     assert app.errors == ["BodyTimeout"]
     await exchange(protocol, LONG[1000:] + REQUEST % b"ab")
@@ -101,7 +96,7 @@ async def test_a_client_that_is_too_slow_with_a_long_body_may_go_on_with_the_nex
 
 async def test_requests_sent_together_with_a_long_body_between_them_keep_their_order():
     protocol, transport = connected(Echo())
-    await exchange(protocol, REQUEST % b"ab" + head(len(LONG)) + LONG[:5])
+    await exchange(protocol, REQUEST % b"ab" + HEAD % len(LONG) + LONG[:5])
     await exchange(protocol, LONG[5:] + REQUEST % b"cd")
 
     parts = transport.written.split(b"HTTP/1.1 200 OK")[1:]
@@ -110,11 +105,10 @@ async def test_requests_sent_together_with_a_long_body_between_them_keep_their_o
 
 async def test_a_client_that_leaves_amid_what_is_thrown_away_is_forgotten():
     protocol, transport = connected(Refusing())
-    await exchange(protocol, head(len(LONG)) + LONG[:1000])
+    await exchange(protocol, HEAD % len(LONG) + LONG[:1000])
     transport.protocol.connection_lost(None)
 
     assert protocol not in protocol.connections
-    assert protocol._rest is None
 
 
 WITH_OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
@@ -146,7 +140,7 @@ async def send_long_bodies(
     async with server, asyncio.timeout(SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client_tls)
         for body in (LONG, b"ab", LONG, b"cd"):
-            writer.write(head(len(body)) + body)
+            writer.write(HEAD % len(body) + body)
             await writer.drain()
             answer = await reader.readuntil(b"\r\n\r\n")
             if isinstance(app, Refusing):

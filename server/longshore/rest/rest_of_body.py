@@ -23,8 +23,10 @@ _SCRATCH = memoryview(bytearray(256 * 1024))
 
 def left_of_body(cycle: RequestResponseCycle, received: int) -> int:
     """Bytes of the body of `cycle` that have not come; 0 where its length is not known."""
+    if not cycle.more_body:
+        return 0
     header_map = cycle.scope["header_map"]  # type: ignore[typeddict-item]
-    if not cycle.more_body or b"transfer-encoding" in header_map:
+    if b"transfer-encoding" in header_map:
         return 0
     return int(header_map.get(b"content-length", b"0")) - received
 
