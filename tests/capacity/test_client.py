@@ -101,7 +101,9 @@ async def test_a_closed_load_counts_results():
 
 
 class StallingServer:
-    """Answers nothing for the first quarter of a second."""
+    """Answers nothing until it has had `connections_awaited` for a quarter of a second."""
+
+    connections_awaited = FIRST_CONNECTIONS + NEW_AT_ONCE
 
     def __init__(self) -> None:
         self.connections = self.while_stalled = 0
@@ -109,6 +111,8 @@ class StallingServer:
 
     async def serve(self, reader, writer):
         self.connections += 1
+        if self.connections == self.connections_awaited:
+            asyncio.get_running_loop().call_later(0.25, self._go_on)
         try:
             while await reader.readuntil(b"{}"):
                 await self._goes_on.wait()
@@ -118,7 +122,7 @@ class StallingServer:
         self.connections -= 1
         writer.close()
 
-    def go_on(self):
+    def _go_on(self):
         self.while_stalled = self.connections
         self._goes_on.set()
 
@@ -127,7 +131,6 @@ async def test_a_server_that_stalls_is_not_flooded_with_connections():
     stalling = StallingServer()
     async with await asyncio.start_server(stalling.serve, "127.0.0.1", 0) as server:
         own = Client(*server.sockets[0].getsockname()[:2], [REQUEST])
-        asyncio.get_running_loop().call_later(0.25, stalling.go_on)
         step = await own.open_load(2000, 400, seed=1, patience=5)
         await own.close()
 
@@ -140,7 +143,6 @@ async def test_each_load_begins_with_as_many_connections_as_the_first():
     stalling = StallingServer()
     async with await asyncio.start_server(stalling.serve, "127.0.0.1", 0) as server:
         own = Client(*server.sockets[0].getsockname()[:2], [REQUEST])
-        asyncio.get_running_loop().call_later(0.25, stalling.go_on)
         await own.open_load(2000, 400, seed=1, patience=5)
         more = stalling.connections
         await own.open_load(200, FIRST_CONNECTIONS, seed=1, patience=5)
