@@ -15,7 +15,7 @@ BENCH_ARGS ?=
 CANDIDATE_ARGS ?=
 PYTEST_ARGS ?=
 WORKERS ?= 2
-HERE := -m 'not cluster and not gpu and not soak and not image and not guides'
+HERE := -m 'not cluster and not gpu and not soak and not image and not guides and not browser and not models'
 # Tests of a server under load, which need the machine for themselves; the others share it.
 ALONE := tests/capacity/test_local_measurement.py tests/integration/test_attacks.py tests/monitoring/test_numbers.py
 ORACLE_ARGS ?=
@@ -93,7 +93,10 @@ soak: $(VENV)/.dev ## Ordinary and hostile traffic for SOAK_SECONDS: memory, des
 	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -m soak tests/integration --capture no
 
 test-console: $(VENV)/.dev ## The console in a real Chromium (Debian: apt-get install chromium); renews the README's pictures
-	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/pytest -rs tests/console
+	SCREENSHOTS=$(SCREENSHOTS) $(BIN)/pytest -rs tests/console $(PYTEST_ARGS)
+
+test-models: $(VENV)/.dev ## Train and export the example models again: the same files bit for bit
+	$(BIN)/pytest tests/models $(PYTEST_ARGS)
 
 test-guides: build/guides-venv ## Follow the guides of docs/guides from their own text
 	PATH=$(abspath $(BIN)):$$PATH $</bin/python -m pytest -rs tests/guides

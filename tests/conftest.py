@@ -20,8 +20,6 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import onnxruntime by themsel
 TESTS = Path(__file__).parent
 LONGEST = (
     "integration/test_crashing_frameworks.py",
-    "console/test_pages.py",
-    "models/test_build.py",
     "integration/test_hostile_volume.py",
     "integration/test_lifecycle.py",
     "integration/test_candidates.py",

@@ -15,6 +15,7 @@ from tests.console.accessibility import nameless, overflow, small_targets, weak_
 from tests.console.conftest import MODELS, PHONE, WIDE
 from tests.console.using import ask, picture_of_seven, predict_seven, sees
 
+pytestmark = pytest.mark.browser
 PICTURES = os.environ.get("SCREENSHOTS")
 """Where pictures for the README are written; `make test-console` sets it."""
 LOOKS = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -81,7 +82,7 @@ def test_pages_lead_to_each_other(open_page, digits):
     sees(page, "version 1 answers")
 
 
-@pytest.mark.skipif(PICTURES is None, reason="pictures are made by `make test-console`")
+@pytest.mark.skipif(not PICTURES, reason="pictures are made by `make test-console`")
 @pytest.mark.parametrize(
     ("name", "size", "scheme"), [("console", WIDE, "light"), ("console-phone", PHONE, "dark")]
 )

@@ -17,6 +17,7 @@ from tests.console.conftest import MODELS
 from tests.console.using import SEVEN, ask, picture_of_seven, predict_seven, sees, until
 from tests.integration.conftest import EVERY_DATATYPE
 
+pytestmark = pytest.mark.browser
 QUICK = {"version_settle_seconds": 0}
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -10,6 +10,7 @@ import pytest
 MODELS = Path(__file__).parents[2] / "models"
 
 
+@pytest.mark.models
 @pytest.mark.timeout(300)  # training takes ten seconds of a processor of its own
 def test_the_script_makes_the_example_models_as_they_are_bit_for_bit(tmp_path):
     copy = tmp_path / "models"
