@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from longshore.batching.abandonment import MOMENT_SECONDS
 from longshore.batching.cost import CostLine, CostModel
 from longshore.batching.dynamic_batcher import DynamicBatcher, QueueBounds
 from longshore.batching.request_groups import BatchingPolicy
@@ -140,11 +141,13 @@ async def test_a_listener_hears_of_every_request(clock):
 async def test_when_many_clients_leave_the_queue_is_held_as_short_as_they_would_wait(clock):
     batcher = make_batcher(clock, max_wait_seconds=60.0)
     pending = [submit(batcher, clock) for _ in range(8)]
-    clock.advance(0.25)
+    clock.advance(0.3)
     fresh = [submit(batcher, clock) for _ in range(2)]
-    clock.advance(0.25)
-    for request in pending[:5]:
-        request.abandon()
+    clock.advance(0.1)
+    for together in (pending[:1], pending[1:4], pending[4:5]):
+        clock.advance(MOMENT_SECONDS)
+        for request in together:
+            request.abandon()
     await asyncio.sleep(0)
 
     for request in pending[5:]:

@@ -5,7 +5,8 @@ a queue of 0.3 s, every request is computed at the moment when its client gives 
 busy, and nobody gets an answer. While many abandon, the queue is held shorter than what they were
 seen to wait; when they stop, the bound grows again, slowly. Only an abandonment after a longer wait
 than an answer usually takes counts: a client that ends, or a connection that breaks, is gone
-sooner, and says nothing about the queue. Queueing theory calls this abandonment or reneging.
+sooner, and says nothing about the queue. Nor does one that ends with many requests under way, which
+gives them all up in one moment. Queueing theory calls this abandonment or reneging.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from statistics import median
 
 WINDOW_SECONDS = 1.0
 MIN_ABANDONED = 5
+MIN_MOMENTS = 3
+MOMENT_SECONDS = 0.05
+"""Abandonments within so long of the first of them are of one moment."""
 MIN_SHARE = 0.2
 """Of a window's requests: a few clients that give up early must not shorten everybody's queue."""
 WAIT_SHARE = 0.5
@@ -39,6 +43,8 @@ class AbandonmentBound:
         self._answered = 0
         self._usual_seconds = 0.0
         self._abandoned_ages: list[float] = []
+        self._moments = 0
+        self._moment_ends = -math.inf
         self.max_wait_seconds = math.inf
 
     def note_answered(self, age_seconds: float) -> None:
@@ -47,10 +53,14 @@ class AbandonmentBound:
 
     def note_abandoned(self, age_seconds: float) -> bool:
         """A client gave up after `age_seconds`; true when that made the bound much lower."""
-        self._turn_window()
+        now = self._clock()
+        self._turn_window(now)
         if age_seconds < self._usual_seconds:
             return False
         self._abandoned_ages.append(age_seconds)
+        if now >= self._moment_ends:
+            self._moments += 1
+            self._moment_ends = now + MOMENT_SECONDS
         before = self.max_wait_seconds
         if self._many_abandon():
             wait_seconds = WAIT_SHARE * median(self._abandoned_ages)
@@ -59,10 +69,9 @@ class AbandonmentBound:
 
     def relax(self) -> None:
         """Called every now and then, so that the bound grows when nobody gives up any more."""
-        self._turn_window()
+        self._turn_window(self._clock())
 
-    def _turn_window(self) -> None:
-        now = self._clock()
+    def _turn_window(self, now: float) -> None:
         if now < self._window_ends:
             return
         if not self._many_abandon():
@@ -72,7 +81,10 @@ class AbandonmentBound:
         self._window_ends = now + WINDOW_SECONDS
         self._answered = 0
         self._abandoned_ages.clear()
+        self._moments = 0
 
     def _many_abandon(self) -> bool:
+        if self._moments < MIN_MOMENTS:
+            return False
         abandoned = len(self._abandoned_ages)
         return abandoned >= MIN_ABANDONED and abandoned >= MIN_SHARE * (abandoned + self._answered)
