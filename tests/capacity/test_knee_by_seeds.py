@@ -10,7 +10,7 @@ from longshore_k8s.capacity.search import Knee, KneeSearch
 from longshore_k8s.capacity.unsound import UnreachableError
 from tests.capacity.pods import KNOWN, KnownPod
 
-SEEDS = {"cnn": 34, "two": 2, "slow": 2, "tiny": 2}
+SEEDS = {"cnn": 94, "two": 2, "slow": 2, "tiny": 2}
 """Cheap to simulate, most of them; `python -m tests.capacity.seeds` does 100 of each."""
 WITHIN = 0.05
 
@@ -21,7 +21,7 @@ def find(known: KnownPod, seed: int, *, error: float = 0.06, **options: object) 
     return known.search(known.pod(seed, **options), scale).find()
 
 
-def test_of_40_searches_at_least_38_are_within_5_percent_of_the_truth():
+def test_of_100_searches_at_least_95_are_within_5_percent_of_the_truth():
     misses = [
         (name, seed, knee.rate / KNOWN[name].knee - 1)
         for name, count in SEEDS.items()
@@ -29,8 +29,8 @@ def test_of_40_searches_at_least_38_are_within_5_percent_of_the_truth():
         if abs((knee := find(KNOWN[name], seed)).rate / KNOWN[name].knee - 1) > WITHIN
     ]
 
-    assert sum(SEEDS.values()) == 40
-    assert len(misses) <= 2, misses
+    assert sum(SEEDS.values()) == 100
+    assert len(misses) <= 5, misses
 
 
 @pytest.mark.parametrize("name", ["cnn", "two"])
