@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from starlette.types import ASGIApp
 
 from longshore.autoscaling.clocks import Clocks
@@ -40,7 +40,8 @@ from longshore.rest.listener import affordable_connections
 from longshore.rest.metrics_endpoint import MetricsEndpoint
 from longshore.rest.ports import HttpServer, InferencePort, ManagementPort, uvicorn_config
 from longshore.rest.repository_extension import RepositoryExtension
-from longshore.settings.groups import HttpSettings, Settings
+from longshore.settings.groups import Settings
+from longshore.settings.server_groups import HttpSettings
 
 if TYPE_CHECKING:
     from longshore.lifecycle.device_sampler import DeviceSampler
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
     from longshore.rest.observation.observer import Observer
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Everything that `Server` starts, runs and ends."""
 
     metrics: ServerMetrics

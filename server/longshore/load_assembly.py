@@ -11,7 +11,8 @@ from longshore.cpu.quota import cpu_quantity
 from longshore.loading.load_options import LoadOptions
 from longshore.repository.layout import ModelRepository
 from longshore.repository.manifest import ManifestPolicy
-from longshore.settings.groups import CudaSettings, ModelSettings, Settings
+from longshore.settings.groups import Settings
+from longshore.settings.model_groups import CudaSettings, ModelSettings
 
 logger = logging.getLogger(__name__)
 

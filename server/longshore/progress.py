@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 WORTH_TELLING_SECONDS = 5.0
 """Work that takes less is over before anybody asks."""
 MIB = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     doing: str
     done_bytes: int = 0
     total_bytes: int = 0

@@ -7,13 +7,14 @@ elements are `bytes`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from math import prod
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 Array: TypeAlias = npt.NDArray[Any]
 Tensors: TypeAlias = dict[str, Array]
@@ -81,8 +82,7 @@ _NUMPY_DTYPES: Mapping[Datatype, np.dtype[Any]] = {
 _DATATYPES = {dtype: datatype for datatype, dtype in _NUMPY_DTYPES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(Struct, frozen=True):
     """Name, element type and shape of one input or output; -1 in `shape` is a dimension that may
     vary.
     """
@@ -100,8 +100,7 @@ class TensorSpec:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True):
     """An input or output of the artifact that is not served."""
 
     kind: Literal["input", "output"]
@@ -113,22 +112,25 @@ class LeftOut:
         return f"{self.kind} '{self.name}' {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True, dict=True):
     """Everything that a model takes and gives, in the artifact's own order."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     left_out: tuple[LeftOut, ...] = ()
     """Parts that are in none of these two, for clients that ask for them."""
-    output_names: tuple[str, ...] = field(init=False)
-    input_by_name: Mapping[str, TensorSpec] = field(init=False, compare=False, repr=False)
-    output_by_name: Mapping[str, TensorSpec] = field(init=False, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "output_names", tuple(spec.name for spec in self.outputs))
-        object.__setattr__(self, "input_by_name", {spec.name: spec for spec in self.inputs})
-        object.__setattr__(self, "output_by_name", {spec.name: spec for spec in self.outputs})
+    @cached_property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.outputs)
+
+    @cached_property
+    def input_by_name(self) -> Mapping[str, TensorSpec]:
+        return {spec.name: spec for spec in self.inputs}
+
+    @cached_property
+    def output_by_name(self) -> Mapping[str, TensorSpec]:
+        return {spec.name: spec for spec in self.outputs}
 
     def why_left_out(self, kind: Literal["input", "output"], name: str) -> str | None:
         """The sentence for a part that is not served; `None` when the artifact has no such part."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from longshore.batching.batch import Batch
 from longshore.batching.cost import CostModel
@@ -152,7 +152,7 @@ async def test_neighbours_in_a_batch_are_answered_though_one_cannot_be(model, mo
 
 async def test_a_backend_that_cannot_lower_its_limit_costs_nobody_an_answer(model, monkeypatch):
     backend = model.backend
-    backend._behaviour = dataclasses.replace(backend._behaviour, max_device_rows=1)
+    backend._behaviour = replace(backend._behaviour, max_device_rows=1)
     fail_once(monkeypatch, type(backend), "limit_rows", ValueError())
 
     assert await outcome(submit(model, [[1], [2]])) == [[1], [2]]

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import threading
 import time
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from longshore.batching.pending_request import PendingRequest
 from longshore.errors import (
@@ -233,7 +233,7 @@ async def test_a_batch_without_memory_is_halved_until_it_fits_and_the_limit_stay
 ):
     model = serve(content, max_batch_size=16)
     backend = model.backend
-    backend._behaviour = dataclasses.replace(backend._behaviour, max_device_rows=3)
+    backend._behaviour = replace(backend._behaviour, max_device_rows=3)
     array = np.arange(32).reshape(16, 2)
 
     answer = await infer(model, array)
@@ -257,7 +257,7 @@ async def test_a_row_for_which_there_is_no_memory_is_refused_and_the_server_goes
     model = serve(SLOW, max_batch_size=4)
     backend = model.backend
     whole = backend._behaviour
-    backend._behaviour = dataclasses.replace(whole, max_device_rows=0)
+    backend._behaviour = replace(whole, max_device_rows=0)
 
     with pytest.raises(OutOfDeviceMemory, match="no memory for 1 rows"):
         await infer(model, [[1, 2]])

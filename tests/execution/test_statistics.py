@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 
 from longshore.batching.batch import BatchPart
 from longshore.batching.pending_request import PendingRequest
@@ -39,7 +39,7 @@ def executed(request: PendingRequest, result) -> Execution:
 
 
 def test_nothing_is_counted_before_the_first_request(statistics):
-    found = dataclasses.asdict(statistics)
+    found = asdict(statistics)
 
     assert found.pop("by_rows") == {}
     assert set(found.values()) == {0}

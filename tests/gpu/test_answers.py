@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from loadtests.bench.models import MODELS
@@ -36,7 +36,7 @@ def load(directory, *, device="cuda", **options) -> LoadedModel:
     (artifact,) = repository.scan().artifacts
     cuda = options.pop("cuda", {})
     settings = LoadOptions(cpus=os.cpu_count() or 1, device=device, **options)
-    settings = dataclasses.replace(settings, cuda=dataclasses.replace(settings.cuda, **cuda))
+    settings = replace(settings, cuda=replace(settings.cuda, **cuda))
     return load_model(artifact, repository.config(), settings)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from longshore.lifecycle.manager import ModelManager
 from longshore.lifecycle.version_loader import ServingOptions
@@ -52,8 +52,8 @@ async def manage(metrics, model) -> AsyncIterator[Callable[..., Awaitable[ModelM
         manager = ModelManager(
             ModelRepository(settings.pop("root", model), **settings),
             metrics,
-            load_options=dataclasses.replace(OPTIONS, calibration_budget_seconds=budget),
-            serving_options=dataclasses.replace(SERVING, may_replace=may_replace),
+            load_options=replace(OPTIONS, calibration_budget_seconds=budget),
+            serving_options=replace(SERVING, may_replace=may_replace),
             trials=trials,
             marks=marks,
             spread=spread,

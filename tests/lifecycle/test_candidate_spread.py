@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from longshore.lifecycle.candidate_spread import STARVED_PAUSE_SECONDS, CandidateSpread
 from longshore.lifecycle.trial.supervisor import Passed

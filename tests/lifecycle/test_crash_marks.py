@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from longshore.lifecycle.crash_marks import CrashMarks
 from longshore.repository.layout import Artifact, ArtifactFormat

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from longshore.lifecycle.repeated_measurement import FIRST_PAUSE_SECONDS
 from longshore.lifecycle.trial.room import Room

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from longshore.lifecycle.repeated_measurement import (
     FIRST_PAUSE_SECONDS,
@@ -11,6 +13,9 @@ from longshore.lifecycle.repeated_measurement import (
     QUIET_SECONDS,
     RepeatedMeasurement,
 )
+from longshore.repository.artifact import Artifact, ArtifactFormat
+
+ARTIFACT = Artifact("echo", "2", Path("/m/2"), Path("/m/2/f"), ArtifactFormat.IDENTITY)
 
 
 @dataclass
@@ -19,7 +24,7 @@ class Served:
 
     version: str = "1"
     loaded: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(is_provisional=True, artifact="as it is")
+        default_factory=lambda: SimpleNamespace(is_provisional=True, artifact=ARTIFACT)
     )
     quiet_seconds: float = 1e6
 
@@ -78,7 +83,7 @@ def test_other_files_begin_anew(repeated, clock):
     for _ in range(MOST_ATTEMPTS):
         due_after(repeated, clock, model, 1e9)
 
-    model.loaded.artifact = "mended"
+    model.loaded.artifact = replace(ARTIFACT, fingerprint="mended")
     assert not repeated.is_due(model)
     assert due_after(repeated, clock, model, FIRST_PAUSE_SECONDS)
 

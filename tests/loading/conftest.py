@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.loaded_model import Beside, LoadedModel
@@ -43,7 +43,7 @@ def load_identity(tmp_path: Path) -> Load:
         return load_model(
             artifact,
             config or ModelConfig(),
-            dataclasses.replace(settings, **options),
+            replace(settings, **options),
             beside=beside and Beside(beside, lambda: has_worked),
         )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from longshore.errors import InvalidRequest, LongshoreError, UnsupportedFeature
 from longshore.protocol import codec

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 
@@ -8,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper
 
 from longshore.errors import ArtifactChanged, ModelLoadError
@@ -93,7 +93,7 @@ def test_manifest_of_a_lone_file_leaves_subdirectories_out(model, write, artifac
     verify(artifact_of(manifest="required"))
     (model / "config.yaml").write_text("max_batch_size: 9")
     with pytest.raises(ModelLoadError, match=r"config\.yaml"):
-        verify(dataclasses.replace(artifact_of(manifest="ignored"), manifest="required"))
+        verify(replace(artifact_of(manifest="ignored"), manifest="required"))
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
@@ -189,7 +189,7 @@ def test_manifest_that_is_required_and_gone_is_refused(model, published):
     (model / "1" / "manifest.json").unlink()
     verify(published)
     with pytest.raises(ModelLoadError, match=r"has no manifest\.json, which is required"):
-        verify(dataclasses.replace(published, manifest="required"))
+        verify(replace(published, manifest="required"))
 
 
 def test_file_replaced_while_loading_does_not_change_what_is_read(model, published, write):

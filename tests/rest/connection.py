@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
+from msgspec.structs import replace
 from uvicorn.server import ServerState
 
 from longshore.errors import LongshoreError
@@ -159,7 +159,7 @@ def make_protocol(
         max_connections=10, max_header_bytes=MAX_HEADER_BYTES, header_timeout_seconds=HEAD_SECONDS,
         write_timeout_seconds=WRITE_SECONDS, max_age_seconds=0.0,
     )  # fmt: skip
-    make = limited_protocol(dataclasses.replace(usual, **limits), on_refusal)
+    make = limited_protocol(replace(usual, **limits), on_refusal)
     return make(config, state or ServerState(), {}, _loop=timers)  # type: ignore[arg-type]
 
 

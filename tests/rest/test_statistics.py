@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 
 import numpy as np
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from longshore.rest.endpoints import Endpoints
 from tests.rest.endpoint_client import EndpointClient, infer_body
@@ -64,7 +64,7 @@ async def test_what_is_refused_is_a_failure_and_nothing_else(client):
 
 async def test_what_the_model_fails_on_is_no_inference(client):
     backend = client.model.backend
-    backend._behaviour = dataclasses.replace(backend._behaviour, break_when=13)
+    backend._behaviour = replace(backend._behaviour, break_when=13)
     assert (await client.post(infer_body([[13.0]]))).status == 500
 
     found = await statistics(client)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.autoscaling.turn_overhead import TurnOverhead
 
@@ -17,8 +18,7 @@ MOST_COMPARED = 512
 """Turns between two looks: comparing so many takes less than a millisecond."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnCosts:
+class TurnCosts(Struct, frozen=True):
     """CPU seconds of the event loop."""
 
     count: int

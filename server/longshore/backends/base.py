@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from longshore import __version__
 from longshore.backends.devices.health import DeviceHealth
@@ -26,8 +28,7 @@ Begun = Callable[[], Tensors]
 """An execution that was begun; calling it waits for its end and returns the outputs."""
 
 
-@dataclass(frozen=True, slots=True)
-class CudaOptions:
+class CudaOptions(Struct, frozen=True):
     """How a GPU is used; the CPU ignores them."""
 
     precision: Precision = "float32"
@@ -47,14 +48,13 @@ class CudaOptions:
         return replace(self, precision="float32", compiles=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """Where a model runs."""
 
     kind: Literal["cpu", "cuda"]
     index: int = 0
     options: CudaOptions = CudaOptions()
-    health: DeviceHealth = field(default_factory=DeviceHealth, compare=False, repr=False)
+    health: DeviceHealth = field(default_factory=DeviceHealth)
     """Shared by all that runs on it: a sticky error of one is the end of all."""
 
     def __str__(self) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from longshore.tensors import TensorSpec
 
 
-@dataclass(frozen=True, slots=True)
-class InputDraft:
+class InputDraft(Struct, frozen=True):
     """Inputs as the model's own code calls them, and guesses at their types and shapes."""
 
     required: tuple[str, ...]

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from msgspec import Struct
 
 from longshore.backends.base import Backend, Device
 from longshore.errors import (
@@ -47,8 +48,7 @@ _DATATYPES = {**{f"TYPE_{datatype}": datatype for datatype in Datatype},
 _DEFAULT_INPUT = TensorSpec("INPUT0", Datatype.FP32, (-1, -1))
 
 
-@dataclass(frozen=True, slots=True)
-class _Behaviour:
+class _Behaviour(Struct, frozen=True):
     signature: Signature
     delay_seconds: float = 0.0
     delay_per_row_seconds: float = 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.backends.base import Backend, Device
 from longshore.errors import ModelConfigError, ModelLoadError
@@ -12,8 +13,7 @@ from longshore.repository.layout import ArtifactFormat
 from longshore.repository.model_config import ModelConfig
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """Where a backend is, and what has to be installed for it."""
 
     target: str

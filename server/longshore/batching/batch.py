@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from longshore.batching.padding import PaddingPlan
 from longshore.batching.pending_request import PendingRequest
@@ -13,8 +13,7 @@ from longshore.errors import InferenceFailed
 from longshore.tensors import Tensors
 
 
-@dataclass(slots=True, eq=False)
-class BatchPart:
+class BatchPart(Struct, eq=False):
     """Rows `start` to `stop` of one request."""
 
     request: PendingRequest
@@ -35,8 +34,7 @@ class BatchPart:
         return {name: array[self.start : self.stop] for name, array in self.request.inputs.items()}
 
 
-@dataclass(slots=True, eq=False)
-class Batch:
+class Batch(Struct, eq=False):
     """The unit that an instance executes; all parts belong to requests of one group."""
 
     parts: Sequence[BatchPart]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import exp
+
+from msgspec import Struct
 
 MEMORY_SECONDS = 10.0
 """Time constant of forgetting executions: calm for an autoscaler that looks at a minute, and sure
@@ -18,8 +19,7 @@ LONGEST_STALL = 10.0
 suspended says nothing of the cost."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostLine:
+class CostLine(Struct, frozen=True):
     """Seconds of one execution by its number of rows."""
 
     points: tuple[tuple[int, float], ...]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.batching.abandonment import AbandonmentBound
 from longshore.batching.cost import CostModel
@@ -20,8 +21,7 @@ execution, its answer and the error of the estimate: what is answered after the 
 computed in vain, and under overload that would be every request."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueBounds:
+class QueueBounds(Struct, frozen=True):
     """How much may wait; the bound in time is what matters, the one in number is the user's own."""
 
     max_wait_seconds: float

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 
 from longshore.repository.model_config import Padding
 from longshore.tensors import Array, Tensors, TensorSpec
@@ -16,8 +16,7 @@ Axis: TypeAlias = tuple[str, int]
 """Name of a tensor and an axis of it, the batch axis counted as 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaddingPlan:
+class PaddingPlan(Struct, frozen=True):
     """Which input axes are filled up, and which output axes are cut back to the real length."""
 
     inputs: Mapping[Axis, Padding]

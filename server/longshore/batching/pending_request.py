@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from longshore.errors import InferenceFailed, RequestTimeout
 from longshore.tensors import Array, Tensors
 
 
-@dataclass(slots=True, eq=False)
-class PendingRequest:
+class PendingRequest(Struct, eq=False):
     """One request between admission and answer.
 
     `future` belongs to the event loop; the other fields are written by the queue and by the

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from longshore.batching.batch import Batch, BatchPart
 from longshore.batching.padding import PaddingPlan
@@ -18,8 +19,7 @@ Group: TypeAlias = deque[PendingRequest]
 """Requests of one group, in order of arrival."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchingPolicy:
+class BatchingPolicy(Struct, frozen=True):
     """What may share an execution, and how long an idle instance waits for it to fill."""
 
     max_rows: int

@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from longshore.batching.batch import Batch
 from longshore.batching.pending_request import PendingRequest

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from longshore.cgroups.levels import PROCESS, cgroup_levels, read_numbers, read_text
 
@@ -22,8 +24,7 @@ _NO_LIMIT = 2**62
 """Version 1 writes the largest number of pages in bytes where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
+class _Files(Struct, frozen=True):
     limit: str
     current: str
     peak: str
@@ -46,8 +47,7 @@ _V1 = _Files(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupMemory:
+class CgroupMemory(Struct, frozen=True):
     """In bytes."""
 
     current: int

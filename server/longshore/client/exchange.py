@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct
 
 from longshore.errors import RequestRefused
 from longshore.protocol.steps import Body
@@ -15,8 +15,7 @@ MOST_SHOWN = 300
 """Characters of an answer that is no JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer of HTTP; the names of its headers are lower-case."""
 
     status: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from longshore.client.exchange import Reply
 from longshore.errors import RequestRefused, SettingsError
@@ -16,8 +17,7 @@ from longshore.protocol.steps import Body
 DEADLINE = "X-Request-Timeout-Ms"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteOptions:
+class RemoteOptions(Struct, frozen=True):
     """How a server is asked."""
 
     timeout_seconds: float = 30.0

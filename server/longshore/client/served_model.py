@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from longshore.client.exchange import Reply, Server, read_json, refused
 from longshore.client.wire import decode_answer, encode_request
@@ -13,8 +14,7 @@ from longshore.errors import LongshoreError, RequestRefused
 from longshore.tensors import Datatype, Signature, Tensors, TensorSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Struct, frozen=True):
     """What came of one request."""
 
     version: str

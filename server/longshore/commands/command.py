@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Purpose(StrEnum):
@@ -17,8 +18,7 @@ class Purpose(StrEnum):
     OPERATE = "operate"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A module's own command, by the name `COMMAND`; heavy imports wait until `run`."""
 
     purpose: Purpose

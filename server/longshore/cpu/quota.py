@@ -12,14 +12,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from longshore.cgroups.levels import PROCESS, cgroup_levels, read_numbers, read_text
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Struct, frozen=True):
     """CPU time that the threads of a cgroup may use in each period; the kernel holds them back for
     the rest of one in which it is used up.
     """

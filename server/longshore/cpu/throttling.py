@@ -7,8 +7,9 @@ the CPUs that were held back: two for a second are two seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from longshore.cgroups.levels import PROCESS, cgroup_levels, read_numbers
 from longshore.cpu.quota import quota_of
@@ -16,8 +17,7 @@ from longshore.cpu.quota import quota_of
 _SECONDS = {"throttled_usec": 1e-6, "throttled_time": 1e-9}
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaPeriods:
+class QuotaPeriods(Struct, frozen=True):
     """Periods (100 ms each, unless configured) of one cgroup since it was made."""
 
     total: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from longshore.tensors import Datatype, TensorSpec
 
@@ -11,8 +13,7 @@ CHANNELS = (3, 1, 4)
 """RGB, grey, RGB with alpha; the likeliest first, because a height may be one of them too."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageLayout:
+class ImageLayout(Struct, frozen=True):
     """Of one image; -1 for `height` and `width` is the image's own size."""
 
     channels: int

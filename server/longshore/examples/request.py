@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from longshore.loading.proof.sample_inputs import SampleMaker, candidate_dimensions
 from longshore.tensors import Array, Datatype, Signature, Tensors, TensorSpec, element_count
@@ -19,8 +20,7 @@ SAFE_INTEGERS = 2
 """Integers from 0 to 1 are in any vocabulary."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleTensor:
+class ExampleTensor(Struct, frozen=True):
     """One input; `elements` in row-major order, or the one that all of them are."""
 
     name: str
@@ -49,8 +49,7 @@ class ExampleTensor:
         return [_json_form(element) for element in self.elements]
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleRequest:
+class ExampleRequest(Struct, frozen=True):
     """An inference request to `model` at `base_url`, which has no slash at its end."""
 
     base_url: str

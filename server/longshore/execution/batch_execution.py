@@ -6,7 +6,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.backends.base import Backend, Begun
 from longshore.batching.batch import Batch, BatchPart
@@ -24,16 +25,14 @@ from longshore.tensors import Tensors
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class PartResult:
+class PartResult(Struct, eq=False):
     """What one execution gave to one part of a batch."""
 
     part: BatchPart
     result: Tensors | Exception
 
 
-@dataclass(slots=True, eq=False)
-class Execution:
+class Execution(Struct, eq=False):
     """An executed batch, to be delivered on the event loop."""
 
     results: list[PartResult]

@@ -5,14 +5,13 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from longshore.batching.pending_request import PendingRequest
 from longshore.execution.batch_execution import Execution
 
 
-@dataclass(slots=True)
-class BatchTotals:
+class BatchTotals(Struct):
     """Of the executions of one number of rows; seconds."""
 
     executions: int = 0
@@ -21,8 +20,7 @@ class BatchTotals:
     output_seconds: float = 0.0
 
 
-@dataclass(slots=True)
-class ModelStatistics:
+class ModelStatistics(Struct):
     """Written and read on the event loop only.
 
     The seconds in the queue and of the three phases of computing are those of answered requests,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.repository.artifact import Artifact
 
@@ -18,8 +19,7 @@ STARVED_PAUSE_SECONDS = 60.0
 """After a trial that got no CPU: what kept it from one may have passed by then."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
+class _Turn(Struct, frozen=True):
     """Of a version with these files."""
 
     state: str

@@ -16,8 +16,10 @@ import logging
 import os
 import socket
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
@@ -31,8 +33,7 @@ MOST_ENDS = 2
 """A version is tried once more after the first: a node may lose power, a child harms nobody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """What is known of one version with these files."""
 
     model: str

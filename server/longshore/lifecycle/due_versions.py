@@ -72,7 +72,7 @@ class DueVersions:
         served = self._served.by_number.get(artifact.version)
         if served is None or served.state in (ModelState.UNLOADED, ModelState.DRAINING):
             return True
-        return served.artifact != artifact
+        return not served.artifact.is_same_version(artifact)
 
     def _was_refused(self, artifact: Artifact, config: ModelConfig) -> bool:
         refusal = self._served.refusals.get(artifact.version)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.lifecycle.state import ModelState
 from longshore.repository.layout import Artifact, VersionProblem
@@ -22,8 +23,7 @@ WHOLE_MODEL = ""
 MOST_REMEMBERED = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a version, or something that looks like one, is not served."""
 
     version: str

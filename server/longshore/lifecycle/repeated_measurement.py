@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.execution.model import Model
 from longshore.repository.artifact import Artifact
@@ -21,8 +22,7 @@ FIRST_PAUSE_SECONDS = 60.0
 MOST_ATTEMPTS = 5
 
 
-@dataclass(slots=True)
-class _Attempts:
+class _Attempts(Struct):
     artifact: Artifact
     next_at: float
     count: int = 0
@@ -56,7 +56,7 @@ class RepeatedMeasurement:
     def _of(self, model: Model) -> _Attempts:
         artifact = model.loaded.artifact
         attempts = self._attempts.get(model.version)
-        if attempts is None or attempts.artifact != artifact:
+        if attempts is None or not attempts.artifact.is_same_version(artifact):
             attempts = _Attempts(artifact, self._clock() + FIRST_PAUSE_SECONDS)
             self._attempts[model.version] = attempts
         return attempts

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from longshore.execution.model import Model
 from longshore.lifecycle.state import ModelState, next_state
 from longshore.repository.layout import Artifact
 
 
-@dataclass(slots=True)
-class ServedVersion:
+class ServedVersion(Struct):
     """A version that is being loaded, serves or has served."""
 
     artifact: Artifact

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.backends.base import Backend
 from longshore.backends.devices.health import DeviceHealth
@@ -22,8 +23,7 @@ from longshore.progress import Progress
 LOADING_STATES = (ModelState.TRYING, ModelState.LOADING, ModelState.WARMING)
 
 
-@dataclass(frozen=True, slots=True)
-class VersionStatus:
+class VersionStatus(Struct, frozen=True):
     """One row of what people are told."""
 
     version: str

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.execution.batch_execution import Execution
@@ -37,8 +38,7 @@ SILENT_SECONDS = 10.0
 """A load without progress for as long may hang: the next start begins with another version."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServingOptions:
+class ServingOptions(Struct, frozen=True):
     """The settings that serving a loaded version obeys."""
 
     max_queue_seconds: float
@@ -50,8 +50,7 @@ class ServingOptions:
     """Told of each execution of every version that serves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A version that could serve."""
 
     served: ServedVersion

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.model_loader import run_load
@@ -13,8 +15,7 @@ from longshore.repository.artifact import Artifact
 from longshore.repository.model_config import ModelConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Calibrated:
+class Calibrated(Struct, frozen=True):
     """What came of it."""
 
     plan: ExecutionPlan

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
 from longshore.backends.registry import find_backend_class
 from longshore.errors import ModelConfigError, ModelLoadError

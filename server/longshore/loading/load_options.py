@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from longshore.backends.base import CudaOptions
 from longshore.backends.devices.health import DeviceHealth
 from longshore.repository.model_config import ModelConfig
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
+class LoadOptions(Struct, frozen=True):
     """The settings that loading obeys; what is `None` is measured."""
 
     cpus: float

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.backends.base import Backend
 from longshore.batching.padding import PaddingPlan
@@ -14,8 +15,7 @@ from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
 
 
-@dataclass(slots=True)
-class LoadedModel:
+class LoadedModel(Struct):
     """One version, opened and planned."""
 
     artifact: Artifact
@@ -58,8 +58,7 @@ class LoadedModel:
         return list({id(backend): backend for backend in every}.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """A version that is ready while another one is loaded."""
 
     loaded: LoadedModel

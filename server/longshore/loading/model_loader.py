@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from longshore.backends.base import Backend, CudaOptions
 from longshore.backends.devices.selection import resolve_device

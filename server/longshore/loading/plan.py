@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from longshore.batching.cost import CostLine
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """CPUs divided among executions at once."""
 
     instances: int
@@ -18,8 +17,7 @@ class Split:
         return f"{self.instances}x{self.threads}"
 
 
-@dataclass(frozen=True, slots=True)
-class WidePlan:
+class WidePlan(Struct, frozen=True):
     """How an execution runs that has all CPUs to itself: by a backend of its own, whose threads
     no other execution needs meanwhile.
     """
@@ -28,8 +26,7 @@ class WidePlan:
     cost: CostLine
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionPlan:
+class ExecutionPlan(Struct, frozen=True):
     """The outcome of proof and calibration; shown in metadata, log and metrics."""
 
     is_batched: bool

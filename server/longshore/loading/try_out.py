@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from longshore.backends.base import Device
 from longshore.backends.registry import create_backend
@@ -17,8 +18,7 @@ from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
 
 
-@dataclass(frozen=True, slots=True)
-class TriedOut:
+class TriedOut(Struct, frozen=True):
     """A version that loads."""
 
     signature: Signature

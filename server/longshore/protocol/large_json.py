@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec import Struct
 
 from longshore.errors import InvalidRequest
 from longshore.protocol.json_data import array_from_elements
@@ -36,8 +36,7 @@ _LIST_BEGIN = re.compile(rb"\s{0,1000}:\s{0,1000}\[")
 _SPACES = re.compile(rb"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class NumberList:
+class NumberList(Struct, frozen=True):
     """A list in `body`, brackets included, that holds neither strings nor objects."""
 
     body: Body

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
+
+from msgspec import Struct, field
 
 from longshore.protocol.steps import Body
 from longshore.tensors import Tensors
@@ -26,8 +27,7 @@ def every_output(names: tuple[str, ...], *, binary_data: bool) -> tuple[Requeste
     return tuple([RequestedOutput(name, binary_data) for name in names])
 
 
-@dataclass(slots=True)
-class InferenceRequest:
+class InferenceRequest(Struct):
     """A decoded request that fits the model's signature (names, datatypes and shapes are already
     checked).
     """
@@ -48,14 +48,12 @@ class InferenceRequest:
     (`outputs`).
     """
 
-    output_names: tuple[str, ...] = field(init=False)
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple([output.name for output in self.outputs])
 
-    def __post_init__(self) -> None:
-        self.output_names = tuple([output.name for output in self.outputs])
 
-
-@dataclass(slots=True)
-class InferenceResponse:
+class InferenceResponse(Struct):
     """The tensors that answer one request, by output name."""
 
     model_name: str
@@ -65,8 +63,7 @@ class InferenceResponse:
     parameters: Parameters = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class EncodedResponse:
+class EncodedResponse(Struct):
     """Body of an answer and the headers that describe it (`content-length` is the sender's)."""
 
     body: Body

@@ -7,8 +7,9 @@ https://github.com/triton-inference-server/server/tree/main/docs/protocol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from longshore import __version__
 from longshore.protocol.messages import Parameters
@@ -89,8 +90,7 @@ def model_config(
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class BatchStatistics:
+class BatchStatistics(Struct, frozen=True):
     """Of all executions of one number of rows."""
 
     rows: int
@@ -99,8 +99,7 @@ class BatchStatistics:
     compute_output: Duration
 
 
-@dataclass(frozen=True, slots=True)
-class VersionStatistics:
+class VersionStatistics(Struct, frozen=True):
     """What one version of a model has done since it was loaded."""
 
     name: str

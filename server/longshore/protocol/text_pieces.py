@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
 
 from longshore.errors import InvalidRequest
 from longshore.protocol.steps import STEP_BYTES, Body
@@ -17,8 +17,7 @@ ELEMENT_BYTES = 32
 """What an element takes beside its bytes; a million of none take long too."""
 
 
-@dataclass(frozen=True, slots=True)
-class LongTexts:
+class LongTexts(Struct, frozen=True):
     """The elements of the output `name`, as UTF-8."""
 
     name: str

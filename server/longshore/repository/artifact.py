@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from longshore.repository.manifest import ManifestPolicy
 
@@ -40,8 +42,7 @@ _BACKENDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """One version of a model, found on the volume and not yet loaded."""
 
     model_name: str
@@ -61,10 +62,14 @@ class Artifact:
     manifest: ManifestPolicy = "optional"
     fingerprint: str = ""
     """Changes when a file of the version is replaced or written to."""
-    manifest_fingerprint: str = field(default="", compare=False)
-    """That of the manifest; a version that serves is the same with another."""
+    manifest_fingerprint: str = ""
+    """That of the manifest; see `is_same_version`."""
 
     @property
     def state(self) -> str:
         """Changes when it is worth to try the version again, once it was refused."""
         return f"{self.fingerprint} {self.manifest_fingerprint}"
+
+    def is_same_version(self, other: Artifact) -> bool:
+        """Whether one that serves `other` serves this: another manifest makes no other version."""
+        return self == replace(other, manifest_fingerprint=self.manifest_fingerprint)

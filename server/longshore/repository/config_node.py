@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from longshore.errors import ModelConfigError
 
 _SHOWN_CHARACTERS = 80
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigNode:
+class ConfigNode(Struct, frozen=True):
     """`value` as the file has it, at `key` (`input[0].data_type`; empty for the whole) of `file`.
 
     Every reader raises `ModelConfigError` when the value is not of its kind.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.repository.layout import Artifact, ModelRepository, VersionProblem
 from longshore.repository.model_config import ModelConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """The structure alone; names and shapes of tensors are in the artifacts."""
 
     root: Path

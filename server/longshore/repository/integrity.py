@@ -11,9 +11,10 @@ import hashlib
 import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeAlias
+
+from msgspec import Struct
 
 from longshore.errors import ArtifactChanged, ModelConfigError, ModelLoadError
 from longshore.progress import Progress
@@ -42,8 +43,7 @@ _Identity: TypeAlias = tuple[int, int, int, int, int]
 _SIZE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What another process found the files of a version to be."""
 
     identities: dict[Path, _Identity]
@@ -80,8 +80,7 @@ class Seen:
             _check_same(file, identity, _status_now(file))
 
 
-@dataclass(slots=True)
-class VerifiedArtifact:
+class VerifiedArtifact(Struct):
     """An artifact whose bytes were compared with its manifest, while it is being loaded."""
 
     artifact: Artifact

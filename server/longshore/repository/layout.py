@@ -13,8 +13,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from longshore.errors import ModelConfigError, ModelLoadError
 from longshore.repository import version_policy
@@ -43,8 +45,7 @@ MAX_ARTIFACT_BYTES = 64 * 1024**3
 _MODEL_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,128}")
 
 
-@dataclass(frozen=True, slots=True)
-class VersionProblem:
+class VersionProblem(Struct, frozen=True):
     """Why a version, or something that looks like one, is not served."""
 
     version: str
@@ -55,8 +56,7 @@ class VersionProblem:
     """Fingerprint of the files that are meant; empty when they could not be listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """What one look at the volume found."""
 
     artifacts: tuple[Artifact, ...]

@@ -9,9 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from longshore.errors import ModelLoadError
 from longshore.repository.bounded_json import load_json
@@ -29,8 +30,7 @@ ManifestPolicy: TypeAlias = Literal["optional", "required", "ignored"]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(Struct, frozen=True):
     """What a file has to be."""
 
     sha256: str
@@ -39,8 +39,7 @@ class ListedFile:
     """Bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """Files by their path relative to the version directory, with `/` between its parts."""
 
     files: dict[str, ListedFile]

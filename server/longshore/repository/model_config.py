@@ -4,14 +4,14 @@ seconds. `repository.config` reads it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from longshore.tensors import Datatype
 
 
-@dataclass(frozen=True, slots=True)
-class Padding:
+class Padding(Struct, frozen=True):
     """Lets requests that differ in one dimension share a batch: the shorter ones are filled up."""
 
     value: float = 0.0
@@ -21,8 +21,7 @@ class Padding:
     """Name of an input that receives 1 where the data is real and 0 where it is padding."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInput:
+class ModelInput(Struct, frozen=True):
     """An `input` entry. `dims` leaves out the batch axis when `max_batch_size` > 0, as Triton has
     it; where `max_batch_size` is not given, both forms are understood.
     """
@@ -34,8 +33,7 @@ class ModelInput:
     """By index in `dims`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOutput:
+class ModelOutput(Struct, frozen=True):
     """An `output` entry; `dims` as those of an input."""
 
     name: str
@@ -43,8 +41,7 @@ class ModelOutput:
     dims: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceGroup:
+class InstanceGroup(Struct, frozen=True):
     """`instance_group`: how many executions at once, and on which device."""
 
     count: int | None = None
@@ -53,8 +50,7 @@ class InstanceGroup:
     gpus: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePolicy:
+class QueuePolicy(Struct, frozen=True):
     """`default_queue_policy`: how long and how many requests may wait."""
 
     max_queue_size: int = 0
@@ -64,8 +60,7 @@ class QueuePolicy:
     timeout_action: Literal["REJECT"] = "REJECT"
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicBatching:
+class DynamicBatching(Struct, frozen=True):
     """`dynamic_batching`: what an idle instance waits for, and what may wait for an instance."""
 
     preferred_batch_size: tuple[int, ...] = ()
@@ -74,8 +69,7 @@ class DynamicBatching:
     default_queue_policy: QueuePolicy = QueuePolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class WarmupInput:
+class WarmupInput(Struct, frozen=True):
     """One input of a warm-up sample; `dims` without the batch axis, as those of a `ModelInput`."""
 
     name: str
@@ -86,8 +80,7 @@ class WarmupInput:
     """Below the directory `warmup` of the model."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelWarmup:
+class ModelWarmup(Struct, frozen=True):
     """`model_warmup`: an input that the model runs on."""
 
     name: str
@@ -97,8 +90,7 @@ class ModelWarmup:
     """Executions of it; 0 is one as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class VersionPolicy:
+class VersionPolicy(Struct, frozen=True):
     """The version directories to serve: the `latest` n, `all`, or the `specific` ones listed."""
 
     kind: Literal["latest", "all", "specific"] = "latest"
@@ -106,8 +98,7 @@ class VersionPolicy:
     versions: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelConfig:
+class ModelConfig(Struct, frozen=True):
     """What the artifact cannot say about itself; every field has a default, so an absent file is an
     empty config.
     """
@@ -132,5 +123,5 @@ class ModelConfig:
     version_policy: VersionPolicy = VersionPolicy()
     model_warmup: tuple[ModelWarmup, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
-    file: str = field(default="config.yaml", compare=False)
+    file: str = "config.yaml"
     """What errors call it."""

@@ -10,9 +10,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from longshore.repository.regular_file import IrregularFile
 
@@ -34,8 +35,7 @@ class GoneInto(dict[Path, _Identity]):
         self[directory] = _identity(directory)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     gone_into: GoneInto
     message: str
     since: float

@@ -6,9 +6,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
 
 from longshore.repository.manifest import FILE_NAME, MAX_FILES, is_manifest_file
 from longshore.repository.overfull import GoneInto, Overfull, TooMany
@@ -23,8 +24,7 @@ MAX_ENTRIES = MAX_FILES + 1000
 _MAX_DIRECTORIES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class VersionFiles:
+class VersionFiles(Struct, frozen=True):
     """A directory as it was at one moment; the manifest is not among its files."""
 
     sizes: dict[str, int]

@@ -17,10 +17,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import httptools
+from msgspec import Struct
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -50,8 +50,7 @@ LINGER_SECONDS = 0.5
 could know: answered, with `Connection: close`, instead of reset."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
+class ConnectionLimits(Struct, frozen=True):
     """The bounds of one connection; seconds and bytes."""
 
     max_connections: int

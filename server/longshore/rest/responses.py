@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 from starlette.types import Scope, Send
 
 from longshore.errors import LongshoreError, MethodNotAllowed, RetryableError, Unauthenticated
@@ -22,8 +22,7 @@ SECURITY_HEADERS: Headers = [
 ]
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """A whole HTTP answer; `send_answer` adds length, request id and the common headers."""
 
     body: Body

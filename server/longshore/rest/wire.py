@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from longshore.protocol import codec, v1
 from longshore.protocol.json_codec import decode_json_request
@@ -22,8 +23,7 @@ Decode = Callable[[Body, RequestHead, Signature, Convert], InferenceRequest]
 Encode = Callable[[InferenceResponse, InferenceRequest], EncodedResponse]
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(Struct, frozen=True):
     """One format of requests; `label` names it in the metrics."""
 
     label: str

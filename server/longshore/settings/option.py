@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
 from typing import Any
+
+from msgspec import Struct
 
 from longshore.cpu.quantity import CpuQuantity, parse_cpus
 from longshore.errors import SettingsError
@@ -15,31 +16,19 @@ ENV_PREFIX = "LONGSHORE_"
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
-def option(
-    default: Any,
-    help: str,
-    *,
-    choices: tuple[str, ...] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-    may_be_empty: bool = False,
-) -> Any:
-    """A setting: its default, one sentence with unit and effect, and the values allowed.
+class Setting(Struct, frozen=True):
+    """What the type of a setting does not say; its annotation carries it."""
 
-    An empty value counts as unset, unless the setting `may_be_empty`.
-    """
-    metadata = {
-        "help": help,
-        "choices": choices,
-        "minimum": minimum,
-        "maximum": maximum,
-        "may_be_empty": may_be_empty,
-    }
-    return field(default=default, metadata=metadata)
+    help: str
+    """One sentence, with unit and effect."""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    may_be_empty: bool = False
+    """Whether an empty value is one; otherwise it counts as unset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One row of the table of settings."""
 
     group: str

@@ -6,7 +6,6 @@ Order of precedence: command line, `LONGSHORE_*`, config file, default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -29,7 +28,7 @@ def load_settings(
         what is.
     """
     from_file = _read_config_file(config_file) if config_file else {}
-    groups: dict[str, dict[str, Any]] = {group.name: {} for group in fields(Settings)}
+    groups: dict[str, dict[str, Any]] = {name: {} for name in Settings.__struct_fields__}
     for row in option_table():
         for source, value in (
             (row.flag, overrides.get(row.name)),

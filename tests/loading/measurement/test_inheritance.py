@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from longshore.batching.cost import CostLine
 from longshore.loading.budget import Budget
@@ -126,7 +125,7 @@ def test_without_time_to_compare_the_cost_is_taken_for_equal_and_said(machine):
 
 
 def test_a_version_that_is_too_expensive_for_the_event_loop_leaves_it(machine):
-    cheap = dataclasses.replace(
+    cheap = replace(
         PLAN, instances=1, threads=1, is_inline=True, cost=CostLine(((1, 50e-6), (2, 60e-6)))
     )
     known = SharedBackend(lambda rows: machine.compute(50e-6))
@@ -213,7 +212,7 @@ def test_beside_a_version_that_has_done_nothing_yet_is_measured_and_kept(load_id
 
 
 def test_what_costs_twice_as_much_costs_twice_as_much_on_all_cpus_too(machine):
-    wide = dataclasses.replace(PLAN, wide=WidePlan(8, CostLine(((1, 0.004),))))
+    wide = replace(PLAN, wide=WidePlan(8, CostLine(((1, 0.004),))))
 
     plan = inherited(machine, lambda rows: machine.compute(0.020 * rows), plan=wide)
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +60,7 @@ def choose_bucket(buckets: Sequence[int], rows: int) -> int | None:
     return min((bucket for bucket in buckets if bucket >= rows), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bucket:
+class _Bucket(Struct, frozen=True):
     graph: Graph
     gain: float
     """How many times as long the model takes without the graph, at this many rows."""

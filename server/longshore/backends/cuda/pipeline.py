@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from longshore.tensors import Array, Tensors
 
@@ -80,8 +81,7 @@ class DeviceStreams(Protocol):
         """A context in which what is queued goes to the stream compute."""
 
 
-@dataclass(slots=True, eq=False)
-class _Slot:
+class _Slot(Struct, eq=False):
     """Staging memory of one execution in flight; it grows to the largest seen and is kept."""
 
     pinned_inputs: dict[str, tuple[int, Any]] = field(default_factory=dict)
@@ -89,8 +89,7 @@ class _Slot:
     pinned_outputs: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(Struct, eq=False):
     """An execution in flight; `finish` once."""
 
     slot: _Slot

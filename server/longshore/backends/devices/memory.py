@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 HEADROOM = 0.1
 """Share of the memory that stays free at the largest batch, for fragments and other sizes."""
@@ -10,8 +10,7 @@ HEADROOM = 0.1
 _MIB = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceMemory:
+class DeviceMemory(Struct, frozen=True):
     """In bytes. `used` is by tensors, `reserved` what the process keeps for them and more."""
 
     used: int

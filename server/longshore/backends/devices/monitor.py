@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,7 @@ _REASON_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceReading:
+class DeviceReading(Struct, frozen=True):
     utilization: float | None
     """Share of the driver's last sample period in which something ran on the device, 0 to 1."""
     throttled: frozenset[str] | None

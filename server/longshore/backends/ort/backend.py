@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import onnxruntime
+from msgspec import Struct
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from longshore.backends.base import Device
@@ -144,8 +144,7 @@ def _open_cuda(path: Path, device: Device) -> OnnxCuda:
         raise load_failure(path, error, plain(error), device) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Opening:
+class _Opening(Struct, frozen=True):
     """What sessions are opened from; errors call the file by its `name`."""
 
     name: Path

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 import onnxruntime
+from msgspec import Struct
 
 from longshore.backends.cuda.pipeline import STREAMS, DeviceStreams, Stream
 from longshore.backends.cuda.runtime import CudaRuntime, GpuMemory, HostMemory
@@ -24,8 +24,7 @@ _NO_GRAPH = -1
 """The `gpu_graph_id` of a run that neither captures nor replays."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OnnxTensor:
+class OnnxTensor(Struct, frozen=True, eq=False):
     """Device memory with a type and a shape; `owner` keeps it alive."""
 
     address: int

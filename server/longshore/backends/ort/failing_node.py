@@ -12,8 +12,9 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from longshore.backends.ort.protobuf import ProtobufReader
 
@@ -70,16 +71,14 @@ def fails_on_any_input(file: BinaryIO, message: str) -> bool:
     return all(fed.cannot_change(node, states_bounds=states_bounds) for node in suspects)
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     name: str = ""
     op_type: str = ""
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Graph:
+class _Graph(Struct):
     nodes: list[_Node] = field(default_factory=list)
     inputs: set[str] = field(default_factory=set)
     has_nested_nodes: bool = False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import Struct
 
 from longshore.backends.base import Device
 from longshore.backends.framework_backend import load_failure, plain
@@ -15,8 +15,7 @@ from longshore.errors import ModelLoadError
 from longshore.tensors import Signature
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A model that torch has opened."""
 
     signature: Signature

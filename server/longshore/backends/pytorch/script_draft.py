@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from longshore.backends.draft import InputDraft
 from longshore.backends.pytorch.script_arguments import ScriptArguments, declarable

@@ -6,14 +6,14 @@ Source: proc_pid_stat(5), field 3.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from longshore.child_process import cpu_seconds_of
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """At one moment."""
 
     can_run: bool

@@ -14,7 +14,8 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from longshore.child_process import cpu_seconds_of
 from longshore.cpu.quota import Quota
@@ -33,8 +34,7 @@ NOTHING = -1.0
 RUNNING_TICK_SECONDS, STOPPED_TICK_SECONDS, LEAST_TICK_SECONDS = 0.003, 0.05, 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class SharedCpus:
+class SharedCpus(Struct, frozen=True):
     """Those of a server whose clients do not wait for a trial."""
 
     cpus: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from longshore.loading.load_options import LoadOptions
 from longshore.loading.plan import ExecutionPlan
@@ -11,8 +11,7 @@ from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
 
 
-@dataclass(frozen=True, slots=True)
-class ServingPlan:
+class ServingPlan(Struct, frozen=True):
     """That of the version which clients use meanwhile."""
 
     version: str
@@ -22,8 +21,7 @@ class ServingPlan:
     """With what its config pins."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrialRequest:
+class TrialRequest(Struct, frozen=True):
     """A version to try, as `load_model` would load it."""
 
     artifact: Artifact

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from longshore.cgroups.memory import free_memory, own_memory
 
@@ -10,8 +10,7 @@ USABLE = 0.95
 """Of what is free: requests need memory too meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """Memory that a trial, and after it a load, may take."""
 
     free_bytes: int

@@ -9,8 +9,9 @@ import selectors
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from longshore.child_process import cpu_seconds_of, one_thread_environment
 from longshore.errors import ArtifactChanged, ModelLoadError
@@ -37,8 +38,7 @@ STDERR_KEPT = 2000
 """Of what the child's libraries print; the last of it says most of a crash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(Struct, frozen=True):
     """A version that can be served."""
 
     findings: TrialFindings
@@ -46,8 +46,7 @@ class Passed:
     """At its peak, without what any process takes that loads a model."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Of a trial."""
 
     seconds: float

@@ -6,8 +6,9 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from longshore.cpu.quota import Quota
 from longshore.execution.model import Model

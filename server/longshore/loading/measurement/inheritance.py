@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from statistics import median
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
@@ -33,8 +35,7 @@ RATIO_BOUNDS = (0.1, 10.0)
 """What is beyond is no comparison of two versions of a model; it is learned at work."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownVersion:
+class KnownVersion(Struct, frozen=True):
     """A version that is ready while another one is loaded."""
 
     number: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from longshore.backends.base import Backend
 from longshore.batching.cost import CostLine
@@ -28,8 +28,7 @@ FIRST_SAMPLES, MORE_SAMPLES = 2, 1
 """Of each batch while the largest is searched, and once all splits were searched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Struct, frozen=True):
     """What a split can sustain, by the number of rows in an execution."""
 
     split: Split
@@ -58,8 +57,7 @@ class Measurement:
         return max(rows for rows, _ in self.cost.points if self.throughput(rows) >= wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What a batch may not exceed."""
 
     rows: int

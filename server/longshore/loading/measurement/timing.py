@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from math import inf
 from operator import attrgetter
 from statistics import fmean
 from typing import Self
+
+from msgspec import Struct
 
 from longshore.backends.base import Backend
 from longshore.cpu.run_delay import thread_run_delay
@@ -30,8 +31,7 @@ MOST_EXECUTIONS = 10_000
 """In one sample."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """Of one execution, with all instances of its split at work."""
 
     seconds: float
@@ -49,8 +49,7 @@ class Timing:
         return max(self.seconds, instances * self.cpu_seconds / cpus)
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(Struct, frozen=True):
     """In seconds, but for the wall clock, which is the budget's."""
 
     thread: Callable[[], float] = time.thread_time
@@ -58,8 +57,7 @@ class Clocks:
     run_delay: Callable[[], float | None] = thread_run_delay
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """Executions one after the other on one thread."""
 
     executions: int

@@ -8,9 +8,9 @@ accept several requests at once and answer wrongly, and only under concurrency.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from longshore.loading.budget import BudgetSpent
 from longshore.loading.proof.agreement import first_difference, tolerances
@@ -23,8 +23,7 @@ COMPANIES = ((0, 1, 2), (2, 3, 0, 1), (3, 1), (4, 4, 0))
 _ROWS = sorted({row for company in COMPANIES for row in company})
 
 
-@dataclass(frozen=True, slots=True)
-class BatchProof:
+class BatchProof(Struct, frozen=True):
     """Whether requests may share a batch."""
 
     is_proven: bool

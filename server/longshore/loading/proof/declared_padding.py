@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from longshore.batching.padding import Axis, PaddingPlan
 from longshore.errors import ModelConfigError

@@ -6,8 +6,9 @@ A config that does not fit is refused at load, before a client finds out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from longshore.backends.base import Device
 from longshore.errors import ModelConfigError

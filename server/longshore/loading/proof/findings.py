@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from longshore.batching.padding import PaddingPlan
 from longshore.loading.proof.sample_inputs import Maker, SampleMaker, with_masks
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """Inputs that a model takes, and whether requests may share a batch."""
 
     sample: Maker | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from longshore.batching.padding import Axis, PaddingPlan
 from longshore.loading.budget import BudgetSpent

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from longshore.errors import LongshoreError, ModelLoadError, OutOfDeviceMemory
 from longshore.loading.budget import BudgetSpent
@@ -16,8 +16,7 @@ TOLERANCE = 1e-3
 """Of a floating-point output, relative and absolute: another device or library rounds otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedSample:
+class RecordedSample(Struct, frozen=True):
     """One request, and what errors call it."""
 
     origin: str
@@ -27,8 +26,7 @@ class RecordedSample:
     """Outputs that the model has to give, each flat; those that were recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedMaker:
+class RecordedMaker(Struct, frozen=True):
     """Makes batches of the rows that were recorded, in place of random ones."""
 
     samples: tuple[Tensors, ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 
 from longshore.batching.padding import PaddingPlan
 from longshore.errors import OutOfDeviceMemory
@@ -26,8 +26,7 @@ SAFE_INTEGER_BOUNDS = (2,)
 """For where a wrong index is no exception but the loss of the device."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleMaker:
+class SampleMaker(Struct, frozen=True):
     """Makes random inputs of one shape family; the same seed gives the same inputs."""
 
     signature: Signature
@@ -60,8 +59,7 @@ class Maker(Protocol):
     def make(self, rows: int, seed: int) -> Tensors: ...
 
 
-@dataclass(frozen=True, slots=True)
-class MaskedMaker:
+class MaskedMaker(Struct, frozen=True):
     """With the masks that no client sends: as the model itself takes its inputs."""
 
     maker: Maker

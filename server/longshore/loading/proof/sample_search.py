@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from longshore.errors import DeviceLost, ModelDefect
 from longshore.loading.budget import BudgetSpent
@@ -19,8 +19,7 @@ from longshore.tensors import Signature
 _PREFIX = "the model refuses its inputs: "
 
 
-@dataclass(slots=True)
-class SampleSearch:
+class SampleSearch(Struct):
     """What came of the inputs that were tried."""
 
     maker: SampleMaker | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from longshore.backends.base import Backend, CudaOptions
 from longshore.loading.plan import ExecutionPlan
@@ -20,8 +22,7 @@ from longshore.repository.model_config import ModelConfig
 from longshore.tensors import Signature
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrationRecord:
+class CalibrationRecord(Struct, frozen=True):
     """Enough to serve the model again without trying it."""
 
     plan: ExecutionPlan
@@ -81,7 +82,8 @@ class CalibrationRecord:
 
     def to_content(self) -> dict[str, Any]:
         """As JSON has it."""
-        return asdict(self)
+        content: dict[str, Any] = to_builtins(self)
+        return content
 
     @classmethod
     def from_json(cls, text: str) -> CalibrationRecord:
@@ -99,8 +101,7 @@ class CalibrationRecord:
     @classmethod
     def of_partial(cls, document: object) -> CalibrationRecord:
         """The same of one that need not be whole."""
-        keys = tuple(field.name for field in fields(cls))
-        content = record_reader.Section(document, keys)
+        content = record_reader.Section(document, cls.__struct_fields__)
         outputs = content.raw("padded_outputs")
         return cls(
             plan=record_reader.read_plan(content.raw("plan")),

@@ -7,7 +7,6 @@ instances or rows would be served as it is.
 from __future__ import annotations
 
 import sys
-from dataclasses import fields
 from typing import Any, get_args
 
 from longshore.backends.base import CudaOptions, GraphUse, Precision
@@ -16,9 +15,6 @@ from longshore.loading.plan import ExecutionPlan, WidePlan
 
 MOST_INSTANCES = 1024
 MOST_ROWS = 2**31 - 1
-_PLAN_KEYS = tuple(field.name for field in fields(ExecutionPlan))
-_WIDE_KEYS = tuple(field.name for field in fields(WidePlan))
-_CUDA_KEYS = tuple(field.name for field in fields(CudaOptions))
 
 PaddedAxis = tuple[str, int, str, int]
 
@@ -69,7 +65,7 @@ class Section:
 
 
 def read_plan(content: object) -> ExecutionPlan:
-    section = Section(content, _PLAN_KEYS)
+    section = Section(content, ExecutionPlan.__struct_fields__)
     cost = section.raw("cost")
     section.text("source")
     plan = ExecutionPlan(
@@ -97,12 +93,12 @@ def _read_cost(content: object) -> CostLine:
 def _read_wide(content: object) -> WidePlan | None:
     if content is None:
         return None
-    section = Section(content, _WIDE_KEYS)
+    section = Section(content, WidePlan.__struct_fields__)
     return WidePlan(section.integer("threads", MOST_INSTANCES), _read_cost(section.raw("cost")))
 
 
 def read_cuda(content: object) -> CudaOptions:
-    section = Section(content, _CUDA_KEYS)
+    section = Section(content, CudaOptions.__struct_fields__)
     limit = section.raw("memory_limit_bytes")
     return CudaOptions(
         precision=section.choice("precision", get_args(Precision)),

@@ -12,8 +12,9 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from longshore.loading.records.calibration_record import CalibrationRecord
 from longshore.loading.records.conditions import ARTIFACT, Conditions, digest_of

@@ -5,8 +5,10 @@ The other process ran what lies on the volume: nothing is believed that a load c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from longshore.backends.base import Backend
 from longshore.loading.plan import ExecutionPlan
@@ -29,8 +31,7 @@ class _Load(Protocol):
     findings: Findings
 
 
-@dataclass(frozen=True, slots=True)
-class TrialFindings:
+class TrialFindings(Struct, frozen=True):
     """Enough to load the version without trying it."""
 
     record: CalibrationRecord

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 from longshore.protocol.steps import STEP_BYTES, Body
 from longshore.tensors import Array, Datatype, element_count
@@ -16,8 +16,7 @@ ALIGNMENT = 64
 MOST_MESSAGE_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class SharedList:
+class SharedList(Struct, frozen=True):
     """Where it lies, and what is to be made of it."""
 
     text_bytes: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from longshore.batching.pending_request import PendingRequest
 from longshore.execution.batch_execution import Execution
@@ -15,8 +16,7 @@ CLIENT_LEFT = 499
 """No answer was sent: the client had left. nginx's status, which is never sent."""
 
 
-@dataclass(slots=True, eq=False)
-class RequestTrace:
+class RequestTrace(Struct, eq=False):
     """The ids of a request that is sampled; the contexts are OpenTelemetry's `SpanContext`."""
 
     context: Any
@@ -28,8 +28,7 @@ class RequestTrace:
     """Tells the client the ids."""
 
 
-@dataclass(slots=True, eq=False)
-class BatchRecord:
+class BatchRecord(Struct, eq=False):
     """One execution, without its tensors; times are monotonic seconds."""
 
     model: str
@@ -52,8 +51,7 @@ class BatchRecord:
     """Of its own span; `None` without a sampled request."""
 
 
-@dataclass(slots=True, eq=False)
-class RequestRecord:
+class RequestRecord(Struct, eq=False):
     """One request on the inference port; times are monotonic seconds."""
 
     started: float
