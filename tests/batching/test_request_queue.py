@@ -281,6 +281,17 @@ def test_a_batch_is_alone_while_every_other_instance_waits_for_work(
     assert taken[0].is_alone is is_alone
 
 
+def test_a_batch_was_alone_until_the_next_is_taken(clock, make_request):
+    queue = RequestQueue(BatchingPolicy(max_rows=1), clock=clock)
+    queue.put(make_request(1))
+    first = queue.take()
+    queue.put(make_request(1))
+
+    assert queue.was_alone(first)
+    second = queue.take()
+    assert (queue.was_alone(first), queue.was_alone(second)) == (False, True)
+
+
 def test_a_batch_that_another_waits_behind_is_not_alone(clock, make_request):
     queue = RequestQueue(BatchingPolicy(max_rows=1), clock=clock)
     queue.put(make_request(1))

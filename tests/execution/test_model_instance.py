@@ -145,3 +145,35 @@ async def test_a_batch_that_is_alone_runs_on_the_wide_backend(
     assert instance.join(5.0)
     assert ran == [runs_on]
     assert [execution.is_wide for execution in done] == [runs_on == "wide"]
+
+
+@pytest.mark.parametrize("is_joined", [True, False])
+async def test_an_execution_that_another_joins_does_not_tell_what_a_lone_one_takes(
+    load_identity, clock, monkeypatch, is_joined
+):
+    (backend,) = load_identity("").backends
+    lone = LoneExecutions(backend, CostLine(((1, 1.0),)), CostLine(((1, 2.0),)))
+    learned: list[Execution] = []
+    monkeypatch.setattr(lone, "learn", learned.append)
+    queue = RequestQueue(BatchingPolicy(max_rows=1), clock=clock)
+    loop = asyncio.get_running_loop()
+    execute = backend.execute
+
+    def execute_beside_another(*given):
+        if is_joined:
+            asyncio.run_coroutine_threadsafe(take_another(), loop).result(5.0)
+        return execute(*given)
+
+    async def take_another():
+        put(queue, clock)
+        queue.take_now()
+
+    monkeypatch.setattr(backend, "execute", execute_beside_another)
+    future = put(queue, clock)
+    instance = ModelInstance("any", backend, queue, loop=loop, observe=lambda done: None, lone=lone)
+    instance.start()
+
+    await future
+    queue.close()
+    assert instance.join(5.0)
+    assert len(learned) == (0 if is_joined else 1)

@@ -41,6 +41,8 @@ class Batch(Struct, eq=False):
     padding: PaddingPlan | None = None
     is_alone: bool = False
     """Whether no other was being executed or waited when an instance took it."""
+    number: int = 0
+    """Among those that were taken from the queue, from 1 on."""
 
     @property
     def rows(self) -> int:

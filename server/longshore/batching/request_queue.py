@@ -34,6 +34,7 @@ class RequestQueue:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting_instances = 0
+        self._taken = 0
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -66,6 +67,10 @@ class RequestQueue:
                     self._changed.wait(wait_seconds)
                 finally:
                     self._waiting_instances -= 1
+
+    def was_alone(self, batch: Batch) -> bool:
+        """Whether `batch` was alone when it was taken, and none was taken since."""
+        return batch.is_alone and batch.number == self._taken
 
     def take_now(self) -> Batch | None:
         """The next batch, or `None` when nothing waits."""
@@ -118,6 +123,8 @@ class RequestQueue:
                 return None, wait_seconds
             batch = groups.take(group, now)
             if batch is not None:
+                self._taken += 1
+                batch.number = self._taken
                 if self._waiting_instances and groups.length:
                     self._changed.notify()  # what is left is another instance's
                 return batch, None

@@ -38,10 +38,16 @@ class LoneExecutions:
         return self._wide
 
     def learn(self, execution: Execution) -> None:
-        """From an execution that was alone when it began."""
-        is_wide = execution.is_wide
-        factor = min(execution.seconds / self._costs[is_wide].seconds(execution.rows), LONGEST)
+        """From an execution that was alone from its beginning to its end: one that another joined
+        on the same CPUs tells nothing of either kind.
+        """
+        is_wide, rows = execution.is_wide, execution.rows
+        factor = min(execution.seconds / self._costs[is_wide].seconds(rows), LONGEST)
         self._factors[is_wide] += NEWEST * (factor - self._factors[is_wide])
+        if is_wide and execution.seconds < self._expected(rows, is_wide=False):
+            self._narrow_since = (
+                TRY_AGAIN  # what was slow lately is over: not 50 for each step back
+            )
 
     def _expected(self, rows: int, *, is_wide: bool) -> float:
         return self._factors[is_wide] * self._costs[is_wide].seconds(rows)

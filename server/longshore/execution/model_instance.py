@@ -122,7 +122,7 @@ class ModelInstance(Executor):
 
     def _finish(self, begun: BegunBatch) -> None:
         execution = begun.finish(idle_since=self._idle_since)
-        if self.lone is not None and begun.batch.is_alone:
+        if self.lone is not None and self.queue.was_alone(begun.batch):
             self.lone.learn(execution)
         self._idle_since = self.clock()
         self.loop.call_soon_threadsafe(deliver, execution, self.observe)

@@ -28,7 +28,7 @@ class Setting(Struct, frozen=True):
     """Whether an empty value is one; otherwise it counts as unset."""
 
 
-class Option(Struct, frozen=True):
+class Option(Setting, frozen=True, kw_only=True):
     """One row of the table of settings."""
 
     group: str
@@ -36,11 +36,6 @@ class Option(Struct, frozen=True):
     type: type
     is_optional: bool
     default: Any
-    help: str
-    choices: tuple[str, ...]
-    minimum: float | None
-    maximum: float | None
-    may_be_empty: bool
 
     @property
     def flag(self) -> str:

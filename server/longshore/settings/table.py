@@ -33,4 +33,7 @@ def _option(group: str, name: str, annotation: Any, default: Any) -> Option:
     hint, setting = get_args(annotation)
     is_optional = type(None) in get_args(hint)
     kind = get_args(hint)[0] if is_optional else get_origin(hint) or hint
-    return Option(group, name, kind, is_optional, default, **asdict(setting))
+    return Option(
+        **asdict(setting),
+        group=group, name=name, type=kind, is_optional=is_optional, default=default,
+    )  # fmt: skip
