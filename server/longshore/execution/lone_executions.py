@@ -45,9 +45,8 @@ class LoneExecutions:
         factor = min(execution.seconds / self._costs[is_wide].seconds(rows), LONGEST)
         self._factors[is_wide] += NEWEST * (factor - self._factors[is_wide])
         if is_wide and execution.seconds < self._expected(rows, is_wide=False):
-            self._narrow_since = (
-                TRY_AGAIN  # what was slow lately is over: not 50 for each step back
-            )
+            # A trial that was faster is followed by another, not by 50 narrow executions.
+            self._narrow_since = TRY_AGAIN
 
     def _expected(self, rows: int, *, is_wide: bool) -> float:
         return self._factors[is_wide] * self._costs[is_wide].seconds(rows)
