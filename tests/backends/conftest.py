@@ -33,10 +33,12 @@ def place(tmp_path: Path) -> Place:
     return write
 
 
-def load(artifact: Artifact, config: ModelConfig | None = None) -> Backend:
+def load(
+    artifact: Artifact, config: ModelConfig | None = None, *, threads: int = 1
+) -> Backend:
     with open_verified(artifact) as verified:
         return create_backend(
-            verified, config=config or ModelConfig(), device=Device("cpu"), threads=1
+            verified, config=config or ModelConfig(), device=Device("cpu"), threads=threads
         )
 
 

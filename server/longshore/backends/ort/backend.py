@@ -16,6 +16,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from longshore.backends.base import Device
 from longshore.backends.framework_backend import FrameworkBackend, load_failure, plain
 from longshore.backends.ort.external_data import check_external_data
+from longshore.backends.ort.pool_threads import PoolThreads, thread_ids
 from longshore.backends.ort.signature import UnservableTensor, tensor_spec
 from longshore.errors import InvalidRequest, ModelLoadError
 from longshore.repository.integrity import VerifiedArtifact
@@ -43,11 +44,19 @@ class OnnxRuntimeBackend(FrameworkBackend):
     framework = "onnxruntime"
 
     def __init__(
-        self, session: Any, *, path: Path, device: Device, threads: int, cuda: OnnxCuda | None
+        self,
+        session: Any,
+        *,
+        path: Path,
+        device: Device,
+        threads: int,
+        pool: PoolThreads | None,
+        cuda: OnnxCuda | None,
     ) -> None:
         self.device = device
         self.signature = _read_signature(session, path)
         self._run = session.run
+        self._pool = pool
         self._cuda = cuda
         self._shares_instances = device.kind == "cpu" and threads == 1
         self._bytes_inputs = _bytes_names(self.signature.inputs)
@@ -79,8 +88,14 @@ class OnnxRuntimeBackend(FrameworkBackend):
         cls.examine(verified)
         cuda = None if device.kind == "cpu" else _open_cuda(artifact.path, device)
         opening = _Opening(artifact.path, verified.path, device, threads)
+        others = thread_ids()
         session = opening.on_cpu() if cuda is None else opening.on_cuda(cuda)
-        return cls(session, path=artifact.path, device=device, threads=threads, cuda=cuda)
+        started = thread_ids() - others
+        # What else began meanwhile, of another model that was opened, cannot be told from them.
+        pool = PoolThreads(started) if cuda is None and len(started) == threads - 1 > 0 else None
+        return cls(
+            session, path=artifact.path, device=device, threads=threads, pool=pool, cuda=cuda
+        )
 
     @classmethod
     def cuda_problem(cls, index: int = 0) -> str | None:
@@ -94,6 +109,8 @@ class OnnxRuntimeBackend(FrameworkBackend):
                 name: _to_text(array, name) if name in self._bytes_inputs else array
                 for name, array in feed.items()
             }
+        if self._pool is not None:
+            self._pool.leave_caller_alone()
         try:
             arrays = self._run(output_names, feed)
         except InvalidArgument as error:  # an index out of bounds, an image below the kernel's size
