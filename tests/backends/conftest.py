@@ -33,9 +33,7 @@ def place(tmp_path: Path) -> Place:
     return write
 
 
-def load(
-    artifact: Artifact, config: ModelConfig | None = None, *, threads: int = 1
-) -> Backend:
+def load(artifact: Artifact, config: ModelConfig | None = None, *, threads: int = 1) -> Backend:
     with open_verified(artifact) as verified:
         return create_backend(
             verified, config=config or ModelConfig(), device=Device("cpu"), threads=threads

@@ -8,10 +8,15 @@ import time
 import pytest
 
 from longshore.batching.batch import Batch
+from longshore.batching.cost import CostLine
 from longshore.batching.request_groups import BatchingPolicy
 from longshore.batching.request_queue import RequestQueue
+from longshore.batching.sharing import Sharing
 from longshore.errors import RequestTimeout
 from tests.batching.queues import batched_queue, parts_of
+
+SHARING = Sharing(CostLine(((1, 0.01), (6, 0.06))))
+"""Each row costs as much as any other."""
 
 
 def test_what_waits_is_taken_together_in_order_of_arrival(clock, make_request):
@@ -177,6 +182,28 @@ def test_as_many_instances_wake_as_there_are_batches(clock, make_request):
 
     assert sorted(map(parts_of, taken)) == [[(0, 4)], [(4, 8)], [(8, 12)]]
     assert queue._waiting_instances == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "idle", "parts"),
+    [
+        ({"sharing": SHARING}, 2, [[(0, 3)], [(3, 6)]]),
+        ({"sharing": SHARING}, 3, [[(0, 2)], [(2, 4)], [(4, 6)]]),
+        ({"sharing": SHARING, "max_delay_seconds": 1.0, "preferred_rows": (6,)}, 2, [[(0, 6)]]),
+        ({}, 2, [[(0, 6)]]),
+    ],
+    ids=["two idle", "three idle", "a delay asks for batches", "of unknown cost"],
+)
+def test_idle_instances_divide_what_waits(clock, make_request, policy, idle, parts):
+    queue = batched_queue(clock, **policy)
+    taken, threads = take_on_threads(queue, idle)
+    queue.put(make_request(6))
+    while len(queue):
+        time.sleep(0)
+    queue.close()
+    join(threads)
+
+    assert sorted(parts_of(batch) for batch in taken if batch is not None) == parts
 
 
 class AbandonedWhenSeen(asyncio.Future):

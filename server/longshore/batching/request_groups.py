@@ -14,6 +14,7 @@ from msgspec import Struct
 from longshore.batching.batch import Batch, BatchPart
 from longshore.batching.padding import PaddingPlan
 from longshore.batching.pending_request import PendingRequest
+from longshore.batching.sharing import Sharing
 
 Group: TypeAlias = deque[PendingRequest]
 """Requests of one group, in order of arrival."""
@@ -29,6 +30,8 @@ class BatchingPolicy(Struct, frozen=True):
     preferred_rows: tuple[int, ...] = ()
     """With a delay, a batch that reaches one of these is sent without waiting further."""
     padding: PaddingPlan | None = None
+    sharing: Sharing | None = None
+    """Of rows among idle instances; without it the first takes as many as fit."""
 
 
 class RequestGroups:
@@ -101,29 +104,42 @@ class RequestGroups:
             request.expire()  # taken on the event loop: nothing else would answer it
 
     def is_full(self, group: Group, now: float) -> bool:
-        return not self.policy.is_batched or self._rows_short_of_full(group, now) is None
+        policy = self.policy
+        return not policy.is_batched or self._rows_below(policy.max_rows, group, now) is None
 
     def _is_worth_sending(self, group: Group, now: float) -> bool:
         """Whether its rows fill a batch, or are as many as the model prefers."""
-        rows = self._rows_short_of_full(group, now)
+        rows = self._rows_below(self.policy.max_rows, group, now)
         return rows is None or rows in self.policy.preferred_rows
 
-    def _rows_short_of_full(self, group: Group, now: float) -> int | None:
-        """Rows that somebody waits for; `None` when they fill a batch."""
+    def _rows_below(self, most: int, group: Group, now: float) -> int | None:
+        """Rows that somebody waits for; `None` when they are `most` or more."""
         rows = 0
         for request in group:
             if request.is_wanted(now):
                 rows += request.rows_left
-                if rows >= self.policy.max_rows:
+                if rows >= most:
                     return None
         return rows
 
-    def take(self, group: Group, now: float) -> Batch | None:
-        """`None` when every client of the group gave up since it was chosen."""
+    def _share(self, group: Group, now: float, idle_instances: int) -> int:
+        """Most rows that one of `idle_instances` takes."""
+        policy = self.policy
+        if idle_instances == 1 or policy.sharing is None or policy.max_delay_seconds:
+            return policy.max_rows
+        rows = self._rows_below(policy.max_rows * idle_instances, group, now)
+        if not rows:
+            return policy.max_rows
+        return min(policy.max_rows, policy.sharing.rows_each(rows, idle_instances))
+
+    def take(self, group: Group, now: float, *, idle_instances: int = 1) -> Batch | None:
+        """For one of `idle_instances`; `None` when every client of the group gave up since it was
+        chosen.
+        """
         policy = self.policy
         key = group[0].group
         parts: list[BatchPart] = []
-        room = policy.max_rows
+        room = self._share(group, now, idle_instances)
         while group and room > 0:
             request = group[0]
             if not request.is_wanted(now):

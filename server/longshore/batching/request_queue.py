@@ -121,7 +121,7 @@ class RequestQueue:
             group, wait_seconds = groups.due(now, may_wait=may_wait and not self._is_closed)
             if group is None or (only_full and not groups.is_full(group, now)):
                 return None, wait_seconds
-            batch = groups.take(group, now)
+            batch = groups.take(group, now, idle_instances=1 + self._waiting_instances)
             if batch is not None:
                 self._taken += 1
                 batch.number = self._taken

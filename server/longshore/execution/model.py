@@ -15,6 +15,7 @@ from longshore.batching.overload_log import OverloadLog
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_groups import BatchingPolicy
 from longshore.batching.request_queue import RequestQueue
+from longshore.batching.sharing import Sharing
 from longshore.errors import InvalidRequest, ModelNotReady
 from longshore.execution.batch_execution import Execution, Observer
 from longshore.execution.description import ModelDescription
@@ -255,10 +256,15 @@ def _policy(loaded: LoadedModel, max_queue_delay_seconds: float | None) -> Batch
         if max_queue_delay_seconds is None
         else max_queue_delay_seconds
     )
+    plan = loaded.plan
+    sharing = None
+    if plan.is_batched and plan.cost is not None:
+        sharing = Sharing(plan.cost, None if plan.wide is None else plan.wide.cost)
     return BatchingPolicy(
-        max_rows=loaded.plan.max_batch_size,
-        is_batched=loaded.plan.is_batched,
+        max_rows=plan.max_batch_size,
+        is_batched=plan.is_batched,
         max_delay_seconds=delay,
         preferred_rows=batching.preferred_batch_size,
         padding=loaded.padding,
+        sharing=sharing,
     )
