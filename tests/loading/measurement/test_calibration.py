@@ -96,13 +96,20 @@ def test_a_fixed_price_per_execution_asks_for_large_batches(clock):
 
 
 def test_a_price_per_row_alone_asks_for_no_batching(clock):
-    (found,) = measure({ONE: lambda rows: rows * 0.010}, clock)
+    (found,) = measure({ONE: lambda rows: rows * 0.050}, clock)
 
     assert found.best_rows == 1
 
 
+def test_what_the_server_takes_for_each_execution_of_a_cheaper_one_asks_for_some(clock):
+    (found,) = measure({ONE: lambda rows: rows * 0.010}, clock)
+
+    assert found.best_rows == 2
+    assert found.throughput(2) == pytest.approx(100), "what the model can do is said without it"
+
+
 def test_a_model_that_is_slower_in_large_batches_gets_small_ones(clock):
-    (found,) = measure({ONE: lambda rows: rows * (0.008 if rows <= 4 else 0.011)}, clock)
+    (found,) = measure({ONE: lambda rows: rows * (0.040 if rows <= 4 else 0.055)}, clock)
 
     assert found.best_rows == 1
     assert max(rows for rows, _ in found.cost.points) < 64, "the search gave up in time"
@@ -123,7 +130,7 @@ def test_the_smallest_batch_within_three_percent_of_the_best_is_chosen():
 
 @pytest.mark.parametrize(("gain", "rows"), [(0.98, 1), (0.96, 2)])
 def test_on_a_cpu_a_batch_is_chosen_for_three_percent(clock, gain, rows):
-    (found,) = measure({ONE: lambda n: 0.010 * (1 if n == 1 else gain) * n}, clock)
+    (found,) = measure({ONE: lambda n: 0.100 * (1 if n == 1 else gain) * n}, clock)
 
     assert found.best_rows == rows
 
@@ -288,6 +295,7 @@ def test_a_gpu_is_measured_by_its_own_clock_on_batches_that_it_was_prepared_for(
     found = measure_gpu(backend, clock)
 
     assert found.cost.points[0] == (1, pytest.approx(0.0101 / 2))
+    assert not found.serving_seconds, "the server computes beside it"
     assert backend.prepared == [1, 2, 4, 8, 16]
 
 
