@@ -216,7 +216,7 @@ async def test_the_description_tells_what_was_decided(serve):
 
 
 async def test_executions_are_counted_in_the_metrics(serve, metrics):
-    model = serve(SLOW)
+    model = serve(SLOW, instances=1)
     await infer(model, [[1], [2]])
     labels = {"model": "identity", "version": "1"}
 
@@ -227,11 +227,13 @@ async def test_executions_are_counted_in_the_metrics(serve, metrics):
     assert sample("longshore_compute_duration_seconds_sum", labels) >= 0.003
 
 
-@pytest.mark.parametrize("content", ["", SLOW], ids=["inline", "threads"])
+@pytest.mark.parametrize(
+    ("content", "options"), [("", {}), (SLOW, {"instances": 1})], ids=["inline", "thread"]
+)
 async def test_a_batch_without_memory_is_halved_until_it_fits_and_the_limit_stays_low(
-    serve, metrics, content, caplog
+    serve, metrics, content, options, caplog
 ):
-    model = serve(content, max_batch_size=16)
+    model = serve(content, max_batch_size=16, **options)
     backend = model.backend
     backend._behaviour = replace(backend._behaviour, max_device_rows=3)
     array = np.arange(32).reshape(16, 2)

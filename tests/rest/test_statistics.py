@@ -15,12 +15,14 @@ from tests.rest.endpoint_client import EndpointClient, infer_body
 
 DELAY_SECONDS = 0.003
 PHASES = ("queue", "compute_input", "compute_infer", "compute_output")
-INLINE, THREADS = "", f"delay_seconds: {DELAY_SECONDS}"
+INLINE = ("", {})
+THREAD = (f"delay_seconds: {DELAY_SECONDS}", {"instances": 1})
 
 
-@pytest.fixture(params=[INLINE, THREADS], ids=["inline", "threads"])
+@pytest.fixture(params=[INLINE, THREAD], ids=["inline", "thread"])
 async def client(request, load_identity, metrics):
-    client = EndpointClient(load_identity(request.param, max_batch_size=4), metrics)
+    config, options = request.param
+    client = EndpointClient(load_identity(config, max_batch_size=4, **options), metrics)
     assert client.model.plan.is_inline is (request.param == INLINE)
     yield client
     assert await client.model.close(5.0)

@@ -130,7 +130,7 @@ class RequestGroups:
         rows = self._rows_below(policy.max_rows * idle_instances, group, now)
         if not rows:
             return policy.max_rows
-        return min(policy.max_rows, policy.sharing.rows_each(rows, idle_instances))
+        return policy.sharing.rows_each(rows, idle_instances, most=policy.max_rows)
 
     def take(self, group: Group, now: float, *, idle_instances: int = 1) -> Batch | None:
         """For one of `idle_instances`; `None` when every client of the group gave up since it was

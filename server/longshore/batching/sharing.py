@@ -19,10 +19,12 @@ class Sharing(Struct, frozen=True):
     wide: CostLine | None = None
     """Of an execution that has all CPUs to itself, where lone ones run so."""
 
-    def rows_each(self, rows: int, instances: int) -> int:
-        """Rows that an idle instance takes of the `rows` that wait for `instances` idle ones."""
-        each = -(-rows // instances)
-        together = WORTHWHILE * self.narrow.seconds(rows)
-        if self.wide is not None:
+    def rows_each(self, rows: int, instances: int, *, most: int) -> int:
+        """Rows that an idle instance takes of the `rows` that wait for `instances` idle ones, at
+        most `most`.
+        """
+        each, first = min(most, -(-rows // instances)), min(most, rows)
+        together = WORTHWHILE * self.narrow.seconds(first)
+        if self.wide is not None and first == rows:
             together = min(together, self.wide.seconds(rows))
-        return each if self.narrow.seconds(each) <= together else rows
+        return each if self.narrow.seconds(each) <= together else first
