@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from longshore.batching.batch import Batch
+from longshore.batching.batch import Batch, BatchPart
 from longshore.batching.cost import CostModel
 from longshore.batching.pending_request import PendingRequest
 from longshore.batching.request_queue import RequestQueue
 from longshore.errors import InferenceFailed, LongshoreError
 from longshore.execution import model_instance
-from longshore.execution.batch_execution import BegunBatch
+from longshore.execution.batch_execution import BegunBatch, Execution, PartResult
+from longshore.execution.delivery import deliver
 from longshore.execution.model import Model
 from longshore.execution.version_metrics import VersionMetrics
 
@@ -164,3 +165,29 @@ async def test_a_request_that_cannot_be_queued_holds_no_place(model, monkeypatch
     with pytest.raises(TypeError):
         submit(model, [[7]])
     assert model.admitted_rows == 0
+
+
+def half(request: PendingRequest, start: int, begun: float, ended: float) -> Execution:
+    """An execution of one of the two rows of `request`; a tenth of it was output."""
+    seconds = ended - begun
+    done = PartResult(BatchPart(request, start, start + 1), {"OUTPUT0": np.zeros((1, 1))})
+    return Execution([done], 1, begun, ended, seconds, 0.0, 0.9 * seconds, 0.1 * seconds, ())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "waited"),
+    [((10.0, 14.0), (14.0, 18.0), 8.0), ((10.0, 14.0), (11.0, 15.0), 5.0),
+     ((10.0, 14.0), (10.0, 14.0), 4.0), ((10.0, 14.0), (11.0, 13.0), 4.0)],
+    ids=["one after the other", "partly at once", "at once", "within the other"],
+)  # fmt: skip
+async def test_a_divided_request_waited_once_for_what_was_computed_at_once(first, second, waited):
+    request = PendingRequest(
+        {"INPUT0": np.zeros((2, 1))}, 2, (), ("OUTPUT0",), arrived=9.0, admitted=9.0, deadline=99.0,
+        future=asyncio.get_running_loop().create_future(), on_release=lambda request: None,
+    )  # fmt: skip
+    deliver(half(request, 0, *first), lambda execution: None)
+    deliver(half(request, 1, *second), lambda execution: None)
+
+    assert (await request.future)["OUTPUT0"].shape == (2, 1)
+    assert request.infer_seconds == pytest.approx(0.9 * waited)
+    assert request.output_seconds == pytest.approx(0.1 * waited)

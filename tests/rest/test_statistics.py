@@ -15,14 +15,15 @@ from tests.rest.endpoint_client import EndpointClient, infer_body
 
 DELAY_SECONDS = 0.003
 PHASES = ("queue", "compute_input", "compute_infer", "compute_output")
-INLINE = ("", {})
-THREAD = (f"delay_seconds: {DELAY_SECONDS}", {"instances": 1})
+INLINE, THREADS = ("", None), (f"delay_seconds: {DELAY_SECONDS}", 2)
+ONE_THREAD = (f"delay_seconds: {DELAY_SECONDS}", 1)
 
 
-@pytest.fixture(params=[INLINE, THREAD], ids=["inline", "thread"])
+@pytest.fixture(params=[INLINE, THREADS], ids=["inline", "threads"])
 async def client(request, load_identity, metrics):
-    config, options = request.param
-    client = EndpointClient(load_identity(config, max_batch_size=4, **options), metrics)
+    config, instances = request.param
+    loaded = load_identity(config, max_batch_size=4, instances=instances)
+    client = EndpointClient(loaded, metrics)
     assert client.model.plan.is_inline is (request.param == INLINE)
     yield client
     assert await client.model.close(5.0)
@@ -90,6 +91,7 @@ async def test_times_are_measured_and_lie_within_the_request(client):
         assert found["compute_infer"]["ns"] >= 5 * DELAY_SECONDS * 1e9
 
 
+@pytest.mark.parametrize("client", [INLINE, ONE_THREAD], ids=["inline", "thread"], indirect=True)
 async def test_executions_are_told_by_their_rows(client):
     for rows in (2, 4, 2, 6):
         assert (await client.post(infer_body([[1.0]] * rows))).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Hashable
 
 import numpy as np
@@ -40,7 +41,10 @@ class PendingRequest(Struct, eq=False):
     input_seconds: float = 0.0
     infer_seconds: float = 0.0
     output_seconds: float = 0.0
-    """Of the executions of its rows, by phase; added up where there were several."""
+    """Of the executions of its rows, by phase; added up where there were several, one after the
+    other."""
+    computed_until: float = -math.inf
+    """Monotonic seconds up to which those executions are counted."""
     rows_taken: int = 0
     rows_computed: int = 0
     parts: list[tuple[int, Tensors]] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from longshore.batching.pending_request import PendingRequest
 from longshore.execution.batch_execution import Execution, Observer, public_error
 
 logger = logging.getLogger(__name__)
@@ -21,9 +22,10 @@ def deliver(execution: Execution, observe: Observer) -> None:
             if isinstance(result, Exception):
                 request.fail(result)
                 continue
-            request.input_seconds += execution.input_seconds
-            request.infer_seconds += execution.infer_seconds
-            request.output_seconds += execution.output_seconds
+            share = 1.0 if part.is_whole else _uncounted_share(execution, request)
+            request.input_seconds += share * execution.input_seconds
+            request.infer_seconds += share * execution.infer_seconds
+            request.output_seconds += share * execution.output_seconds
             outputs = request.add_part(part.start, part.stop - part.start, result)
             if outputs is not None:
                 request.succeed(outputs)
@@ -33,3 +35,14 @@ def deliver(execution: Execution, observe: Observer) -> None:
         observe(execution)
     except Exception:
         logger.exception("an execution was not recorded: rows=%d", execution.rows)
+
+
+def _uncounted_share(execution: Execution, request: PendingRequest) -> float:
+    """Of an execution of some rows of `request`, what the request did not wait for another anyway:
+    several instances may have computed its rows at once.
+    """
+    since = max(execution.ended - execution.seconds, request.computed_until)
+    request.computed_until = max(execution.ended, since)
+    if execution.seconds <= 0:
+        return 1.0
+    return max(0.0, execution.ended - since) / execution.seconds

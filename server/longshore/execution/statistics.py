@@ -25,7 +25,8 @@ class ModelStatistics(Struct):
 
     The seconds in the queue and of the three phases of computing are those of answered requests,
     so that all are told with the count of `successes`. Each request of a batch counts the whole
-    execution, because it waited for all of it.
+    execution, because it waited for all of it; what several instances computed of it at once counts
+    once.
     """
 
     last_inference_milliseconds: int = 0
