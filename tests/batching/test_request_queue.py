@@ -189,10 +189,9 @@ def test_as_many_instances_wake_as_there_are_batches(clock, make_request):
     [
         ({"sharing": SHARING}, 2, [[(0, 3)], [(3, 6)]]),
         ({"sharing": SHARING}, 3, [[(0, 2)], [(2, 4)], [(4, 6)]]),
-        ({"sharing": SHARING, "max_delay_seconds": 1.0, "preferred_rows": (6,)}, 2, [[(0, 6)]]),
         ({}, 2, [[(0, 6)]]),
     ],
-    ids=["two idle", "three idle", "a delay asks for batches", "of unknown cost"],
+    ids=["two idle", "three idle", "of unknown cost"],
 )
 def test_idle_instances_divide_what_waits(clock, make_request, policy, idle, parts):
     queue = batched_queue(clock, **policy)

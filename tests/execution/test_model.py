@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from longshore.backends.base import Device
 from longshore.batching.pending_request import PendingRequest
 from longshore.errors import (
     InvalidRequest,
@@ -213,6 +214,22 @@ async def test_the_description_tells_what_was_decided(serve):
     assert described["batched"] is True
     assert described["calibration"] == "measured"
     assert set(described["cost_seconds_by_rows"]) >= {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("delay_seconds", "device", "are_shared"),
+    [(0.0, Device("cpu"), True), (0.1, Device("cpu"), False), (0.0, Device("cuda"), False)],
+    ids=["cpu", "a delay asks for batches", "one device for all instances"],
+)
+async def test_rows_are_divided_among_idle_instances_where_that_is_faster(
+    load_identity, metrics, delay_seconds, device, are_shared
+):
+    loaded = load_identity(SLOW)
+    for backend in loaded.different_backends():
+        backend.device = device
+    model = Model(loaded, metrics, max_queue_seconds=30.0, max_queue_delay_seconds=delay_seconds)
+
+    assert (model._queue.policy.sharing is not None) is are_shared
 
 
 async def test_executions_are_counted_in_the_metrics(serve, metrics):

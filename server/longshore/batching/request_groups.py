@@ -125,7 +125,7 @@ class RequestGroups:
     def _share(self, group: Group, now: float, idle_instances: int) -> int:
         """Most rows that one of `idle_instances` takes."""
         policy = self.policy
-        if idle_instances == 1 or policy.sharing is None or policy.max_delay_seconds:
+        if idle_instances == 1 or policy.sharing is None:
             return policy.max_rows
         rows = self._rows_below(policy.max_rows * idle_instances, group, now)
         if not rows:

@@ -256,15 +256,19 @@ def _policy(loaded: LoadedModel, max_queue_delay_seconds: float | None) -> Batch
         if max_queue_delay_seconds is None
         else max_queue_delay_seconds
     )
-    plan = loaded.plan
-    sharing = None
-    if plan.is_batched and plan.cost is not None:
-        sharing = Sharing(plan.cost, None if plan.wide is None else plan.wide.cost)
     return BatchingPolicy(
-        max_rows=plan.max_batch_size,
-        is_batched=plan.is_batched,
+        max_rows=loaded.plan.max_batch_size,
+        is_batched=loaded.plan.is_batched,
         max_delay_seconds=delay,
         preferred_rows=batching.preferred_batch_size,
         padding=loaded.padding,
-        sharing=sharing,
+        sharing=None if delay else _sharing(loaded),
     )
+
+
+def _sharing(loaded: LoadedModel) -> Sharing | None:
+    """Instances on a GPU compute on one device: rows divided among them are no sooner done."""
+    plan = loaded.plan
+    if not plan.is_batched or plan.cost is None or loaded.backends[0].device.kind != "cpu":
+        return None
+    return Sharing(plan.cost, None if plan.wide is None else plan.wide.cost)
